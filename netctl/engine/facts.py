@@ -1,0 +1,49 @@
+"""What the compiler may know of the host: read once a run, before the desired state is worked out."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+
+class LinkFact(NamedTuple):
+    """One network interface of the host."""
+
+    name: str
+    type: str
+    """The kernel's kind (``bridge``, ``vxlan``); empty for a physical interface."""
+    mtu: int
+    addresses: tuple[str, ...] = ()
+    """With prefix length: ``192.0.2.11/24``. Link-local addresses are left out."""
+    owner: str = ""
+    """The stack that owns the interface, if one does."""
+
+
+class ForwardDrop(NamedTuple):
+    """A base chain on the forward hook, of another tool, that drops what no rule of its own accepts."""
+
+    family: str
+    """``ip``, ``ip6`` or ``inet``."""
+    table: str
+    chain: str
+    """Where rules of others belong: the chain itself, or the one reserved for them (``DOCKER-USER``)."""
+
+
+class Facts(NamedTuple):
+    """The facts of one host, or one reader's share of them."""
+
+    hostname: str = ""
+    links: Mapping[str, LinkFact] = {}
+    namespaces: frozenset[str] = frozenset()
+    """Named network namespaces (``ip netns``)."""
+    forward_drops: tuple[ForwardDrop, ...] = ()
+    per_device_ipv6_forwarding: bool = False
+    """True where the kernel forwards IPv6 for single devices (``force_forwarding``, Linux 6.17)."""
+
+    def merged(self, other: "Facts") -> "Facts":
+        """These facts and another reader's."""
+        return Facts(
+            hostname=self.hostname or other.hostname,
+            links={**self.links, **other.links},
+            namespaces=self.namespaces | other.namespaces,
+            forward_drops=self.forward_drops + other.forward_drops,
+            per_device_ipv6_forwarding=self.per_device_ipv6_forwarding or other.per_device_ipv6_forwarding,
+        )

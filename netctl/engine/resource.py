@@ -1,0 +1,81 @@
+"""The engine's one noun: a resource, as it is desired and as it is live.
+
+A resource is identified by a `Key` and described by its *attributes*: a NamedTuple that its kind defines
+(see `netctl.kinds`). Desired and live attributes are values of the same type in the same canonical form, so
+that two resources agree exactly where their tuples are equal. In desired attributes ``None`` means "not declared,
+not managed"; an attribute that is declared to be absent has an empty value (``""``, ``()``).
+"""
+
+from typing import Any, NamedTuple
+
+# A kind's own NamedTuple. The engine reads it by field name and never knows its type.
+Attributes = tuple[Any, ...]
+
+
+class Key(NamedTuple):
+    """What identifies a resource on one host, e.g. ``kernel/link/nc-frontend``."""
+
+    system: str
+    kind: str
+    id: str
+
+    def __str__(self) -> str:
+        return f"{self.system}/{self.kind}/{self.id}"
+
+
+class Origin(NamedTuple):
+    """Where a resource was declared: the declaration's name, and its place in a file (lines count from 1)."""
+
+    declaration: str
+    file: str = ""
+    line: int = 0
+
+    @property
+    def place(self) -> str:
+        """``stack.yaml:20``, or the declaration's name where no file is known."""
+        return f"{self.file}:{self.line}" if self.file else self.declaration
+
+
+class Owner(NamedTuple):
+    """Whose a live resource is. The declaration is empty where the mark has no room for one."""
+
+    stack: str
+    declaration: str = ""
+
+
+class Desired(NamedTuple):
+    """A resource as the stack wants it."""
+
+    key: Key
+    attributes: Attributes
+    origin: Origin
+    needs: tuple[Key, ...] = ()
+    """What must exist before this one is made."""
+    within: Key | None = None
+    """The resource that this one lives in and perishes with: an address within its link."""
+
+
+class Live(NamedTuple):
+    """A resource as it was observed. An owner of None means foreign: never changed, never deleted."""
+
+    key: Key
+    attributes: Attributes
+    owner: Owner | None = None
+    within: Key | None = None
+
+
+class Kind(NamedTuple):
+    """What the engine must know of one kind of resource."""
+
+    system: str
+    name: str
+    immutable: frozenset[str] = frozenset()
+    """Attributes that cannot be changed in place: a change replaces the resource.
+
+    A change of the attributes' *type* (a bridge where a vxlan is declared) always does.
+    """
+    shared: bool = False
+    """True where the object exists whether declared or not (a sysctl): it is taken over without a conflict,
+    satisfied by whoever set it, and given back its original value rather than deleted."""
+    identity: frozenset[str] = frozenset()
+    """Attributes that only repeat the key; not shown as changes."""
