@@ -62,6 +62,8 @@ class Live(NamedTuple):
     attributes: Attributes
     owner: Owner | None = None
     within: Key | None = None
+    needs: tuple[Key, ...] = ()
+    """What must outlive this one when both are deleted."""
 
 
 class Kind(NamedTuple):

@@ -1,0 +1,178 @@
+"""What must change so that the live state becomes the desired one. Pure.
+
+A resource is created where it is desired and not there, updated where attributes differ, replaced where one of them
+cannot be changed in place, deleted where the stack owns it and no longer desires it. What is foreign is a conflict.
+What could not be read is left out altogether.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from netctl.engine.change import Action, Change, Reason
+from netctl.engine.protocol import Observation
+from netctl.engine.resource import Desired, Key, Kind, Live, Owner
+
+Kinds = Mapping[tuple[str, str], Kind]
+"""Every known kind by (system, name)."""
+
+
+class Conflict(NamedTuple):
+    """A desired resource whose key a foreign object has."""
+
+    desired: Desired
+    live: Live
+    adoptable: bool
+    """False where taking it over would mean destroying it: another type, or an immutable attribute differs."""
+
+
+class Difference(NamedTuple):
+    """The changes, unordered, and what stands in the way."""
+
+    changes: dict[Key, Change]
+    conflicts: tuple[Conflict, ...] = ()
+    blocked: tuple[Key, ...] = ()
+    """Desired resources that could not be judged because they, or what they need, could not be read."""
+
+
+def differing_fields(desired: tuple[object, ...], live: tuple[object, ...]) -> tuple[str, ...]:
+    """The names of the managed attributes that differ; ``("type",)`` where the attributes are of different types."""
+    if type(desired) is not type(live):
+        return ("type",)
+    names: tuple[str, ...] = desired._fields  # type: ignore[attr-defined]  # attributes are NamedTuples
+    return tuple(
+        name
+        for name, want, have in zip(names, desired, live, strict=True)
+        if want is not None and want != have
+    )
+
+
+def diff(desired: Mapping[Key, Desired], observation: Observation, kinds: Kinds, stack: str, *, adopt: bool = False) -> Difference:
+    """Compare *desired* with what was observed. *adopt* takes foreign objects over instead of reporting a conflict."""
+    return _Comparison(desired, observation, kinds, stack, adopt=adopt).run()
+
+
+class _Comparison:
+    """One comparison: collects changes and conflicts by key."""
+
+    def __init__(
+        self, desired: Mapping[Key, Desired], observation: Observation, kinds: Kinds, stack: str, *, adopt: bool
+    ) -> None:
+        self.desired = desired
+        self.live = observation.live
+        self.unread = frozenset[Key]().union(*(part.keys for part in observation.unread))
+        self.kinds = kinds
+        self.stack = stack
+        self.adopt = adopt
+        self.changes: dict[Key, Change] = {}
+        self.conflicts: list[Conflict] = []
+
+    def run(self) -> Difference:
+        blocked = self._blocked()
+        live = self.live
+        for key, want in self.desired.items():
+            if key in blocked:
+                continue
+            have = live.get(key)
+            if have is None:
+                self.changes[key] = self._create(want)
+            elif have.attributes != want.attributes or have.owner is None or have.owner != (self.stack, want.origin.declaration):
+                self._compare(want, have)
+        for have in self._leftovers():
+            self.changes[have.key] = self._delete(have)
+        self._cascade(blocked)
+        self._imply_deletions()
+        return Difference(self.changes, tuple(self.conflicts), tuple(blocked))
+
+    def _blocked(self) -> frozenset[Key]:
+        """The unread keys and, transitively, what needs them."""
+        if not self.unread:
+            return self.unread
+        blocked = set(self.unread)
+        grown = True
+        while grown:
+            more = {key for key, want in self.desired.items() if key not in blocked and not blocked.isdisjoint(_anchors(want))}
+            blocked |= more
+            grown = bool(more)
+        return frozenset(blocked)
+
+    def _create(self, want: Desired, reason: Reason = Reason.DECLARED) -> Change:
+        return Change(
+            Action.CREATE, want.key, None, want.attributes, reason,
+            owner=self._owner(want), origin=want.origin, needs=want.needs, within=want.within,
+        )  # fmt: skip
+
+    def _compare(self, want: Desired, have: Live) -> None:
+        kind = self.kinds[want.key[:2]]
+        fields = differing_fields(want.attributes, have.attributes)
+        replaced = "type" in fields or not kind.immutable.isdisjoint(fields)
+        foreign = have.owner is None or have.owner.stack != self.stack
+        if foreign and not kind.shared:
+            if not self.adopt or replaced:
+                self.conflicts.append(Conflict(want, have, adoptable=not replaced))
+                return
+            self.changes[want.key] = self._update(want, have, (*fields, "owner"), Reason.ADOPTED)
+        elif replaced:
+            self.changes[want.key] = self._update(want, have, fields, Reason.IMMUTABLE)._replace(action=Action.REPLACE)
+        elif fields:
+            self.changes[want.key] = self._update(want, have, fields, Reason.DIFFERS)
+        elif not foreign and have.owner is not None and have.owner.declaration not in {"", want.origin.declaration}:
+            self.changes[want.key] = self._update(want, have, ("owner",), Reason.DIFFERS)
+
+    def _update(self, want: Desired, have: Live, fields: tuple[str, ...], reason: Reason) -> Change:
+        return Change(
+            Action.UPDATE, want.key, have.attributes, want.attributes, reason, fields,
+            owner_before=have.owner, owner=self._owner(want), origin=want.origin, needs=want.needs, within=want.within,
+        )  # fmt: skip
+
+    def _delete(self, have: Live) -> Change:
+        return Change(
+            Action.DELETE, have.key, have.attributes, None, Reason.UNDECLARED,
+            owner_before=have.owner, needs=have.needs, within=have.within,
+        )  # fmt: skip
+
+    def _leftovers(self) -> Iterator[Live]:
+        for key, have in self.live.items():
+            if have.owner is not None and have.owner.stack == self.stack and key not in self.desired:
+                yield have
+
+    def _owner(self, want: Desired) -> Owner:
+        return Owner(self.stack, want.origin.declaration)
+
+    def _cascade(self, blocked: frozenset[Key]) -> None:
+        """What lives in a replaced resource is made again with it; what merely needs it is asserted again."""
+        gone = {key for key, change in self.changes.items() if change.action is Action.REPLACE}
+        frontier = gone
+        while frontier:
+            found: set[Key] = set()
+            for key, want in self.desired.items():
+                if key in gone or key in blocked:
+                    continue
+                if want.within in frontier:
+                    self._remake(want)
+                    found.add(key)
+                elif key not in self.changes and not frontier.isdisjoint(want.needs):
+                    self._reassert(want)
+            gone |= found
+            frontier = found
+
+    def _remake(self, want: Desired) -> None:
+        have = self.live.get(want.key)
+        if have is not None:
+            change = self._update(want, have, differing_fields(want.attributes, have.attributes), Reason.CONTAINER)
+            self.changes[want.key] = change._replace(action=Action.REPLACE, implied=True)
+
+    def _reassert(self, want: Desired) -> None:
+        have = self.live.get(want.key)
+        if have is not None and have.owner is not None:
+            self.changes[want.key] = self._update(want, have, (), Reason.CONTAINER)
+
+    def _imply_deletions(self) -> None:
+        """Mark deletions that another deletion, or a replacement, brings about."""
+        ending = {key for key, change in self.changes.items() if change.action in {Action.DELETE, Action.REPLACE}}
+        for key, change in self.changes.items():
+            if change.action is Action.DELETE and change.within in ending:
+                self.changes[key] = change._replace(implied=True)
+
+
+def _anchors(want: Desired) -> tuple[Key, ...]:
+    return want.needs if want.within is None else (*want.needs, want.within)

@@ -1,0 +1,81 @@
+"""A session with the systems of one host: their readers (or writers), opened together, spoken to as one."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Generic, Self, TypeVar
+
+from netctl.engine.diff import Kinds
+from netctl.engine.facts import Facts
+from netctl.engine.plan import Plan, make_plan
+from netctl.engine.protocol import Context, Observation, Reader, Scope, System, Unread, Writer
+from netctl.engine.registry import kinds_of
+from netctl.engine.resource import Desired, Key, Live
+from netctl.errors import BackendError
+
+AnyReader = TypeVar("AnyReader", bound=Reader)
+
+
+class Session(Generic[AnyReader]):
+    """Readers or writers by system."""
+
+    def __init__(self, kinds: Kinds, members: Mapping[str, AnyReader]) -> None:
+        self.kinds = kinds
+        self.members = members
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as opening:
+            for member in self.members.values():
+                opening.enter_context(member)
+            self._stack = opening.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def facts(self) -> Facts:
+        """What the compiler may know of the host, from all systems."""
+        facts = Facts()
+        for member in self.members.values():
+            facts = facts.merged(member.facts())
+        return facts
+
+    def observe(self, scope: Scope) -> Observation:
+        """The live state of all systems. One that fails is unread, with every desired resource of its own."""
+        live: dict[Key, Live] = {}
+        unread: list[Unread] = list(self._unserved(scope))
+        for name, member in self.members.items():
+            try:
+                seen = member.observe(scope)
+            except BackendError as error:
+                unread.append(Unread(name, "everything", str(error), _keys_of(name, scope)))
+            else:
+                live.update(seen.live)
+                unread.extend(seen.unread)
+        return Observation(live, tuple(unread))
+
+    def plan(self, desired: Mapping[Key, Desired], *, stack: str, host: str, adopt: bool = False) -> Plan:
+        """Observe, and compare with *desired*."""
+        observation = self.observe(Scope(stack, desired))
+        return make_plan(desired, observation, self.kinds, stack=stack, host=host, adopt=adopt)
+
+    def _unserved(self, scope: Scope) -> Sequence[Unread]:
+        systems = sorted({key.system for key in scope.desired} - set(self.members))
+        return [Unread(name, "everything", "it was left out", _keys_of(name, scope)) for name in systems]
+
+
+def read_session(systems: Sequence[System], context: Context) -> Session[Reader]:
+    """A session that cannot change anything."""
+    return Session(kinds_of(systems), {system.name: system.reader(context) for system in systems})
+
+
+def write_session(systems: Sequence[System], context: Context) -> Session[Writer]:
+    """A session that can. Entering it raises PrivilegeError where changes are not permitted."""
+    return Session(kinds_of(systems), {system.name: system.writer(context) for system in systems})
+
+
+def _keys_of(system: str, scope: Scope) -> frozenset[Key]:
+    return frozenset(key for key in scope.desired if key.system == system)
