@@ -1,0 +1,65 @@
+# Everything that a person or a CI job runs; each target first makes sure of what it needs (tools/setup.sh).
+#
+#   make demo      the whole path on a namespace of its own: declare, plan, apply, drift, repair, destroy (root)
+#   make test      all tests, on the real kernel in network namespaces of their own (root)
+#   make lint      ruff, mypy, the import contracts
+#   make bench     measures against ip -batch and ifupdown2; writes docs/benchmarks.md (root)
+#   make schema    writes schemas/ from the models
+#   make docs      writes the generated pages under docs/
+#   make format    formats the code
+#   make clean     removes what the above made in this tree
+#
+# PYTHON=python3.13 chooses the interpreter; PYTEST_ARGS="tests/engine -k undo" chooses tests.
+
+SHELL := /bin/bash
+export PYTHON
+BIN := .venv/bin
+WORKERS ?= auto
+PYTEST_ARGS ?=
+SETUP := @tools/setup.sh
+
+.PHONY: help demo test lint bench schema docs format clean require-root
+.DEFAULT_GOAL := help
+
+help:
+	@sed -n 's/^# \{0,1\}//p' Makefile
+
+require-root:
+	@[ "$$(id -u)" = 0 ] || { echo "This makes network namespaces, which only root may: sudo make $(MAKECMDGOALS)" >&2; exit 1; }
+
+demo: require-root
+	$(SETUP) python system
+	@$(BIN)/python tools/demo.py
+
+test: require-root
+	$(SETUP) python system
+	@$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
+
+lint:
+	$(SETUP) python
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: require-root
+	$(SETUP) python system bench
+	@$(BIN)/python -m benchmarks
+
+schema:
+	$(SETUP) python
+	@$(BIN)/netctl schema stack > schemas/stack.schema.json
+	@$(BIN)/netctl schema plan > schemas/plan.schema.json
+
+docs:
+	$(SETUP) python
+	@$(BIN)/python tools/docs.py
+
+format:
+	$(SETUP) python
+	@$(BIN)/ruff check --fix --exit-zero --quiet
+	@$(BIN)/ruff format
+
+clean:
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

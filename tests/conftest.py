@@ -1,0 +1,33 @@
+"""Fixtures for all tests."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.namespaces import Namespaces
+
+
+@pytest.fixture(scope="session")
+def _worker() -> str:
+    return os.environ.get("PYTEST_XDIST_WORKER", "main")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_left_behind(_worker: str) -> Iterator[list[Namespaces]]:
+    """Every maker of namespaces in this process; an error at the end of the session for what was not removed."""
+    makers: list[Namespaces] = []
+    yield makers
+    left = [name for maker in makers for name in maker.left_behind()]
+    assert not left, f"namespaces left behind: {' '.join(left)}"
+
+
+@pytest.fixture
+def netns(_worker: str, _nothing_left_behind: list[Namespaces]) -> Iterator[Namespaces]:
+    """Makes namespaces: ``netns()``, ``netns("host1", loopback=True)``; they go, with all in them, with the test."""
+    if os.geteuid() != 0:
+        pytest.fail("network namespaces need root: sudo make test")
+    namespaces = Namespaces(_worker)
+    _nothing_left_behind.append(namespaces)
+    yield namespaces
+    namespaces.remove_all()

@@ -1,0 +1,94 @@
+"""Everything about the network of a namespace, in a form in which two moments can be compared.
+
+Left out is what changes without anybody's doing: timers, counters, remaining lifetimes, and the entries that the
+kernel learns (ARP and NDP, forwarding databases). All else is as ``ip``, ``bridge``, ``nft`` and ``sysctl`` print it.
+"""
+
+import json
+import re
+from typing import Any
+
+from tests.support.namespaces import ip_json, run, run_in
+
+Snapshot = dict[str, Any]
+
+_FOREVER = 0xFFFFFFFF
+_TIMERS = {
+    "forward_delay_timer",
+    "gc_timer",
+    "hello_timer",
+    "hold_timer",
+    "message_age_timer",
+    "tcn_timer",
+    "topology_change_timer",
+}
+_LIFETIMES = {"expires", "preferred_life_time", "valid_life_time"}
+_SYSCTLS = r"^net\.(ipv[46]\.(conf|ip_forward)|bridge)"
+
+
+def snapshot(ns: str) -> Snapshot:
+    """Links, addresses, routes, rules, neighbours, fdb, nftables and sysctls of *ns*."""
+    return {
+        "links": _ip(ns, "link", "show"),
+        "addresses": _ip(ns, "address", "show"),
+        "routes4": _unordered(_ip(ns, "-4", "route", "show", "table", "all")),
+        "routes6": _unordered(_ip(ns, "-6", "route", "show", "table", "all")),
+        "rules4": _ip(ns, "-4", "rule", "show"),
+        "rules6": _ip(ns, "-6", "rule", "show"),
+        "neighbours": _unordered(_ip(ns, "neighbour", "show", "nud", "permanent")),
+        "proxies": _unordered(_ip(ns, "neighbour", "show", "proxy")),
+        "fdb": _unordered(_static_fdb(ns)),
+        "nftables": _ruleset(ns),
+        "sysctls": _sysctls(ns),
+    }
+
+
+def _ip(ns: str, *arguments: str) -> Any:
+    return _without_time(ip_json(ns, *arguments))
+
+
+def _without_time(value: Any) -> Any:
+    """The value without timers; a lifetime that is not endless is only known to be limited."""
+    if isinstance(value, list):
+        return [_without_time(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: "limited" if name in _LIFETIMES and item != _FOREVER else _without_time(item)
+        for name, item in value.items()
+        if name not in _TIMERS
+    }
+
+
+def _unordered(entries: list[Any]) -> list[Any]:
+    """Sorted: the kernel lists these in the order of its hash tables, which means nothing."""
+    return sorted(entries, key=lambda entry: json.dumps(entry, sort_keys=True))
+
+
+def _static_fdb(ns: str) -> list[Any]:
+    entries = json.loads(run(["bridge", "-n", ns, "-d", "-j", "fdb", "show"]).stdout or "[]")
+    return [entry for entry in entries if entry["state"] in {"permanent", "static"}]
+
+
+def _ruleset(ns: str) -> Any:
+    """``nft -j list ruleset`` without the program's version and with counters at zero; handles are kept.
+
+    A table that was removed and made again has other handles, so that this shows.
+    """
+    objects = json.loads(run_in(ns, ["nft", "-j", "list", "ruleset"]).stdout)["nftables"]
+    return [_uncounted(item) for item in objects if "metainfo" not in item]
+
+
+def _uncounted(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_uncounted(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    volatile = {"packets": 0, "bytes": 0, "used": 0, "expires": "limited"}
+    return {name: volatile.get(name, _uncounted(item)) for name, item in value.items()}
+
+
+def _sysctls(ns: str) -> dict[str, str]:
+    # Some (a secret that was never set) cannot be read, which sysctl reports by its status.
+    lines = run_in(ns, ["sysctl", "-a", "-e", "--pattern", _SYSCTLS], check=False).stdout.splitlines()
+    return dict(re.split(r"\s*=\s*", line, maxsplit=1) for line in lines)

@@ -1,0 +1,118 @@
+#!/usr/bin/env bash
+# Makes sure of what a make target needs; quick where nothing is missing.
+#
+#   tools/setup.sh python    the virtual environment .venv, with netctl and the tools of development in it
+#   tools/setup.sh system    the programs that tests and the demo run (Debian packages, installed when root)
+#   tools/setup.sh bench     those that only the benchmarks compare with
+#
+# PYTHON names the interpreter (3.11 or later); without it the first suitable one on PATH is taken.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+readonly VENV=.venv
+readonly STAMP=$VENV/.installed
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+fail() { say "$*"; exit 1; }
+
+# --- Debian packages
+
+# The packages, of those named as program=package, whose program is not on PATH.
+missing_packages() {
+    local pair
+    for pair; do
+        command -v "${pair%%=*}" >/dev/null || printf '%s\n' "${pair#*=}"
+    done | sort -u
+}
+
+can_install() { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; }
+
+apt_install() {
+    say "installing $*"
+    apt-get update -qq >&2
+    DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$@" >&2
+}
+
+# require PURPOSE PROGRAM=PACKAGE...
+require() {
+    local purpose=$1 packages
+    shift
+    # The programs of administrators are there even where a user's PATH does not lead to them.
+    mapfile -t packages < <(PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin" missing_packages "$@")
+    [ "${#packages[@]}" = 0 ] && return
+    can_install || fail "$purpose need(s) what these packages hold (Debian's names): ${packages[*]}. Install them, or run this as root."
+    apt_install "${packages[@]}"
+}
+
+system() {
+    require "The tests and the demo" ip=iproute2 bridge=iproute2 nft=nftables iptables=iptables ping=iputils-ping \
+        tcpdump=tcpdump ps=procps sysctl=procps modprobe=kmod strace=strace make=make
+}
+
+bench() {
+    require "The benchmarks" ip=iproute2 nft=nftables ifup=ifupdown2
+}
+
+# --- Python
+
+suitable() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
+
+find_python() {
+    local candidate
+    if [ -n "${PYTHON:-}" ]; then
+        suitable "$PYTHON" || fail "$PYTHON is not Python 3.11 or later."
+        printf '%s' "$PYTHON"
+        return
+    fi
+    for candidate in python3 python3.13 python3.12 python3.11; do
+        if suitable "$candidate"; then
+            printf '%s' "$candidate"
+            return
+        fi
+    done
+    fail "No Python 3.11 or later on PATH. Install one, or name it: make PYTHON=/path/to/python3 ..."
+}
+
+version_of() { "$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null; }
+
+# What the environment was made from: the dependencies, this script, and the version where one was asked for.
+fingerprint() {
+    cat pyproject.toml tools/setup.sh | sha256sum | cut -d' ' -f1
+}
+
+up_to_date() {
+    [ -f "$STAMP" ] && [ "$(cat "$STAMP")" = "$(fingerprint)" ] && suitable "$VENV/bin/python" &&
+        { [ -z "${PYTHON:-}" ] || [ "$(version_of "$PYTHON")" = "$(version_of "$VENV/bin/python")" ]; }
+}
+
+make_venv() {
+    local python=$1
+    if ! "$python" -c 'import ensurepip' 2>/dev/null; then
+        can_install || fail "$python cannot make virtual environments. On Debian, install python3-venv."
+        apt_install python3-venv
+        "$python" -c 'import ensurepip' || fail "$python cannot make virtual environments even with python3-venv; use another PYTHON."
+    fi
+    if [ ! -x "$VENV/bin/python" ] || [ "$(version_of "$VENV/bin/python")" != "$(version_of "$python")" ]; then
+        say "making $VENV with $("$python" --version)"
+        "$python" -m venv --clear "$VENV"
+    fi
+}
+
+python() {
+    up_to_date && return
+    local interpreter
+    interpreter=$(find_python)
+    rm -f "$STAMP"
+    make_venv "$interpreter"
+    say "installing netctl and its tools of development into $VENV"
+    "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --editable '.[dev]' >&2
+    fingerprint >"$STAMP"
+}
+
+[ "$#" -gt 0 ] || fail "say what to set up: python, system, bench"
+for part; do
+    case $part in
+        python | system | bench) "$part" ;;
+        *) fail "unknown part: $part (python, system, bench)" ;;
+    esac
+done
