@@ -36,6 +36,11 @@ class Origin(NamedTuple):
         return f"{self.file}:{self.line}" if self.file else self.declaration
 
 
+UNMARKED = "(unmarked)"
+"""The declaration of an owner who is known only by where the object is: within something of the stack's own, under a
+desired key, but without its mark. It is taken for the stack's, altered by someone, and marked again."""
+
+
 class Owner(NamedTuple):
     """Whose a live resource is. The declaration is empty where the mark has no room for one."""
 

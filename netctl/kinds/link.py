@@ -143,4 +143,4 @@ class Port(NamedTuple):
     up: bool | None = None
 
 
-PORT = Kind(SYSTEM, "port", identity=frozenset({"netns", "name"}))
+PORT = Kind(SYSTEM, "port", shared=True, identity=frozenset({"netns", "name"}))

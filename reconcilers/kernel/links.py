@@ -1,0 +1,216 @@
+"""Links as the kernel tells them: the rows of a dump, decoded by the kind of device."""
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
+
+from netctl.engine.resource import Owner
+from netctl.kinds.link import Bridge, Link, Macvlan, OtherLink, Veth, VethPeer, Vxlan
+from reconcilers.kernel import wire
+from reconcilers.kernel.if_link import (
+    IFF_UP,
+    IFLA_ADDRESS,
+    IFLA_AF_SPEC,
+    IFLA_BR_NF_CALL_IP6TABLES,
+    IFLA_BR_NF_CALL_IPTABLES,
+    IFLA_BR_STP_STATE,
+    IFLA_EXT_MASK,
+    IFLA_GROUP,
+    IFLA_IFALIAS,
+    IFLA_IFNAME,
+    IFLA_INET6_CONF,
+    IFLA_INET_CONF,
+    IFLA_INFO_DATA,
+    IFLA_INFO_KIND,
+    IFLA_LINK,
+    IFLA_LINKINFO,
+    IFLA_LINK_NETNSID,
+    IFLA_MACVLAN_MODE,
+    IFLA_MASTER,
+    IFLA_MTU,
+    IFLA_PROP_LIST,
+    IFLA_VXLAN_AGEING,
+    IFLA_VXLAN_ID,
+    IFLA_VXLAN_LEARNING,
+    IFLA_VXLAN_LINK,
+    IFLA_VXLAN_LOCAL,
+    IFLA_VXLAN_LOCAL6,
+    IFLA_VXLAN_PORT,
+    IFLA_VXLAN_TTL,
+    IPV4_DEVCONF_FORWARDING,
+    MACVLAN_MODES,
+)
+from reconcilers.kernel.marks import is_mark, link_owner
+from reconcilers.kernel.rtnetlink import Rtnetlink, messages
+
+_SKIP_STATISTICS = wire.number(IFLA_EXT_MASK, 8)
+
+
+class Row(NamedTuple):
+    """One link as the kernel tells it; the attributes that depend on its kind stay undecoded until asked for."""
+
+    ifindex: int
+    name: str
+    up: bool
+    loopback: bool
+    attributes: dict[int, bytes]
+
+    @property
+    def alias(self) -> str:
+        return wire.read_text(self.attributes.get(IFLA_IFALIAS))
+
+    @property
+    def owner(self) -> Owner | None:
+        """Whose it is by its alias."""
+        return link_owner(self.alias, self.name) if IFLA_IFALIAS in self.attributes else None
+
+    @property
+    def kind(self) -> str:
+        """``bridge``, ``veth`` …; empty for a physical interface."""
+        found = self.attributes.get(IFLA_LINKINFO)
+        return wire.read_text(wire.nested_attributes(found).get(IFLA_INFO_KIND)) if found else ""
+
+    @property
+    def details(self) -> dict[int, bytes]:
+        """The attributes of its kind."""
+        found = self.attributes.get(IFLA_LINKINFO)
+        return wire.nested_attributes(wire.nested_attributes(found).get(IFLA_INFO_DATA, b"")) if found else {}
+
+    @property
+    def altnames(self) -> tuple[str, ...]:
+        """Every alternative name, netctl's marks among them."""
+        found = self.attributes.get(IFLA_PROP_LIST)
+        return tuple(sorted(map(wire.read_text, wire.listed_attributes(found)))) if found else ()
+
+    @property
+    def mtu(self) -> int:
+        return wire.read_number(self.attributes.get(IFLA_MTU))
+
+    @property
+    def group(self) -> int:
+        return wire.read_number(self.attributes.get(IFLA_GROUP))
+
+    @property
+    def master(self) -> int:
+        """The index of the bridge it is a port of; 0 for none."""
+        return wire.read_number(self.attributes.get(IFLA_MASTER))
+
+    @property
+    def lower(self) -> int:
+        """The index of the link it is tied to (a veth's peer, a macvlan's parent), maybe in another namespace."""
+        return wire.read_number(self.attributes.get(IFLA_LINK))
+
+    @property
+    def lower_netns(self) -> int | None:
+        """The id of the namespace that `lower` is in; None for this one."""
+        found = self.attributes.get(IFLA_LINK_NETNSID)
+        return None if found is None else int.from_bytes(found, sys.byteorder, signed=True)
+
+
+def dump_links(socket: Rtnetlink) -> list[Row]:
+    """Every link of a namespace."""
+    body = wire.IFINFO.pack(0, 0, 0, 0, 0) + _SKIP_STATISTICS
+    return [row for chunk in socket.dump(wire.RTM_GETLINK, body) for row in read_links(chunk)]
+
+
+def read_links(chunk: bytes) -> Iterator[Row]:
+    """The links in a received chunk."""
+    for kind, start, end in messages(chunk):
+        if kind == wire.RTM_NEWLINK:
+            _, device, index, flags, _ = wire.IFINFO.unpack_from(chunk, start)
+            found = wire.attributes(chunk, start + wire.IFINFO.size, end)
+            yield Row(index, wire.read_text(found.get(IFLA_IFNAME)), bool(flags & IFF_UP), device == 772, found)
+
+
+class Surroundings(NamedTuple):
+    """What a link's attributes refer to by number."""
+
+    netns: str
+    names: Mapping[int, str]
+    """The links of the namespace, by index."""
+    root_names: Mapping[int, str]
+    """Those of the namespace that netctl acts in."""
+    ipv6_forwarding: int
+    """Which of an interface's IPv6 settings says that it forwards."""
+    peer_of: Callable[[Row], str]
+    """The other end of a veth pair, as ``netns/name``; empty where it cannot be found."""
+
+
+def decode_link(row: Row, around: Surroundings) -> Link | OtherLink:
+    """The attributes of a link, in canonical form."""
+    decode = _DECODERS.get(row.kind)
+    if decode is None:
+        return OtherLink(around.netns, row.name, row.kind or "physical")
+    return decode(row, around)
+
+
+_Common = tuple[str, str, bool, int, str, int, tuple[str, ...], bool | None, bool | None]
+"""The fields that every link has, in their order."""
+
+
+def _common(row: Row, around: Surroundings) -> _Common:
+    forwards4, forwards6 = _forwarding(row, around.ipv6_forwarding)
+    mac = wire.read_mac(row.attributes.get(IFLA_ADDRESS))
+    names = tuple(name for name in row.altnames if not is_mark(name))
+    return around.netns, row.name, row.up, row.mtu, mac, row.group, names, forwards4, forwards6
+
+
+def _forwarding(row: Row, ipv6_setting: int) -> tuple[bool | None, bool | None]:
+    families = wire.nested_attributes(row.attributes.get(IFLA_AF_SPEC, b""))
+    ipv4 = wire.nested_attributes(families.get(wire.AF_INET, b"")).get(IFLA_INET_CONF)
+    ipv6 = wire.nested_attributes(families.get(wire.AF_INET6, b"")).get(IFLA_INET6_CONF)
+    return _setting(ipv4, IPV4_DEVCONF_FORWARDING - 1), _setting(ipv6, ipv6_setting)
+
+
+def _setting(array: bytes | None, position: int) -> bool | None:
+    """One of an array of 32-bit settings; None where the kernel has not got it."""
+    if array is None or len(array) < 4 * position + 4:
+        return None
+    return bool(wire.U32.unpack_from(array, 4 * position)[0])
+
+
+def _decode_bridge(row: Row, around: Surroundings) -> Bridge:
+    details = row.details
+    return Bridge(
+        *_common(row, around),
+        bool(wire.read_number(details.get(IFLA_BR_STP_STATE))),
+        bool(wire.read_number(details.get(IFLA_BR_NF_CALL_IPTABLES))),
+        bool(wire.read_number(details.get(IFLA_BR_NF_CALL_IP6TABLES))),
+    )
+
+
+def _decode_veth(row: Row, around: Surroundings) -> Veth | VethPeer:
+    if around.netns:
+        return VethPeer(*_common(row, around))
+    return Veth(*_common(row, around), around.names.get(row.master, ""), around.peer_of(row))
+
+
+def _decode_vxlan(row: Row, around: Surroundings) -> Vxlan:
+    details = row.details
+    local = details.get(IFLA_VXLAN_LOCAL) or details.get(IFLA_VXLAN_LOCAL6)
+    return Vxlan(
+        *_common(row, around),
+        around.names.get(row.master, ""),
+        wire.read_number(details.get(IFLA_VXLAN_ID)),
+        wire.read_address(local),
+        around.names.get(wire.read_number(details.get(IFLA_VXLAN_LINK)), ""),
+        int.from_bytes(details.get(IFLA_VXLAN_PORT, b""), "big"),
+        bool(wire.read_number(details.get(IFLA_VXLAN_LEARNING))),
+        wire.read_number(details.get(IFLA_VXLAN_TTL)),
+        wire.read_number(details.get(IFLA_VXLAN_AGEING)),
+    )
+
+
+def _decode_macvlan(row: Row, around: Surroundings) -> Macvlan:
+    mode = MACVLAN_MODES.get(wire.read_number(row.details.get(IFLA_MACVLAN_MODE)), "")
+    away = bool(around.netns)
+    names = around.root_names if away == (row.lower_netns is not None) else {}
+    return Macvlan(*_common(row, around), names.get(row.lower, ""), mode)
+
+
+_DECODERS: Mapping[str, Callable[[Row, Surroundings], Link | OtherLink]] = {
+    "bridge": _decode_bridge,
+    "veth": _decode_veth,
+    "vxlan": _decode_vxlan,
+    "macvlan": _decode_macvlan,
+}

@@ -1,0 +1,239 @@
+"""Observing: the rows of the kernel's dumps become live resources, with their owners.
+
+What belongs to the stack is told by marks (`reconcilers.kernel.marks`): a link by its alias; an address, a route, a
+neighbour or a forwarding entry by netctl's protocol number (or flag) on a link of the stack's; a route elsewhere by
+its claim; a rule by its suppressed group. Under a *desired* key, whatever is on a link of the stack's is the stack's.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from typing import cast
+
+from netctl.engine.protocol import Observation, Scope, Unread
+from netctl.engine.resource import UNMARKED, Desired, Key, Live, Owner
+from netctl.errors import BackendError
+from netctl.kinds.address import address_key
+from netctl.kinds.link import SYSTEM, Link, Port, VethPeer, link_key, port_key
+from netctl.kinds.neighbour import FdbEntry, Neighbour, fdb_key, neighbour_key
+from netctl.kinds.route import PROTOCOL, Route, route_key, stack_number
+from netctl.kinds.rule import rule_key
+from netctl.kinds.sysctl import Sysctl, sysctl_key
+from reconcilers.kernel import neighbours
+from reconcilers.kernel.addresses import AddressRow, decode_address, dump_addresses
+from reconcilers.kernel.links import Row, Surroundings, decode_link
+from reconcilers.kernel.marks import read_loans
+from reconcilers.kernel.namespaces import named_namespaces
+from reconcilers.kernel.routes import RouteRow, dump_routes
+from reconcilers.kernel.rules import dump_rules
+from reconcilers.kernel.sources import Sources
+from reconcilers.kernel.sysctls import read_sysctls
+from reconcilers.kernel.view import View
+
+
+def observe(scope: Scope, sources: Sources) -> Observation:
+    """The live state of the kernel within *scope*."""
+    return _Observer(scope, sources).run()
+
+
+class _Observer:
+    """One observation under way."""
+
+    def __init__(self, scope: Scope, sources: Sources) -> None:
+        self.stack = scope.stack
+        self.sources = sources
+        self.desired: defaultdict[str, dict[Key, Desired]] = defaultdict(dict)
+        for key, want in scope.desired.items():
+            if key.system == SYSTEM:
+                self.desired[key.kind][key] = want
+        self.live: dict[Key, Live] = {}
+        self.unread: list[Unread] = []
+
+    def run(self) -> Observation:
+        root = self.sources.root()
+        others = list(self._other_namespaces())
+        self._mark_owned(root, others)
+        self._links(root, others)
+        self._loans(root)
+        for view in [root, *others]:
+            if self._concerned(view):
+                self._addresses(view)
+                self._routes(view)
+        self._neighbours(root)
+        self._fdb(root)
+        self._rules(root)
+        return Observation(self.live, tuple(self.unread))
+
+    def _other_namespaces(self) -> Iterator[View]:
+        """The namespaces that the desired resources are in, and every other named one: leftovers may be there."""
+        wanted = {want.attributes[0] for kind in ("link", "address", "route") for want in self.desired[kind].values()}
+        for netns in sorted((wanted | named_namespaces()) - {"", self.sources.netns}):
+            try:
+                yield self.sources.view(netns)
+            except BackendError as error:
+                keys = frozenset(key for kind in self.desired.values() for key in kind if key.id.startswith(f"{netns}/"))
+                if keys:
+                    self.unread.append(Unread(SYSTEM, f"network namespace {netns}", error.message, keys))
+
+    def _mark_owned(self, root: View, others: Iterable[View]) -> None:
+        """Find the owner of every link. Elsewhere only links tied to one of this host's can be ours."""
+        root.owned = {row.ifindex: owner for row in root.links.values() if (owner := row.owner)}
+        for view in others:
+            here = self.sources.root_id(view)
+            tied = (row for row in view.links.values() if here is not None and row.lower_netns == here)
+            view.owned = {row.ifindex: owner for row in tied if (owner := row.owner)}
+
+    def _concerned(self, view: View) -> bool:
+        return not view.netns or bool(view.owned) or any(
+            want.attributes[0] == view.netns for want in self.desired["address"].values()
+        )
+
+    def _links(self, root: View, others: list[View]) -> None:
+        peers = {
+            (row.lower, row.ifindex): f"{view.netns}/{row.name}"
+            for view in others
+            for row in view.links.values()
+            if row.lower_netns is not None and row.lower_netns == self.sources.root_id(view)
+        }
+        for view in [root, *others]:
+            around = Surroundings(
+                view.netns, view.names, root.names, self.sources.ipv6_forwarding_setting,
+                lambda row: peers.get((row.ifindex, row.lower), ""),
+            )  # fmt: skip
+            for row in view.links.values():
+                self._link(row, view, around)
+
+    def _link(self, row: Row, view: View, around: Surroundings) -> None:
+        key = link_key(row.name, view.netns)
+        owner = view.owned.get(row.ifindex)
+        want = self.desired["link"].get(key)
+        if want is None and (owner is None or owner.stack != self.stack):
+            return
+        attributes = decode_link(row, around)
+        if want is not None and type(attributes) is type(want.attributes):
+            attributes = _only_declared_altnames(cast(Link, attributes), cast(Link, want.attributes))
+        within = None
+        if isinstance(attributes, VethPeer) and owner is not None:
+            within = link_key(around.root_names.get(row.lower, ""))
+        self.live[key] = Live(key, attributes, owner, within)
+
+    def _loans(self, root: View) -> None:
+        """Ports and sysctls: the desired ones, and those that an altname says the stack has changed."""
+        borrowed: set[str] = set()
+        wanted = {cast(Sysctl, want.attributes).name: cast(Sysctl, want.attributes).link for want in self.desired["sysctl"].values()}
+        for row in root.links.values():
+            loans = [loan for loan in read_loans(row.altnames, row.name) if loan.stack == self.stack]
+            for loan in loans:
+                if loan.what != "port":
+                    wanted.setdefault(loan.what, row.name)
+                    borrowed.add(loan.what)
+            lent = any(loan.what == "port" for loan in loans)
+            key = port_key(row.name)
+            if lent or key in self.desired["port"]:
+                port = Port("", row.name, root.names.get(row.master, ""), row.up)
+                self.live[key] = Live(key, port, Owner(self.stack) if lent else None)
+        for name, value in read_sysctls(sorted(wanted), self.sources.netns).items():
+            owner = Owner(self.stack) if name in borrowed else None
+            self.live[sysctl_key(name)] = Live(sysctl_key(name), Sysctl(name, wanted[name], value), owner)
+
+    def _ours(self, view: View, ifindex: int) -> bool:
+        owner = view.owned.get(ifindex)
+        return owner is not None and owner.stack == self.stack
+
+    def _owner_on(self, view: View, ifindex: int, *, marked: bool) -> Owner | None:
+        if not self._ours(view, ifindex):
+            return None
+        return Owner(self.stack, "" if marked else UNMARKED)
+
+    def _addresses(self, view: View) -> None:
+        desired = self.desired["address"]
+        for row in dump_addresses(view.socket):
+            if row.link_local:
+                continue
+            name = view.names.get(row.ifindex, "")
+            key = address_key(name, row.address, view.netns)
+            marked = self._marked(row)
+            if key in desired or (marked and self._ours(view, row.ifindex)):
+                owner = self._owner_on(view, row.ifindex, marked=marked)
+                within = link_key(name, view.netns)
+                self.live[key] = Live(key, decode_address(row, name, view.netns), owner, within)
+
+    def _marked(self, row: AddressRow) -> bool:
+        return row.protocol == PROTOCOL or not self.sources.addresses_have_protocol
+
+    def _routes(self, view: View) -> None:
+        wanted = {key: want for key, want in self.desired["route"].items() if want.attributes[0] == view.netns}
+        rows = dump_routes(view.socket, view.names, view.netns, protocol=PROTOCOL)
+        claims = frozenset(
+            (row.route.destination, row.route.metric) for row in rows if row.route.table == stack_number(self.stack)
+        )
+        for row in rows:
+            self._route(row, view, claims, wanted)
+        missing = {cast(Route, want.attributes).table for key, want in wanted.items() if key not in self.live}
+        for table in sorted(missing):
+            for row in dump_routes(view.socket, view.names, view.netns, table=table):
+                if row.protocol != PROTOCOL:
+                    self._route(row, view, claims, wanted)
+
+    def _route(self, row: RouteRow, view: View, claims: frozenset[tuple[str, int]], wanted: Mapping[Key, Desired]) -> None:
+        route = row.route
+        key = route_key(route.destination, route.table, route.metric, view.netns)
+        claim = stack_number(self.stack)
+        claimed = route.table == claim or (route.destination, route.metric) in claims
+        ours = claimed or self._ours(view, row.ifindex)
+        marked = row.protocol == PROTOCOL
+        if key not in wanted and not (ours and marked):
+            return
+        owner = Owner(self.stack, "" if marked else UNMARKED) if ours else None
+        within = link_key(view.names.get(row.ifindex, ""), view.netns) if self._ours(view, row.ifindex) else None
+        needs = (route_key(route.destination, claim, route.metric),) if claimed and route.table != claim else ()
+        self.live[key] = Live(key, route, owner, within, needs)
+
+    def _vteps(self, root: View, kind: str) -> set[int]:
+        """The indexes of the links whose neighbours or forwarding entries matter: VXLAN devices of the stack's."""
+        named = {want.attributes[0] for want in self.desired[kind].values()}
+        return {
+            row.ifindex
+            for row in root.links.values()
+            if row.name in named or (self._ours(root, row.ifindex) and row.kind == "vxlan")
+        }
+
+    def _neighbours(self, root: View) -> None:
+        desired = self.desired["neighbour"]
+        for row in neighbours.dump_neighbours(root.socket, self._vteps(root, "neighbour")):
+            marked = row.protocol == PROTOCOL
+            name = root.names[row.ifindex]
+            key = neighbour_key(name, row.address)
+            permanent = bool(row.state & neighbours.NUD_PERMANENT)
+            if (key in desired and (permanent or marked)) or (marked and self._ours(root, row.ifindex)):
+                owner = self._owner_on(root, row.ifindex, marked=marked)
+                self.live[key] = Live(key, neighbours.decode_neighbour(row, name), owner, link_key(name))
+
+    def _fdb(self, root: View) -> None:
+        desired = self.desired["fdb"]
+        for row in neighbours.dump_fdb(root.socket, self._vteps(root, "fdb")):
+            marked = bool(row.flags & neighbours.NTF_EXT_LEARNED)
+            name = root.names[row.ifindex]
+            key = fdb_key(name, row.mac, row.address)
+            want = desired.get(key)
+            if want is None and not (marked and self._ours(root, row.ifindex)):
+                continue
+            known = self.live.get(key)
+            # Of several destinations for one MAC the one that differs counts, so that it is seen and replaced.
+            if known is None or (want is not None and known.attributes == want.attributes):
+                owner = self._owner_on(root, row.ifindex, marked=marked)
+                self.live[key] = Live(key, neighbours.decode_fdb(row, name), owner, link_key(name))
+
+    def _rules(self, root: View) -> None:
+        mark = stack_number(self.stack)
+        for row in dump_rules(root.socket):
+            key = rule_key(row.rule)
+            ours = row.protocol == PROTOCOL and row.suppressed_group == mark
+            if ours or (key in self.desired["rule"] and key not in self.live):
+                self.live[key] = Live(key, row.rule, Owner(self.stack) if ours else None)
+
+
+def _only_declared_altnames(live: Link, want: Link) -> Link:
+    """Names that others gave the link are left alone, so they do not count."""
+    if want.altnames is None:
+        return live
+    return live._replace(altnames=tuple(name for name in want.altnames if name in (live.altnames or ())))

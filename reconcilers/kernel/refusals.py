@@ -1,0 +1,30 @@
+"""What a refusal of the kernel's means: for the change, and for the user."""
+
+import errno
+
+from netctl.engine.change import Action, Change, Failure
+from reconcilers.kernel.rtnetlink import KernelError
+
+_GONE = frozenset({errno.ENOENT, errno.ESRCH, errno.ENODEV, errno.EADDRNOTAVAIL})
+_ADVICE = {
+    errno.EPERM: "it needs CAP_NET_ADMIN: run as root",
+    errno.EACCES: "it needs CAP_NET_ADMIN: run as root",
+    errno.EEXIST: "something of that name has appeared meanwhile: plan again",
+    errno.EBUSY: "it is in use by something else",
+    errno.EOPNOTSUPP: "this kernel cannot do it: see `netctl doctor`",
+    errno.ENODEV: "the interface has gone meanwhile: plan again",
+    errno.ENETUNREACH: "the gateway is not on a link of this host, or that link is down",
+    errno.EHOSTUNREACH: "the gateway is not on a link of this host, or that link is down",
+    errno.ENETDOWN: "the interface is down",
+    errno.EADDRINUSE: "another device uses the same values (a VXLAN with the same VNI and port, for one)",
+}
+
+
+def is_done(change: Change, error: KernelError) -> bool:
+    """Whether *change* is done although the kernel refused: what is to be deleted has gone already."""
+    return change.action in {Action.DELETE, Action.REPLACE} and error.errno in _GONE
+
+
+def explain(change: Change, error: KernelError) -> Failure:
+    """The failure of *change*, in words."""
+    return Failure(f"{change.action} {change.key}", str(error), _ADVICE.get(error.errno, ""))

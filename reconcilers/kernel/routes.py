@@ -1,0 +1,131 @@
+"""Routes on the wire."""
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from netctl.kinds.route import IPV6_DEFAULT_METRIC, PROTOCOL, NextHop, Route
+from reconcilers.kernel import wire
+from reconcilers.kernel.rtnetlink import Request, Rtnetlink, messages
+
+RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_PRIORITY, RTA_PREFSRC, RTA_METRICS, RTA_MULTIPATH, RTA_TABLE = 1, 4, 5, 6, 7, 8, 9, 15
+RTAX_MTU = 2
+RTNH_F_ONLINK = 4
+_TYPES = {1: "unicast", 6: "blackhole", 7: "unreachable", 8: "prohibit"}
+_NUMBERS = {name: number for number, name in _TYPES.items()}
+_SCOPE_UNIVERSE, _SCOPE_LINK, _SCOPE_NOWHERE = 0, 253, 255
+_CACHED = 0x200  # RTM_F_CLONED: an exception of the route cache, not a route
+
+
+class RouteRow(NamedTuple):
+    """One route as the kernel tells it."""
+
+    route: Route
+    """Its device is named within the namespace it was read in."""
+    ifindex: int
+    """Of the (first) next hop; 0 for none."""
+    protocol: int
+
+
+def dump_routes(socket: Rtnetlink, names: Mapping[int, str], netns: str, *, protocol: int = 0, table: int = 0) -> list[RouteRow]:
+    """The routes of a namespace; only those of a protocol or a table where one is given (the kernel filters).
+
+    *names* has the names of the links by index.
+    """
+    extra = wire.number(RTA_TABLE, table) if table else b""
+    rows: list[RouteRow] = []
+    for family in (wire.AF_INET, wire.AF_INET6):
+        body = wire.RTMSG.pack(family, 0, 0, 0, 0, protocol, 0, 0, 0) + extra
+        for chunk in socket.dump(wire.RTM_GETROUTE, body):
+            rows.extend(read_routes(chunk, names, netns))
+    return rows
+
+
+def read_routes(chunk: bytes, names: Mapping[int, str], netns: str) -> Iterator[RouteRow]:
+    """The routes in a received chunk that are of a type netctl knows."""
+    for kind, start, end in messages(chunk):
+        if kind == wire.RTM_NEWROUTE:
+            header = wire.RTMSG.unpack_from(chunk, start)
+            if header[7] in _TYPES and not header[8] & _CACHED:
+                yield _read_route(header, wire.attributes(chunk, start + 12, end), names, netns)
+
+
+def _read_route(header: tuple[int, ...], found: dict[int, bytes], names: Mapping[int, str], netns: str) -> RouteRow:
+    family, length, _, _, table, protocol, _, kind, flags = header
+    destination = wire.read_address(found.get(RTA_DST)) or ("0.0.0.0" if family == wire.AF_INET else "::")
+    kind_name = _TYPES[kind]
+    ifindex = wire.read_number(found.get(RTA_OIF)) if kind_name == "unicast" else 0
+    hops = _read_nexthops(found.get(RTA_MULTIPATH), names)
+    metrics = found.get(RTA_METRICS)
+    route = Route(
+        netns,
+        f"{destination}/{length}",
+        wire.read_number(found.get(RTA_TABLE), table),
+        wire.read_number(found.get(RTA_PRIORITY)),
+        kind_name,
+        wire.read_address(found.get(RTA_GATEWAY)),
+        names.get(ifindex, ""),
+        bool(flags & RTNH_F_ONLINK),
+        wire.read_address(found.get(RTA_PREFSRC)),
+        wire.read_number(wire.nested_attributes(metrics).get(RTAX_MTU)) if metrics else 0,
+        tuple(sorted(hop for hop, _ in hops)) if hops else (),
+    )
+    return RouteRow(route, ifindex or (hops[0][1] if hops else 0), protocol)
+
+
+def _read_nexthops(value: bytes | None, names: Mapping[int, str]) -> list[tuple[NextHop, int]]:
+    hops, start = [], 0
+    while value is not None and start + wire.NEXTHOP.size <= len(value):
+        length, _, weight, index = wire.NEXTHOP.unpack_from(value, start)
+        if length < wire.NEXTHOP.size:
+            break
+        gateway = wire.attributes(value, start + wire.NEXTHOP.size, start + length).get(RTA_GATEWAY)
+        hops.append((NextHop(wire.read_address(gateway), names.get(index, ""), weight + 1), index))
+        start += (length + 3) & ~3
+    return hops
+
+
+def set_route(route: Route, lookup: Mapping[str, int], *, exclusive: bool, protocol: int = PROTOCOL) -> Request:
+    """Make a route, or replace the one with the same table, destination and metric. KeyError for an unknown device."""
+    flags = wire.NLM_F_CREATE | (wire.NLM_F_EXCL if exclusive else wire.NLM_F_REPLACE)
+    body = [_identify(route, protocol)]
+    if route.gateway:
+        body.append(wire.attribute(RTA_GATEWAY, wire.write_address(route.gateway)))
+    if route.device:
+        body.append(wire.number(RTA_OIF, lookup[route.device]))
+    if route.source:
+        body.append(wire.attribute(RTA_PREFSRC, wire.write_address(route.source)))
+    if route.mtu:
+        body.append(wire.nested(RTA_METRICS, wire.number(RTAX_MTU, route.mtu)))
+    if route.nexthops:
+        body.append(wire.attribute(RTA_MULTIPATH, b"".join(_write_nexthop(hop, lookup) for hop in route.nexthops)))
+    return Request(wire.RTM_NEWROUTE, flags, b"".join(body))
+
+
+def delete_route(route: Route) -> Request:
+    """Delete a route, whatever its next hop has become."""
+    return Request(wire.RTM_DELROUTE, 0, _identify(route._replace(type=None), 0))
+
+
+def _identify(route: Route, protocol: int) -> bytes:
+    address, _, length = route.destination.partition("/")
+    kind = _NUMBERS[route.type] if route.type else 0
+    flags = RTNH_F_ONLINK if route.onlink else 0
+    family = wire.family_of(address)
+    header = wire.RTMSG.pack(family, int(length), 0, 0, 0, protocol, _scope(route), kind, flags)
+    destination = wire.attribute(RTA_DST, wire.write_address(address)) if length != "0" else b""
+    metric = route.metric or (IPV6_DEFAULT_METRIC if family == wire.AF_INET6 else 0)
+    return header + destination + wire.number(RTA_TABLE, route.table) + wire.number(RTA_PRIORITY, metric)
+
+
+def _scope(route: Route) -> int:
+    """IPv4's scope: of a route straight onto a link it is the link. Deleting, any scope will do."""
+    if route.type is None:
+        return _SCOPE_NOWHERE
+    direct = route.type == "unicast" and not route.gateway and not route.nexthops
+    return _SCOPE_LINK if direct and ":" not in route.destination else _SCOPE_UNIVERSE
+
+
+def _write_nexthop(hop: NextHop, lookup: Mapping[str, int]) -> bytes:
+    gateway = wire.attribute(RTA_GATEWAY, wire.write_address(hop.gateway)) if hop.gateway else b""
+    index = lookup[hop.device] if hop.device else 0
+    return wire.NEXTHOP.pack(wire.NEXTHOP.size + len(gateway), 0, hop.weight - 1, index) + gateway

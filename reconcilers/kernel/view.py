@@ -1,0 +1,62 @@
+"""One network namespace as last read: its socket, and its links by name and by index."""
+
+import sys
+from collections.abc import Iterable
+
+from netctl.engine.resource import Owner
+from reconcilers.kernel import wire
+from reconcilers.kernel.links import Row, dump_links
+from reconcilers.kernel.rtnetlink import KernelError, Request, Rtnetlink
+
+_NETNSA_NSID, _NETNSA_FD = 1, 3
+
+
+class View:
+    """A namespace, by name (empty: the one that netctl acts in)."""
+
+    def __init__(self, netns: str, socket: Rtnetlink) -> None:
+        self.netns = netns
+        self.socket = socket
+        self.links: dict[str, Row] = {}
+        self.names: dict[int, str] = {}
+        self.indexes: dict[str, int] = {}
+        self.owned: dict[int, Owner] = {}
+        """Who owns a link, by its index; foreign links are left out."""
+        self._next_index = 0
+
+    def read_links(self) -> None:
+        """Read every link anew."""
+        rows = dump_links(self.socket)
+        self.links = {row.name: row for row in rows}
+        self.names = {row.ifindex: row.name for row in rows}
+        self.indexes = {row.name: row.ifindex for row in rows}
+        self._next_index = max(self.names, default=0)
+
+    def reserve_index(self) -> int:
+        """An index that no link has: chosen here, so that what refers to the link can be sent along with it."""
+        self._next_index += 1
+        return self._next_index
+
+    def add(self, name: str, ifindex: int) -> None:
+        """Remember a link that has just been made."""
+        self.names[ifindex] = name
+        self.indexes[name] = ifindex
+
+    def forget(self, names: Iterable[str]) -> None:
+        """Forget links that have just been deleted."""
+        for name in names:
+            self.links.pop(name, None)
+            self.names.pop(self.indexes.pop(name, 0), None)
+
+    def index_of(self, name: str) -> int:
+        """The index of a link. Raises KeyError where there is none of that name."""
+        return self.indexes[name]
+
+    def id_of(self, descriptor: int) -> int | None:
+        """The number by which this namespace knows the one of *descriptor*; None where it knows it by none."""
+        answer = self.socket.ask(Request(wire.RTM_GETNSID, 0, bytes(4) + wire.number(_NETNSA_FD, descriptor)))
+        if isinstance(answer, KernelError):
+            return None
+        found = wire.attributes(answer, wire.HEADER.size + 4, len(answer)).get(_NETNSA_NSID)
+        number = -1 if found is None else int.from_bytes(found, sys.byteorder, signed=True)
+        return None if number < 0 else number
