@@ -1,0 +1,113 @@
+"""What a rule can look at: a field's name in nft, its type, and the expression that loads it into a register.
+
+Registers are numbered here as the kernel's memory is: sixteen words of four bytes, of which fields that are looked up
+together fill consecutive ones. The kernel's own numbers are 1 to 4 for every fourth word, and 8 to 23 for all.
+"""
+
+from types import MappingProxyType
+from typing import NamedTuple
+
+from reconcilers.nftables.attributes import Attributes, nest, number, string, u32
+from reconcilers.nftables.datatypes import DATATYPES, DataType
+
+WORDS = 16
+
+_META_DREG, _META_KEY, _META_SREG = 1, 2, 3
+_PAYLOAD_DREG, _PAYLOAD_BASE, _PAYLOAD_OFFSET, _PAYLOAD_LEN = 1, 2, 3, 4
+_CT_DREG, _CT_KEY = 1, 2
+_NETWORK, _TRANSPORT = 1, 2
+
+
+class Field(NamedTuple):
+    """One field. The selector is what the loading expression says besides the register."""
+
+    name: str
+    type: DataType
+    expression: str
+    """``meta``, ``payload`` or ``ct``."""
+    selector: tuple[int, ...]
+    """The key; of ``payload`` base and offset."""
+
+    @property
+    def words(self) -> int:
+        """The registers that it fills."""
+        return (self.type.length + 3) // 4
+
+    def load(self, word: int) -> bytes:
+        """The expression that loads it into the registers from *word* on."""
+        register = u32(1, register_number(word))
+        if self.expression == "payload":
+            base, offset = self.selector
+            place = u32(_PAYLOAD_BASE, base) + u32(_PAYLOAD_OFFSET, offset) + u32(_PAYLOAD_LEN, self.type.length)
+            return expression("payload", register, place)
+        return expression(self.expression, register, u32(_META_KEY, self.selector[0]))
+
+
+class Loaded(NamedTuple):
+    """What a register holds: a field, or the first bytes of one."""
+
+    field: Field
+    length: int
+    """Bytes."""
+    mask: bytes = b""
+    """Of a bitwise expression on it; empty for none."""
+
+
+def expression(name: str, *attributes: bytes) -> bytes:
+    """An element of a rule's list of expressions."""
+    return nest(1, string(1, name), nest(2, *attributes))
+
+
+def register_number(word: int) -> int:
+    """The kernel's number of the register at *word*, as the kernel itself prefers it."""
+    return 8 + word if word % 4 else 1 + word // 4
+
+
+def register_word(attribute: bytes) -> int:
+    """The word of a register's number (0 to 15). Raises ValueError for that of the verdict."""
+    register = number(attribute)
+    if 1 <= register <= 4:
+        return (register - 1) * 4
+    if 8 <= register < 8 + WORDS:
+        return register - 8
+    raise ValueError(f"register {register} holds no field")
+
+
+def loaded(name: str, attributes: Attributes) -> tuple[int, Loaded]:
+    """The register and the field of a loading expression. Raises KeyError or ValueError for one that is not known."""
+    if name == "payload":
+        selector = (number(attributes[_PAYLOAD_BASE]), number(attributes[_PAYLOAD_OFFSET]))
+        field = _BY_SELECTOR[name, selector]
+        length = number(attributes[_PAYLOAD_LEN])
+        if not 0 < length <= field.type.length:
+            raise ValueError(f"{length} bytes are more than {field.name}")
+        return register_word(attributes[_PAYLOAD_DREG]), Loaded(field, length)
+    if len(attributes) != 2:
+        raise ValueError(f"{name} has more than a key and a register")
+    field = _BY_SELECTOR[name, (number(attributes[_META_KEY]),)]
+    return register_word(attributes[_META_DREG]), Loaded(field, field.type.length)
+
+
+def _fields() -> tuple[Field, ...]:
+    rows: tuple[tuple[str, str, str, tuple[int, ...]], ...] = (
+        ("iifname", "ifname", "meta", (6,)),
+        ("oifname", "ifname", "meta", (7,)),
+        ("meta mark", "mark", "meta", (3,)),
+        ("meta nfproto", "nf_proto", "meta", (15,)),
+        ("meta l4proto", "inet_proto", "meta", (16,)),
+        ("ip saddr", "ipv4_addr", "payload", (_NETWORK, 12)),
+        ("ip daddr", "ipv4_addr", "payload", (_NETWORK, 16)),
+        ("ip6 saddr", "ipv6_addr", "payload", (_NETWORK, 8)),
+        ("ip6 daddr", "ipv6_addr", "payload", (_NETWORK, 24)),
+        ("th sport", "inet_service", "payload", (_TRANSPORT, 0)),
+        ("th dport", "inet_service", "payload", (_TRANSPORT, 2)),
+        ("ct state", "ct_state", "ct", (0,)),
+        ("ct status", "ct_status", "ct", (2,)),
+        ("ct mark", "mark", "ct", (3,)),
+    )
+    return tuple(Field(name, DATATYPES[type_], kind, selector) for name, type_, kind, selector in rows)
+
+
+FIELDS = MappingProxyType({field.name: field for field in _fields()})
+"""The fields that netctl knows, by nft's name."""
+_BY_SELECTOR = {(field.expression, field.selector): field for field in FIELDS.values()}
