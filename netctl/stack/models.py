@@ -34,9 +34,13 @@ class Declaration(BaseModel):
 class Host(Declaration):
     """A machine of the stack."""
 
-    id: int | None = Field(None, ge=1, le=65535, description="Stable number; selects the host's block in every subnet with `per_host`.")
+    id: int | None = Field(
+        None, ge=1, le=65535, description="Stable number; selects the host's block in every subnet with `per_host`."
+    )
     address: Address = Field(description="The host's address on the underlay, by which its peers reach it.")
-    interface: InterfaceName | None = Field(None, description="The underlay interface; default: the one that has `address`.")
+    interface: InterfaceName | None = Field(
+        None, description="The underlay interface; default: the one that has `address`."
+    )
     labels: Labels = Field(default_factory=dict, description="Labels that `hosts:` selectors choose by.")
 
 
@@ -44,10 +48,16 @@ class Subnet(Declaration):
     """A range of addresses: one CIDR of a family, or one of each."""
 
     cidr: Cidrs = Field(description="One CIDR, or a list of one IPv4 and one IPv6 CIDR.")
-    per_host: PrefixLengths | None = Field(None, description="Prefix length of each host's block; a list for one of each family.")
+    per_host: PrefixLengths | None = Field(
+        None, description="Prefix length of each host's block; a list for one of each family."
+    )
     gateway: Addresses | None = Field(None, description="Default: the subnet's (or the host's block's) first address.")
-    reserved: Annotated[list[AddressRange], Field(description="Addresses, CIDRs and `first-last` ranges that are never assigned.")] = []
-    range: Annotated[list[AddressRange], Field(description="Where assigned addresses come from; default: the whole subnet.")] = []
+    reserved: Annotated[
+        list[AddressRange], Field(description="Addresses, CIDRs and `first-last` ranges that are never assigned.")
+    ] = []
+    range: Annotated[
+        list[AddressRange], Field(description="Where assigned addresses come from; default: the whole subnet.")
+    ] = []
 
 
 class NamespaceAttachment(Declaration):
@@ -55,11 +65,15 @@ class NamespaceAttachment(Declaration):
 
     netns: NetnsName = Field(description="A named network namespace (`ip netns`); it must exist.")
     interface: InterfaceName = Field("eth0", description="The interface's name inside the namespace.")
-    address: Addresses | None = Field(None, description="One address or a list; a family that is not given is assigned from the subnet.")
+    address: Addresses | None = Field(
+        None, description="One address or a list; a family that is not given is assigned from the subnet."
+    )
     mac: Mac | None = Field(None, description="Default: derived from the stack, the network and the namespace.")
     mtu: Mtu | None = Field(None, description="Default: the network's.")
     default_route: bool = Field(True, description="Route everything through the network's gateway.")
-    host_interface: InterfaceName | None = Field(None, description="The host's end of the veth pair; default: made from the names.")
+    host_interface: InterfaceName | None = Field(
+        None, description="The host's end of the veth pair; default: made from the names."
+    )
     hosts: HostSelector | None = Field(None, description="On which hosts; default: those of the network.")
     labels: Labels = Field(default_factory=dict, description="Labels of this endpoint.")
 
@@ -73,7 +87,7 @@ class InterfaceAttachment(Declaration):
 
 
 def _attachment_tag(value: Any) -> str:
-    keys = value if isinstance(value, dict) else vars(value)
+    keys = value if isinstance(value, dict) else getattr(value, "__dict__", ())
     return "netns" if "netns" in keys else "interface"
 
 
@@ -92,16 +106,26 @@ class BridgeNetwork(_Network):
     """One L2 segment on each of its hosts: a bridge, its gateway address, NAT, and what is attached to it."""
 
     driver: Literal["bridge"] = "bridge"
-    subnet: Name | Subnet | None = Field(None, description="A declared subnet's name, or a subnet; none: the bridge has no address.")
+    subnet: Name | Subnet | None = Field(
+        None, description="A declared subnet's name, or a subnet; none: the bridge has no address."
+    )
     attach: list[Attachment] = Field(default_factory=list, description="What is attached.")
-    nat: Literal["masquerade", "none"] | None = Field(None, description="Default: `masquerade`; `none` where `internal`.")
+    nat: Literal["masquerade", "none"] | None = Field(
+        None, description="Default: `masquerade`; `none` where `internal`."
+    )
     internal: bool = Field(False, description="No traffic leaves or enters the segment.")
-    isolated: bool = Field(False, description="No traffic to or from other networks of this host; the outside is reached.")
+    isolated: bool = Field(
+        False, description="No traffic to or from other networks of this host; the outside is reached."
+    )
     mtu: Mtu | None = Field(None, description="Bytes; default: 1500.")
-    mac: Mac | None = Field(None, description="The bridge's; default: derived from the stack, the host and the network.")
+    mac: Mac | None = Field(
+        None, description="The bridge's; default: derived from the stack, the host and the network."
+    )
     stp: bool = Field(False, description="Spanning tree protocol.")
     group: int | None = Field(None, ge=0, le=0x7FFFFFFF, description="Interface group; default: not managed.")
-    interface_name: InterfaceName | None = Field(None, description="Default: `nc-<name>`, shortened with a hash where over 15 bytes.")
+    interface_name: InterfaceName | None = Field(
+        None, description="Default: `nc-<name>`, shortened with a hash where over 15 bytes."
+    )
 
 
 class MacvlanNetwork(_Network):
@@ -109,7 +133,9 @@ class MacvlanNetwork(_Network):
 
     driver: Literal["macvlan"]
     parent: InterfaceName = Field(description="An existing interface of the host.")
-    mode: Literal["bridge", "private", "vepa", "passthru"] = Field("bridge", description="How endpoints on one parent reach each other.")
+    mode: Literal["bridge", "private", "vepa", "passthru"] = Field(
+        "bridge", description="How endpoints on one parent reach each other."
+    )
     subnet: Name | Subnet = Field(description="The segment's subnet; its gateway is a router on the segment.")
     attach: list[NamespaceAttachment] = Field(default_factory=list, description="What is attached.")
     mtu: Mtu | None = Field(None, description="Bytes; default: the parent's.")
@@ -126,18 +152,26 @@ def _driver_tag(value: Any) -> str:
 
 
 Network = Annotated[
-    Annotated[BridgeNetwork, Tag("bridge")] | Annotated[MacvlanNetwork, Tag("macvlan")] | Annotated[HostNetwork, Tag("host")],
+    Annotated[BridgeNetwork, Tag("bridge")]
+    | Annotated[MacvlanNetwork, Tag("macvlan")]
+    | Annotated[HostNetwork, Tag("host")],
     Discriminator(_driver_tag),
 ]
 
 
 class _Overlay(Declaration):
-    subnet: Name | Subnet = Field(description="A declared subnet's name, or a subnet; with `per_host` where `mode` is `routed`.")
+    subnet: Name | Subnet = Field(
+        description="A declared subnet's name, or a subnet; with `per_host` where `mode` is `routed`."
+    )
     hosts: HostSelector | None = Field(None, description="Host names, or labels; default: every host.")
     mtu: Literal["auto"] | Mtu = Field("auto", description="`auto`: the underlay's less the encapsulation.")
-    nat: Literal["masquerade", "none"] = Field("masquerade", description="Traffic that leaves the overlay takes the host's address.")
+    nat: Literal["masquerade", "none"] = Field(
+        "masquerade", description="Traffic that leaves the overlay takes the host's address."
+    )
     internal: bool = Field(False, description="No traffic leaves or enters the overlay.")
-    isolated: bool = Field(False, description="No traffic to or from other networks of this host; the outside is reached.")
+    isolated: bool = Field(
+        False, description="No traffic to or from other networks of this host; the outside is reached."
+    )
     attach: list[NamespaceAttachment] = Field(default_factory=list, description="What is attached; `hosts` says where.")
     interface_name: InterfaceName | None = Field(None, description="The local bridge's; default: `nc-<name>`.")
 
@@ -146,7 +180,9 @@ class VxlanOverlay(_Overlay):
     """A network that spans hosts, by VXLAN (RFC 7348): static entries for each peer, nothing learned in routed mode."""
 
     backend: Literal["vxlan"] = "vxlan"
-    mode: Literal["routed", "bridged"] = Field("routed", description="`routed`: a subnet per host; `bridged`: one L2 segment for all.")
+    mode: Literal["routed", "bridged"] = Field(
+        "routed", description="`routed`: a subnet per host; `bridged`: one L2 segment for all."
+    )
     vni: int = Field(ge=1, le=16777215, description="VXLAN network identifier.")
     port: int = Field(4789, ge=1, le=65535, description="UDP port.")
     direct_routing: bool = Field(False, description="No encapsulation between hosts that share a link (`routed` only).")
@@ -183,10 +219,16 @@ class StaticRoute(Declaration):
     to: Destination = Field(description="A CIDR, an address, or `default` (needs `via`, or `family`).")
     via: Address | None = Field(None, description="The gateway.")
     dev: InterfaceName | None = Field(None, description="The interface; default: found by the gateway.")
-    nexthops: list[RouteNextHop] = Field(default_factory=list, description="Several next hops, in place of `via` and `dev`.")
-    type: Literal["unicast", "blackhole", "unreachable", "prohibit"] = Field("unicast", description="What happens to packets.")
+    nexthops: list[RouteNextHop] = Field(
+        default_factory=list, description="Several next hops, in place of `via` and `dev`."
+    )
+    type: Literal["unicast", "blackhole", "unreachable", "prohibit"] = Field(
+        "unicast", description="What happens to packets."
+    )
     table: int = Field(254, ge=1, le=4294967295, description="Routing table; 254 is `main`.")
-    metric: int | None = Field(None, ge=0, le=4294967295, description="Lower wins; default: the kernel's (0, for IPv6 1024).")
+    metric: int | None = Field(
+        None, ge=0, le=4294967295, description="Lower wins; default: the kernel's (0, for IPv6 1024)."
+    )
     source: Address | None = Field(None, description="Preferred source address.")
     mtu: int | None = Field(None, ge=68, le=65535, description="MTU along this route.")
     onlink: bool = Field(False, description="The gateway is on the link, whatever the addresses say.")
@@ -204,7 +246,9 @@ class RoutingRule(Declaration):
     oif: InterfaceName | None = Field(None, description="Outgoing interface (of local sockets bound to it).")
     mark: int | None = Field(None, ge=0, le=0xFFFFFFFF, description="Firewall mark.")
     mask: int = Field(0xFFFFFFFF, ge=1, le=0xFFFFFFFF, description="Bits of the mark that count.")
-    table: int | None = Field(None, ge=1, le=4294967295, description="Table to look up; needed unless `action` is given.")
+    table: int | None = Field(
+        None, ge=1, le=4294967295, description="Table to look up; needed unless `action` is given."
+    )
     action: Literal["lookup", "blackhole", "unreachable", "prohibit"] = Field("lookup", description="What to do.")
     family: Literal[4, 6] | None = Field(None, description="Default: that of `from` or `to`; 4 where neither is given.")
     hosts: HostSelector | None = Field(None, description="Host names, or labels; default: every host.")
@@ -215,7 +259,9 @@ class Stack(Declaration):
 
     version: Literal[1] = Field(1, description="Of the language.")
     stack: Name = Field(description="The owner of everything declared below.")
-    hosts: dict[Name, Host] = Field(default_factory=dict, description="Absent: the stack is for the machine that applies it.")
+    hosts: dict[Name, Host] = Field(
+        default_factory=dict, description="Absent: the stack is for the machine that applies it."
+    )
     subnets: dict[Name, Subnet] = Field(default_factory=dict, description="Ranges of addresses.")
     networks: dict[Name, Network] = Field(default_factory=dict, description="L2 segments, one on each of their hosts.")
     overlays: dict[Name, Overlay] = Field(default_factory=dict, description="Networks that span hosts.")

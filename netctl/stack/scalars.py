@@ -6,9 +6,12 @@ Checked with ``inet_pton`` rather than the ``ipaddress`` types, which cost thirt
 import re
 import socket
 from ipaddress import ip_network
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, GetJsonSchemaHandler
+from pydantic_core import CoreSchema
+
+from netctl.stack.core_schema import written
 
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}\Z")
 _INTERFACE = re.compile(r"[^\s/:%]{1,15}\Z")
@@ -38,7 +41,7 @@ def canonical_cidr(text: str) -> str:
     return f"{canonical}/{length}"
 
 
-def _range(text: str) -> str:
+def address_range(text: str) -> str:
     """An address, a CIDR, or ``first-last``."""
     if "/" in text:
         return canonical_cidr(text)
@@ -46,7 +49,7 @@ def _range(text: str) -> str:
     return f"{canonical_address(first.strip())}-{canonical_address(last.strip())}" if dash else canonical_address(text)
 
 
-def _prefix_or_default(text: str) -> str:
+def prefix_or_default(text: str) -> str:
     """A route's destination: a CIDR, an address (taken as a host route), or ``default``."""
     if text == "default":
         return text
@@ -56,7 +59,8 @@ def _prefix_or_default(text: str) -> str:
     return canonical_cidr(text)
 
 
-def _mac(text: str) -> str:
+def canonical_mac(text: str) -> str:
+    """A unicast MAC address in lower case. Raises ValueError."""
     lowered = text.lower()
     if not _MAC.match(lowered):
         raise ValueError(f"'{text}' is not a MAC address such as 02:00:5e:10:00:01")
@@ -65,15 +69,17 @@ def _mac(text: str) -> str:
     return lowered
 
 
-def _interface(text: str) -> str:
+def interface_name(text: str) -> str:
+    """A name that the kernel takes for an interface (``dev_valid_name``). Raises ValueError."""
     if len(text.encode()) > 15:
         raise ValueError(f"'{text}' is {len(text.encode())} bytes long; the kernel allows 15 for an interface's name")
     if not _INTERFACE.match(text) or text in {".", ".."}:
-        raise ValueError(f"'{text}' cannot be an interface's name: no space, '/', ':' or '%', and at least one character")
+        raise ValueError(f"'{text}' cannot be an interface's name: it is empty or has a space, '/', ':' or '%'")
     return text
 
 
-def _netns(text: str) -> str:
+def netns_name(text: str) -> str:
+    """A name that can be a file in ``/run/netns``. Raises ValueError."""
     if not text or "/" in text or "\0" in text or text in {".", ".."} or len(text.encode()) > 255:
         raise ValueError(f"'{text}' cannot be the name of a network namespace")
     return text
@@ -84,19 +90,33 @@ def _listed(value: object) -> object:
     return value if isinstance(value, list) or value is None else [value]
 
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)]
+class OneOrMore:
+    """Marks a list for which one value may stand; only the JSON Schema needs to be told."""
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        schema = handler(core)
+        return {"anyOf": [schema["items"], schema]}
+
+
+ONE_OR_MORE = OneOrMore()
+LISTED = BeforeValidator(_listed)
+# A number where text is wanted is taken as it is written: `netns: 1`, a label of `1.10`.
+AS_WRITTEN = BeforeValidator(written)
+
+Text = Annotated[str, AS_WRITTEN]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63), AS_WRITTEN]
 Address = Annotated[str, AfterValidator(canonical_address)]
 Cidr = Annotated[str, AfterValidator(canonical_cidr)]
-AddressRange = Annotated[str, AfterValidator(_range)]
-Destination = Annotated[str, AfterValidator(_prefix_or_default)]
-Mac = Annotated[str, AfterValidator(_mac)]
-InterfaceName = Annotated[str, AfterValidator(_interface)]
-NetnsName = Annotated[str, AfterValidator(_netns)]
-Addresses = Annotated[list[Address], BeforeValidator(_listed)]
-Cidrs = Annotated[list[Cidr], BeforeValidator(_listed), Field(min_length=1, max_length=2)]
+AddressRange = Annotated[str, AfterValidator(address_range)]
+Destination = Annotated[str, AfterValidator(prefix_or_default)]
+Mac = Annotated[str, AfterValidator(canonical_mac)]
+InterfaceName = Annotated[str, AfterValidator(interface_name), AS_WRITTEN]
+NetnsName = Annotated[str, AfterValidator(netns_name), AS_WRITTEN]
+Addresses = Annotated[list[Address], LISTED, ONE_OR_MORE]
+Cidrs = Annotated[list[Cidr], LISTED, Field(min_length=1, max_length=2), ONE_OR_MORE]
 PrefixLengths = Annotated[
-    list[Annotated[int, Field(ge=1, le=128)]], BeforeValidator(_listed), Field(min_length=1, max_length=2)
+    list[Annotated[int, Field(ge=1, le=128)]], LISTED, Field(min_length=1, max_length=2), ONE_OR_MORE
 ]
 Mtu = Annotated[int, Field(ge=68, le=65535)]
-Labels = dict[str, str]
-HostSelector = Annotated[list[Name], BeforeValidator(_listed)] | Labels
+Labels = dict[str, Text]
+HostSelector = Annotated[list[Name], LISTED, ONE_OR_MORE] | Labels

@@ -1,0 +1,165 @@
+"""From the files of a stack to a validated `Stack`, and the place of everything in it.
+
+    files -> documents -> merged content -> variables replaced -> validated
+
+Mistakes are collected as far as each step can go on, and raised together.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Any, BinaryIO, NamedTuple
+
+from pydantic import ValidationError
+
+from netctl.engine.resource import Origin
+from netctl.errors import DeclarationError, Diagnostic, Position, Severity
+from netctl.stack.collector import without_collector
+from netctl.stack.definitions import VariableInputs, define, unused
+from netctl.stack.gathering import Gathering
+from netctl.stack.locations import Locations
+from netctl.stack.merging import merge
+from netctl.stack.models import Stack
+from netctl.stack.source import Source, mistake
+from netctl.stack.variables import Unexpandable, Variables, substitute
+from netctl.stack.yaml_events import Document, Path, dotted
+
+NO_VARIABLES = VariableInputs()
+
+_BEFORE_VALIDATION = {"vars", "include"}
+# Mistakes after which a file's content is still known whole, so that it can be validated.
+_CONTENT_IS_WHOLE = {"NC108", "NC109", "NC127"}
+
+
+class SourceFile(NamedTuple):
+    """A file that a stack was read from, and the SHA-256 of its bytes in hexadecimal."""
+
+    path: str
+    sha256: str
+
+
+class LoadedStack:
+    """A validated stack, and where each part of it was written."""
+
+    def __init__(self, stack: Stack, files: tuple[SourceFile, ...], sources: Locations) -> None:
+        self.stack = stack
+        self.files = files
+        """The files that were read: stack files in their order, then variable files."""
+        self.sources = sources
+
+    @property
+    def digest(self) -> str:
+        """SHA-256, in hexadecimal, of what is declared, merged and with variables replaced.
+
+        Neither files, nor the order of keys, nor layout, nor the spelling of an address make a difference.
+        """
+        declared = self.stack.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        canonical = json.dumps(declared, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+    def origin(self, path: Path) -> Origin:
+        """The declaration that the path leads to or into (``networks.frontend``, ``routes[0]``), and its place."""
+        return Origin(dotted(path[:2]), *self.sources.declared(path))
+
+    def locate(self, path: Path, *, key: bool = False) -> Position:
+        """The exact place of the value at the path, or of its key; of what is not there, that of what it would be in.
+
+        The first call reads the document again, which takes as long as reading it took.
+        """
+        return self.sources.locate(path, key=key)
+
+    def diagnostic(
+        self, code: str, message: str, advice: str = "", path: Path = (), severity: Severity = Severity.ERROR
+    ) -> Diagnostic:
+        """A diagnostic at the value of the path; the code's own advice where none is given."""
+        return mistake(code, message, self.locate(path), advice)._replace(severity=severity)
+
+
+def load(files: Sequence[str], variables: VariableInputs = NO_VARIABLES, stdin: BinaryIO | None = None) -> LoadedStack:
+    """The stack that the files declare: paths, directories, patterns, or ``-`` for the stream `stdin`.
+
+    Raises DeclarationError with a diagnostic for every mistake, in the order of files and lines.
+    """
+    with without_collector():
+        return _Loading(variables).load(files, stdin)
+
+
+class _Loading:
+    """One run of `load`: what it has read, and the mistakes so far."""
+
+    def __init__(self, inputs: VariableInputs) -> None:
+        self._inputs = inputs
+        self._problems: list[Diagnostic] = []
+        self._sources: list[Source] = []
+
+    def load(self, files: Sequence[str], stdin: BinaryIO | None) -> LoadedStack:
+        documents = self._gathered(files, stdin)
+        locations = Locations(documents)
+        variables, variable_files = define(documents, self._inputs, self._problems)
+        self._sources += variable_files
+        if any(problem.code not in _CONTENT_IS_WHOLE for problem in self._problems):
+            raise self._failure()
+        content, unexpanded = self._expanded(merge(map(_declarations, documents)), variables, documents, locations)
+        stack = self._validated(content, locations, unexpanded)
+        if stack is None or self._problems:
+            raise self._failure()
+        return LoadedStack(stack, tuple(SourceFile(source.name, source.sha256) for source in self._sources), locations)
+
+    def _gathered(self, files: Sequence[str], stdin: BinaryIO | None) -> list[Document]:
+        gathering = Gathering(stdin)
+        for argument in files:
+            gathering.add(argument)
+        self._problems += gathering.problems
+        self._sources += gathering.sources
+        if not files:
+            self._problems.append(mistake("NC102", "No stack file is named."))
+        return gathering.documents
+
+    def _expanded(
+        self, content: dict[str, Any], variables: Variables, documents: Sequence[Document], locations: Locations
+    ) -> tuple[dict[str, Any], set[Path]]:
+        """The content with its variables replaced, and the paths where that failed."""
+        failures: list[Unexpandable] = []
+        # Most stacks have no variables, and need no walk.
+        if any("$" in source.text for source in self._sources):
+            content, failures = substitute(content, variables)
+        self._problems += [_unexpandable(failure, locations) for failure in failures]
+        self._problems += unused(self._inputs, documents, variables.mentioned)
+        return content, {failure.path for failure in failures}
+
+    def _validated(self, content: dict[str, Any], locations: Locations, unexpanded: set[Path]) -> Stack | None:
+        try:
+            return Stack.model_validate(content)
+        except ValidationError as error:
+            # Needed only where something is wrong; its import is a tenth of a command's start.
+            from netctl.stack.diagnostics import schema_diagnostics
+
+            errors = error.errors(include_url=False)
+            self._problems += schema_diagnostics(errors, content, locations.locate, unexpanded)
+            return None
+
+    def _failure(self) -> DeclarationError:
+        order = {source.name: index for index, source in enumerate(self._sources)}
+
+        def place(problem: Diagnostic) -> tuple[int, int, int]:
+            position = problem.position or Position("")
+            return order.get(position.file, len(order)), position.line, position.column
+
+        return DeclarationError(sorted(dict.fromkeys(self._problems), key=place))
+
+
+def _declarations(document: Document) -> dict[str, Any]:
+    """What the document declares. Keys of the user's own (``x-…``) only hold values for aliases."""
+    return {
+        key: value
+        for key, value in document.content.items()
+        if key not in _BEFORE_VALIDATION and not key.startswith("x-")
+    }
+
+
+def _unexpandable(failure: Unexpandable, locations: Locations) -> Diagnostic:
+    """The failure at the very reference, where that is on the line on which the value begins."""
+    position = locations.locate(failure.path, key=failure.is_key)
+    offset = position.text.find(failure.excerpt.partition("\n")[0], max(position.column - 1, 0))
+    column = offset + 1 if offset >= 0 else position.column
+    return mistake(failure.code, failure.message, position._replace(column=column), failure.advice)

@@ -1,0 +1,47 @@
+"""What the language has a place for and this version does not implement yet."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from pydantic import BaseModel
+
+from netctl.stack.models import (
+    BridgeNetwork,
+    InterfaceAttachment,
+    MacvlanNetwork,
+    NamespaceAttachment,
+    Stack,
+)
+
+_ENDPOINT = {
+    "container": "Attaching containers is",
+    "containers": "Attaching containers is",
+    "aliases": "Aliases of endpoints are",
+    "ports": "Named ports of endpoints are",
+}
+
+KEYS: Mapping[type[BaseModel], Mapping[str, str]] = MappingProxyType(
+    {
+        Stack: {
+            "services": "Services are",
+            "policies": "Policies are",
+            "expect": "Expected reachability is",
+            "kv": "Consul's key/value store is",
+        },
+        NamespaceAttachment: _ENDPOINT,
+        InterfaceAttachment: _ENDPOINT,
+        BridgeNetwork: {"overlay": "A network that is a leg of an overlay is", "name": "A name for Docker is"},
+        MacvlanNetwork: {"name": "A name for Docker is"},
+    }
+)
+"""Keys of each record, and the beginning of the sentence that says so."""
+
+WORDS: Mapping[tuple[str, str], str] = MappingProxyType(
+    {
+        ("provider", "docker"): "Docker networks are",
+        ("backend", "wireguard"): "WireGuard overlays are",
+        ("backend", "ipip"): "IP-in-IP overlays are",
+        ("backend", "docker"): "Docker overlays are",
+    }
+)
+"""Values of keys, and the beginning of the sentence that says so."""
