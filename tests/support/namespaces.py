@@ -80,7 +80,7 @@ def wait_for_addresses(ns: str) -> None:
         tentative = ip_json(ns, "-6", "address", "show", "tentative")
         return not any("LOWER_UP" in link["flags"] for link in tentative)
 
-    wait_until(settled, what=f"no address in {ns} is tentative")
+    wait_until(settled, timeout=60, what=f"no address in {ns} is tentative")
 
 
 def veth_between(ns_a: str, ns_b: str, name_a: str = "veth0", name_b: str = "veth0") -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.namespaces import Namespaces, call_in, existing, ip, ip_json, run_in, veth_between, wait_until
+from tests.support.namespaces import Namespaces, call_in, existing, ip, ip_json, run, run_in, veth_between, wait_until
 
 
 def test_a_namespace_is_new_and_empty(netns: Namespaces) -> None:
@@ -23,10 +23,11 @@ def test_loopback_is_up_on_request(netns: Namespaces) -> None:
 
 def test_removing_a_namespace_kills_what_runs_in_it(netns: Namespaces) -> None:
     name = netns()
-    with subprocess.Popen(["ip", "netns", "exec", name, "sleep", "1000"]) as process:
-        wait_until(lambda: run_in(name, ["ip", "netns", "pids", name]).stdout)
+    with subprocess.Popen(["ip", "netns", "exec", name, "sleep", "60"]) as process:
+        wait_until(lambda: run(["ip", "netns", "pids", name]).stdout)
         netns.remove_all()
-        assert process.wait(timeout=5) == -signal.SIGKILL
+        killed = wait_until(process.poll, timeout=2)
+    assert killed == -signal.SIGKILL
     assert name not in existing()
     assert netns.left_behind() == []
 

@@ -10,7 +10,13 @@ from tests.support.tracing import trace
 @pytest.fixture
 def ns(netns: Namespaces) -> str:
     name = netns(loopback=True)
-    ip(name, "link add br0 type bridge", "link set br0 up", "route add 198.51.100.0/24 dev br0")
+    ip(
+        name,
+        "link add br0 type bridge",
+        "link set br0 addrgenmode none",
+        "link set br0 up",
+        "route add 198.51.100.0/24 dev br0",
+    )
     run_in(name, ["nft", "add", "table", "inet", "foreign"])
     return name
 
