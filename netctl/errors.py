@@ -1,14 +1,14 @@
 """Every error that netctl raises on purpose.
 
-    NetctlError                   exit code 1, one sentence for the user
-    ├── UsageError                exit code 64: the command line is wrong
-    ├── DeclarationError          the stack is wrong: carries one diagnostic for each mistake
-    ├── BackendError              a system (kernel, nftables, Docker, Consul) refused or could not be reached
-    │   └── PrivilegeError        for want of a capability
-    ├── ConflictError             a declared object exists already and is foreign
-    ├── RefusedError              a safety limit: max-deletes, a stale saved plan, no confirmation
-    ├── LockedError               another netctl is at work on the stack
-    └── ApplyError (engine.apply)  an apply failed; carries its report
+NetctlError                   exit code 1, one sentence for the user
+├── UsageError                exit code 64: the command line is wrong
+├── DeclarationError          the stack is wrong: carries one diagnostic for each mistake
+├── BackendError              a system (kernel, nftables, Docker, Consul) refused or could not be reached
+│   └── PrivilegeError        for want of a capability
+├── ConflictError             a declared object exists already and is foreign
+├── RefusedError              a safety limit: max-deletes, a stale saved plan, no confirmation
+├── LockedError               another netctl is at work on the stack
+└── ApplyError (engine.apply)  an apply failed; carries its report
 """
 
 from collections.abc import Sequence

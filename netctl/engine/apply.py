@@ -158,7 +158,10 @@ class _Run:
         try:
             return self.session.members[system].execute(share)
         except BackendError as error:
-            return [Outcome(change, Failure(f"{change.action} {change.key}", error.message, error.advice)) for change in share]
+            return [
+                Outcome(change, Failure(f"{change.action} {change.key}", error.message, error.advice))
+                for change in share
+            ]
 
 
 def _inverse(change: Change) -> Change:

@@ -40,13 +40,13 @@ def differing_fields(desired: tuple[object, ...], live: tuple[object, ...]) -> t
         return ("type",)
     names: tuple[str, ...] = desired._fields  # type: ignore[attr-defined]  # attributes are NamedTuples
     return tuple(
-        name
-        for name, want, have in zip(names, desired, live, strict=True)
-        if want is not None and want != have
+        name for name, want, have in zip(names, desired, live, strict=True) if want is not None and want != have
     )
 
 
-def diff(desired: Mapping[Key, Desired], observation: Observation, kinds: Kinds, stack: str, *, adopt: bool = False) -> Difference:
+def diff(
+    desired: Mapping[Key, Desired], observation: Observation, kinds: Kinds, stack: str, *, adopt: bool = False
+) -> Difference:
     """Compare *desired* with what was observed. *adopt* takes foreign objects over instead of reporting a conflict."""
     return _Comparison(desired, observation, kinds, stack, adopt=adopt).run()
 
@@ -75,7 +75,7 @@ class _Comparison:
             have = live.get(key)
             if have is None:
                 self.changes[key] = self._create(want)
-            elif have.attributes != want.attributes or have.owner is None or have.owner != (self.stack, want.origin.declaration):
+            elif have.attributes != want.attributes or not self._marked(want, have.owner):
                 self._compare(want, have)
         for have in self._leftovers():
             self.changes[have.key] = self._delete(have)
@@ -90,7 +90,11 @@ class _Comparison:
         blocked = set(self.unread)
         grown = True
         while grown:
-            more = {key for key, want in self.desired.items() if key not in blocked and not blocked.isdisjoint(_anchors(want))}
+            more = {
+                key
+                for key, want in self.desired.items()
+                if key not in blocked and not blocked.isdisjoint(_anchors(want))
+            }
             blocked |= more
             grown = bool(more)
         return frozenset(blocked)
@@ -100,6 +104,10 @@ class _Comparison:
             Action.CREATE, want.key, None, want.attributes, reason,
             owner=self._owner(want), origin=want.origin, needs=want.needs, within=want.within,
         )  # fmt: skip
+
+    def _marked(self, want: Desired, owner: Owner | None) -> bool:
+        """Whether the live object's mark is the one wanted; one without room for a declaration always is."""
+        return owner is not None and owner.stack == self.stack and owner.declaration in {"", want.origin.declaration}
 
     def _compare(self, want: Desired, have: Live) -> None:
         kind = self.kinds[want.key[:2]]
@@ -115,7 +123,7 @@ class _Comparison:
             self.changes[want.key] = self._update(want, have, fields, Reason.IMMUTABLE)._replace(action=Action.REPLACE)
         elif fields:
             self.changes[want.key] = self._update(want, have, fields, Reason.DIFFERS)
-        elif not foreign and have.owner is not None and have.owner.declaration not in {"", want.origin.declaration}:
+        elif not foreign and not self._marked(want, have.owner):
             self.changes[want.key] = self._update(want, have, ("owner",), Reason.DIFFERS)
 
     def _update(self, want: Desired, have: Live, fields: tuple[str, ...], reason: Reason) -> Change:

@@ -51,7 +51,13 @@ class Plan:
 
 
 def make_plan(
-    desired: Mapping[Key, Desired], observation: Observation, kinds: Kinds, *, stack: str, host: str, adopt: bool = False
+    desired: Mapping[Key, Desired],
+    observation: Observation,
+    kinds: Kinds,
+    *,
+    stack: str,
+    host: str,
+    adopt: bool = False,
 ) -> Plan:
     """The plan that turns what was observed into *desired*. Pure."""
     difference = diff(desired, observation, kinds, stack, adopt=adopt)

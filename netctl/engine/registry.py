@@ -16,7 +16,9 @@ def find_systems(wanted: Iterable[str] = ()) -> tuple[System, ...]:
     found = {entry.name: entry for entry in entry_points(group=GROUP)}
     chosen = sorted(set(wanted)) or sorted(found)
     if missing := [name for name in chosen if name not in found]:
-        raise UsageError(f"no reconciler is installed for: {', '.join(missing)}", f"there are: {', '.join(sorted(found))}")
+        raise UsageError(
+            f"no reconciler is installed for: {', '.join(missing)}", f"there are: {', '.join(sorted(found))}"
+        )
     return tuple(cast(System, found[name].load()) for name in chosen)
 
 

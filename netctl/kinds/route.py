@@ -57,9 +57,9 @@ class Route(NamedTuple):
     device: str | None = None
     """None: the kernel finds it by the gateway. Empty: none (blackhole and its like, several next hops)."""
     onlink: bool | None = False
-    source: str | None = None
+    source: str | None = ""
     """The preferred source address; empty for none."""
-    mtu: int | None = None
+    mtu: int | None = 0
     """0: the device's own."""
     nexthops: tuple[NextHop, ...] | None = ()
     """Sorted; empty where there is one."""

@@ -8,7 +8,8 @@ that the same modules encode, `link_writer` those for links, `loans` what is onl
 from netctl.engine.protocol import Context
 from netctl.engine.resource import Kind
 from netctl.kinds.address import ADDRESS
-from netctl.kinds.link import LINK, PORT, SYSTEM as NAME
+from netctl.kinds.link import LINK, PORT
+from netctl.kinds.link import SYSTEM as NAME
 from netctl.kinds.neighbour import FDB, NEIGHBOUR
 from netctl.kinds.route import ROUTE
 from netctl.kinds.rule import RULE

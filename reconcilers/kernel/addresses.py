@@ -1,12 +1,14 @@
 """Addresses on the wire."""
 
+import sys
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from netctl.kinds.address import Address
 from netctl.kinds.route import PROTOCOL
 from reconcilers.kernel import wire
-from reconcilers.kernel.rtnetlink import Request, Rtnetlink, messages
+from reconcilers.kernel.rows import RowReader
+from reconcilers.kernel.rtnetlink import Request, Rtnetlink
 
 IFA_ADDRESS, IFA_LOCAL, IFA_FLAGS, IFA_PROTO = 1, 2, 8, 11
 IFA_F_NODAD, IFA_F_PERMANENT = 0x02, 0x80
@@ -24,21 +26,18 @@ class AddressRow(NamedTuple):
     link_local: bool
 
 
-def dump_addresses(socket: Rtnetlink) -> list[AddressRow]:
+def dump_addresses(socket: Rtnetlink) -> Iterator[AddressRow]:
     """Every address of a namespace."""
-    body = wire.IFADDR.pack(0, 0, 0, 0, 0)
-    return [row for chunk in socket.dump(wire.RTM_GETADDR, body) for row in read_addresses(chunk)]
-
-
-def read_addresses(chunk: bytes) -> Iterator[AddressRow]:
-    """The addresses in a received chunk."""
-    for kind, start, end in messages(chunk):
-        if kind == wire.RTM_NEWADDR:
-            _, length, flags, scope, index = wire.IFADDR.unpack_from(chunk, start)
-            found = wire.attributes(chunk, start + wire.IFADDR.size, end)
-            address = wire.read_address(found.get(IFA_LOCAL) or found.get(IFA_ADDRESS))
-            flags = wire.read_number(found.get(IFA_FLAGS), flags)
-            yield AddressRow(index, f"{address}/{length}", flags, wire.read_number(found.get(IFA_PROTO)), scope == _SCOPE_LINK)
+    reader = RowReader(wire.RTM_NEWADDR, wire.IFADDR, (IFA_LOCAL, IFA_ADDRESS, IFA_FLAGS, IFA_PROTO))
+    for chunk in socket.dump(wire.RTM_GETADDR, wire.IFADDR.pack(0, 0, 0, 0, 0)):
+        for _, length, short_flags, scope, index, local, address, flags, protocol in reader.read(chunk):
+            yield AddressRow(
+                index,
+                f"{wire.read_address(local or address)}/{length}",
+                int.from_bytes(flags, sys.byteorder) if flags else short_flags,
+                int.from_bytes(protocol, sys.byteorder),
+                scope == _SCOPE_LINK,
+            )
 
 
 def decode_address(row: AddressRow, link: str, netns: str) -> Address:

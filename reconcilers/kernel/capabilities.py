@@ -61,7 +61,9 @@ def _link_kind(socket: Rtnetlink, kind: str) -> Capability:
 
 def _answers(socket: Rtnetlink, kind: str) -> bool:
     body = wire.IFINFO.pack(0, 0, 0, 0, 0) + wire.text(_IFLA_IFNAME, "netctl-probe")
-    answer = socket.ask(Request(wire.RTM_NEWLINK, 0, body + wire.nested(_IFLA_LINKINFO, wire.text(_IFLA_INFO_KIND, kind))))
+    answer = socket.ask(
+        Request(wire.RTM_NEWLINK, 0, body + wire.nested(_IFLA_LINKINFO, wire.text(_IFLA_INFO_KIND, kind)))
+    )
     return isinstance(answer, KernelError) and answer.errno != _EOPNOTSUPP
 
 
@@ -78,4 +80,10 @@ def _modinfo(kind: str) -> bool:
 def _forwarding() -> Iterator[Capability]:
     per_device = sysctl_path("net.ipv6.conf.all.force_forwarding").exists()
     detail = "for single interfaces" if per_device else "only for the whole host: net.ipv6.conf.all.forwarding"
-    yield Capability("IPv6 forwarding", sysctl_path("net.ipv6.conf.all.forwarding").exists(), detail, "boot without ipv6.disable=1", required=False)
+    yield Capability(
+        "IPv6 forwarding",
+        sysctl_path("net.ipv6.conf.all.forwarding").exists(),
+        detail,
+        "boot without ipv6.disable=1",
+        required=False,
+    )

@@ -5,16 +5,17 @@ from collections.abc import Iterator
 from netctl.engine.resource import Live, Owner
 from netctl.kinds.address import address_key
 from netctl.kinds.link import link_key
-from netctl.kinds.neighbour import fdb_key, neighbour_key
+from netctl.kinds.neighbour import FdbEntry, Neighbour, fdb_key, neighbour_key
 from netctl.kinds.route import CLAIM_TABLES, route_key
 from netctl.kinds.rule import rule_key
-from reconcilers.kernel import neighbours
 from reconcilers.kernel.addresses import decode_address, dump_addresses
 from reconcilers.kernel.links import Row, Surroundings, decode_link
+from reconcilers.kernel.neighbours import NUD_PERMANENT, dump_fdb, dump_neighbours
 from reconcilers.kernel.routes import dump_routes
 from reconcilers.kernel.rules import dump_rules
 from reconcilers.kernel.sources import Sources
 from reconcilers.kernel.view import View
+from reconcilers.kernel.wire import read_address, read_mac
 
 _LOCAL_TABLE = 255
 _KERNEL, _REDIRECT = 2, 1
@@ -62,16 +63,15 @@ def _rules(root: View) -> Iterator[Live]:
 
 def _entries(root: View) -> Iterator[Live]:
     vteps = [row.ifindex for row in root.links.values() if row.kind == "vxlan"]
-    for row in neighbours.dump_neighbours(root.socket, vteps):
-        name = root.names[row.ifindex]
-        if row.state & neighbours.NUD_PERMANENT:
-            entry = neighbours.decode_neighbour(row, name)
-            yield Live(neighbour_key(name, row.address), entry, root.owned.get(row.ifindex), link_key(name))
-    for row in neighbours.dump_fdb(root.socket, vteps):
-        name = root.names[row.ifindex]
-        if row.state & neighbours.NUD_PERMANENT:
-            forward = neighbours.decode_fdb(row, name)
-            yield Live(fdb_key(name, row.mac, row.address), forward, root.owned.get(row.ifindex), link_key(name))
+    for _, ifindex, state, _, _, address, mac, _ in dump_neighbours(root.socket, vteps):
+        if state & NUD_PERMANENT:
+            entry = Neighbour(root.names[ifindex], read_address(address), read_mac(mac))
+            yield Live(neighbour_key(entry.link, entry.address), entry, root.owned.get(ifindex), link_key(entry.link))
+    for _, ifindex, state, _, _, address, mac, _ in dump_fdb(root.socket, vteps):
+        if state & NUD_PERMANENT:
+            forward = FdbEntry(root.names[ifindex], read_mac(mac), read_address(address))
+            key = fdb_key(forward.link, forward.mac, forward.destination or "")
+            yield Live(key, forward, root.owned.get(ifindex), link_key(forward.link))
 
 
 def _owner(root: View, link: Row) -> Owner | None:

@@ -94,7 +94,9 @@ def _bridge_details(link: Bridge, fields: Sequence[str]) -> list[bytes]:
         "nf_call_ip6tables": (IFLA_BR_NF_CALL_IP6TABLES, 1, link.nf_call_ip6tables),
     }
     chosen = (values[field] for field in fields if field in values)
-    return [wire.attribute(kind, value.to_bytes(size, sys.byteorder)) for kind, size, value in chosen if value is not None]
+    return [
+        wire.attribute(kind, value.to_bytes(size, sys.byteorder)) for kind, size, value in chosen if value is not None
+    ]
 
 
 _VXLAN_FIELDS = ("vni", "local", "underlay", "port", "learning", "ttl", "ageing")
@@ -146,7 +148,9 @@ def configure_link(
         yield Request(wire.RTM_SETLINK, 0, _target(index, flags=flags, change=change) + b"".join(body))
     details = _changed_details(link, fields, lookup)
     if details:
-        linkinfo = wire.nested(IFLA_LINKINFO, wire.text(IFLA_INFO_KIND, details[0]), wire.nested(IFLA_INFO_DATA, *details[1]))
+        linkinfo = wire.nested(
+            IFLA_LINKINFO, wire.text(IFLA_INFO_KIND, details[0]), wire.nested(IFLA_INFO_DATA, *details[1])
+        )
         yield Request(wire.RTM_NEWLINK, 0, _target(index) + linkinfo)
 
 
@@ -170,7 +174,9 @@ def _ipv4_forwarding(*, on: bool) -> bytes:
 
 def set_altnames(index: int, names: Sequence[str], *, present: bool) -> Request:
     """Give a link alternative names, or take them away."""
-    kind, flags = (wire.RTM_NEWLINKPROP, wire.NLM_F_CREATE | wire.NLM_F_APPEND) if present else (wire.RTM_DELLINKPROP, 0)
+    kind, flags = (
+        (wire.RTM_NEWLINKPROP, wire.NLM_F_CREATE | wire.NLM_F_APPEND) if present else (wire.RTM_DELLINKPROP, 0)
+    )
     listed = wire.nested(IFLA_PROP_LIST, *(wire.text(IFLA_ALT_IFNAME, name) for name in names))
     return Request(kind, flags, _target(index) + listed)
 

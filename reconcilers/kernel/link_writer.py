@@ -25,8 +25,8 @@ from reconcilers.kernel.view import View
 
 _LINKS_A_SEND = 64
 """Each link takes up to three requests (create, configure, name), and they belong in one send."""
-_CREATED_WITH = frozenset({"up", "mtu", "mac", "group", "master", "vni", "local", "underlay", "port", "learning", "ttl", "ageing", "mode", "parent", "peer", "stp", "nf_call_iptables", "nf_call_ip6tables"})  # fmt: skip
-"""Attributes that the request to create a link sets; the rest, and the mark, need a second one."""
+_COMPLETED_WITH = ("owner", "ipv4_forwarding")
+"""What the request to create a link cannot set: its mark, and forwarding."""
 
 Numbered = tuple[int, Change]
 
@@ -198,8 +198,7 @@ def _in_place(change: Change) -> bool:
 def _completion(change: Change, index: int, root: View) -> Iterator[Request]:
     """What a new link needs beyond the request that creates it: its mark, forwarding, further names."""
     link = cast(Link, change.after)
-    fields = ["owner", *(field for field in link._fields if field not in _CREATED_WITH)]
-    yield from configure_link(link, index, change.owner, fields, root.indexes)
+    yield from configure_link(link, index, change.owner, _COMPLETED_WITH, root.indexes)
     if link.altnames:
         yield set_altnames(index, link.altnames, present=True)
 
@@ -221,5 +220,3 @@ def _unused_group(view: View) -> int:
     while (group := secrets.randbelow(1 << 30) + (1 << 30)) in taken:
         pass
     return group
-
-

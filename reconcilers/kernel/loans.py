@@ -45,7 +45,10 @@ def _give_port_back(change: Change, port: Port, sources: Sources) -> Failure | N
     if loan is None:
         return None
     index = root.index_of(port.name)
-    requests = [set_master(index, 0, up=loan.before == "1"), set_altnames(index, [loan.altname(port.name)], present=False)]
+    requests = [
+        set_master(index, 0, up=loan.before == "1"),
+        set_altnames(index, [loan.altname(port.name)], present=False),
+    ]
     return _send(change, root, requests)
 
 

@@ -48,7 +48,9 @@ def _opened(path: str) -> Iterator[int]:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         name = path.rpartition("/")[2]
-        raise BackendError(f"there is no network namespace '{name}'", f"make it: ip netns add {name}", "NC301") from None
+        raise BackendError(
+            f"there is no network namespace '{name}'", f"make it: ip netns add {name}", "NC301"
+        ) from None
     except PermissionError:
         raise PrivilegeError(f"{path} may not be opened", "run as root") from None
     try:
@@ -61,4 +63,6 @@ def _enter(descriptor: int, name: str) -> None:
     if _libc.setns(descriptor, _CLONE_NEWNET) == 0:
         return
     error = os.strerror(ctypes.get_errno())
-    raise PrivilegeError(f"cannot enter network namespace '{name}': {error}", "entering one needs CAP_SYS_ADMIN: run as root")
+    raise PrivilegeError(
+        f"cannot enter network namespace '{name}': {error}", "entering one needs CAP_SYS_ADMIN: run as root"
+    )

@@ -1,12 +1,12 @@
 """Neighbours and VXLAN forwarding entries on the wire: the kernel has one message for both."""
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
 from netctl.kinds.neighbour import FLOOD_MAC, FdbEntry, Neighbour
 from netctl.kinds.route import PROTOCOL
 from reconcilers.kernel import wire
-from reconcilers.kernel.rtnetlink import Request, Rtnetlink, messages
+from reconcilers.kernel.rows import RowReader
+from reconcilers.kernel.rtnetlink import Request, Rtnetlink
 
 NDA_DST, NDA_LLADDR, NDA_IFINDEX, NDA_PROTOCOL = 1, 2, 8, 12
 NTF_SELF, NTF_PROXY, NTF_EXT_LEARNED = 0x02, 0x08, 0x10
@@ -15,59 +15,35 @@ _FEW = 32
 """Up to so many devices are asked for one by one; above that one dump of all costs less."""
 
 
-class NeighbourRow(NamedTuple):
-    """One neighbour or forwarding entry as the kernel tells it."""
+Row = tuple[int, int, int, int, int, bytes, bytes, bytes]
+"""An entry as the kernel tells it: family, interface index, state, flags, type; address, MAC, protocol (or empty).
 
-    ifindex: int
-    address: str
-    mac: str
-    state: int
-    flags: int
-    protocol: int
+A plain tuple, since there may be tens of thousands.
+"""
 
 
-def dump_neighbours(socket: Rtnetlink, indexes: Iterable[int]) -> Iterator[NeighbourRow]:
+def dump_neighbours(socket: Rtnetlink, indexes: Iterable[int]) -> Iterator[Row]:
     """The IPv4 and IPv6 neighbours on the devices with these indexes."""
     wanted = frozenset(indexes)
     filters = [wire.number(NDA_IFINDEX, index) for index in sorted(wanted)] if len(wanted) <= _FEW else [b""]
+    reader = _row_reader()
     for family in (wire.AF_INET, wire.AF_INET6):
         for chosen in filters:
             for chunk in socket.dump(wire.RTM_GETNEIGH, wire.NDMSG.pack(family, 0, 0, 0, 0) + chosen):
-                yield from (row for row in read_neighbours(chunk) if row.ifindex in wanted)
+                yield from (row for row in reader.read(chunk) if row[1] in wanted)
 
 
-def dump_fdb(socket: Rtnetlink, indexes: Iterable[int]) -> Iterator[NeighbourRow]:
+def dump_fdb(socket: Rtnetlink, indexes: Iterable[int]) -> Iterator[Row]:
     """The devices' own forwarding entries (``self``), not those of a bridge they are ports of."""
     wanted = frozenset(indexes)
+    reader = _row_reader()
     for index in sorted(wanted) if len(wanted) <= _FEW else [0]:
         for chunk in socket.dump(wire.RTM_GETNEIGH, wire.NDMSG.pack(wire.AF_BRIDGE, index, 0, 0, 0)):
-            yield from (row for row in read_neighbours(chunk) if row.ifindex in wanted and row.flags & NTF_SELF)
+            yield from (row for row in reader.read(chunk) if row[1] in wanted and row[3] & NTF_SELF)
 
 
-def read_neighbours(chunk: bytes) -> Iterator[NeighbourRow]:
-    """The entries in a received chunk."""
-    for kind, start, end in messages(chunk):
-        if kind == wire.RTM_NEWNEIGH:
-            _, index, state, flags, _ = wire.NDMSG.unpack_from(chunk, start)
-            found = wire.attributes(chunk, start + wire.NDMSG.size, end)
-            yield NeighbourRow(
-                index,
-                wire.read_address(found.get(NDA_DST)),
-                wire.read_mac(found.get(NDA_LLADDR)),
-                state,
-                flags,
-                wire.read_number(found.get(NDA_PROTOCOL)),
-            )
-
-
-def decode_neighbour(row: NeighbourRow, link: str) -> Neighbour:
-    """The attributes of a neighbour, in canonical form."""
-    return Neighbour(link, row.address, row.mac, bool(row.state & NUD_PERMANENT))
-
-
-def decode_fdb(row: NeighbourRow, link: str) -> FdbEntry:
-    """The attributes of a forwarding entry, in canonical form."""
-    return FdbEntry(link, row.mac, row.address, bool(row.state & NUD_PERMANENT))
+def _row_reader() -> RowReader:
+    return RowReader(wire.RTM_NEWNEIGH, wire.NDMSG, (NDA_DST, NDA_LLADDR, NDA_PROTOCOL))
 
 
 def set_neighbour(neighbour: Neighbour, ifindex: int) -> Request:

@@ -18,16 +18,19 @@ from netctl.kinds.neighbour import FdbEntry, Neighbour, fdb_key, neighbour_key
 from netctl.kinds.route import PROTOCOL, Route, route_key, stack_number
 from netctl.kinds.rule import rule_key
 from netctl.kinds.sysctl import Sysctl, sysctl_key
-from reconcilers.kernel import neighbours
-from reconcilers.kernel.addresses import AddressRow, decode_address, dump_addresses
+from reconcilers.kernel.addresses import decode_address, dump_addresses
 from reconcilers.kernel.links import Row, Surroundings, decode_link
 from reconcilers.kernel.marks import read_loans
 from reconcilers.kernel.namespaces import named_namespaces
+from reconcilers.kernel.neighbours import NTF_EXT_LEARNED, NUD_PERMANENT, dump_fdb, dump_neighbours
 from reconcilers.kernel.routes import RouteRow, dump_routes
 from reconcilers.kernel.rules import dump_rules
 from reconcilers.kernel.sources import Sources
 from reconcilers.kernel.sysctls import read_sysctls
 from reconcilers.kernel.view import View
+from reconcilers.kernel.wire import read_address
+
+_PROTOCOL = bytes([PROTOCOL])
 
 
 def observe(scope: Scope, sources: Sources) -> Observation:
@@ -40,6 +43,8 @@ class _Observer:
 
     def __init__(self, scope: Scope, sources: Sources) -> None:
         self.stack = scope.stack
+        self.claims = stack_number(scope.stack)
+        self.marked, self.unmarked = Owner(scope.stack), Owner(scope.stack, UNMARKED)
         self.sources = sources
         self.desired: defaultdict[str, dict[Key, Desired]] = defaultdict(dict)
         for key, want in scope.desired.items():
@@ -70,7 +75,9 @@ class _Observer:
             try:
                 yield self.sources.view(netns)
             except BackendError as error:
-                keys = frozenset(key for kind in self.desired.values() for key in kind if key.id.startswith(f"{netns}/"))
+                keys = frozenset(
+                    key for kind in self.desired.values() for key in kind if key.id.startswith(f"{netns}/")
+                )
                 if keys:
                     self.unread.append(Unread(SYSTEM, f"network namespace {netns}", error.message, keys))
 
@@ -83,8 +90,10 @@ class _Observer:
             view.owned = {row.ifindex: owner for row in tied if (owner := row.owner)}
 
     def _concerned(self, view: View) -> bool:
-        return not view.netns or bool(view.owned) or any(
-            want.attributes[0] == view.netns for want in self.desired["address"].values()
+        return (
+            not view.netns
+            or bool(view.owned)
+            or any(want.attributes[0] == view.netns for want in self.desired["address"].values())
         )
 
     def _links(self, root: View, others: list[View]) -> None:
@@ -119,7 +128,10 @@ class _Observer:
     def _loans(self, root: View) -> None:
         """Ports and sysctls: the desired ones, and those that an altname says the stack has changed."""
         borrowed: set[str] = set()
-        wanted = {cast(Sysctl, want.attributes).name: cast(Sysctl, want.attributes).link for want in self.desired["sysctl"].values()}
+        wanted = {
+            cast(Sysctl, want.attributes).name: cast(Sysctl, want.attributes).link
+            for want in self.desired["sysctl"].values()
+        }
         for row in root.links.values():
             loans = [loan for loan in read_loans(row.altnames, row.name) if loan.stack == self.stack]
             for loan in loans:
@@ -135,101 +147,115 @@ class _Observer:
             owner = Owner(self.stack) if name in borrowed else None
             self.live[sysctl_key(name)] = Live(sysctl_key(name), Sysctl(name, wanted[name], value), owner)
 
-    def _ours(self, view: View, ifindex: int) -> bool:
-        owner = view.owned.get(ifindex)
-        return owner is not None and owner.stack == self.stack
-
-    def _owner_on(self, view: View, ifindex: int, *, marked: bool) -> Owner | None:
-        if not self._ours(view, ifindex):
-            return None
-        return Owner(self.stack, "" if marked else UNMARKED)
+    def _ours(self, view: View) -> frozenset[int]:
+        """The indexes of the links that are the stack's own."""
+        return frozenset(index for index, owner in view.owned.items() if owner.stack == self.stack)
 
     def _addresses(self, view: View) -> None:
-        desired = self.desired["address"]
+        desired, ours = self.desired["address"], self._ours(view)
         for row in dump_addresses(view.socket):
             if row.link_local:
                 continue
             name = view.names.get(row.ifindex, "")
             key = address_key(name, row.address, view.netns)
-            marked = self._marked(row)
-            if key in desired or (marked and self._ours(view, row.ifindex)):
-                owner = self._owner_on(view, row.ifindex, marked=marked)
+            here = row.ifindex in ours
+            marked = row.protocol == PROTOCOL or not self.sources.addresses_have_protocol
+            if key in desired or (marked and here):
                 within = link_key(name, view.netns)
-                self.live[key] = Live(key, decode_address(row, name, view.netns), owner, within)
+                attributes = decode_address(row, name, view.netns)
+                self.live[key] = Live(key, attributes, self._owner(here=here, marked=marked), within)
 
-    def _marked(self, row: AddressRow) -> bool:
-        return row.protocol == PROTOCOL or not self.sources.addresses_have_protocol
+    def _owner(self, *, here: bool, marked: bool) -> Owner | None:
+        """The owner of what is on a link of the stack's (*here*); of anything else it is nobody known."""
+        if not here:
+            return None
+        return self.marked if marked else self.unmarked
 
     def _routes(self, view: View) -> None:
         wanted = {key: want for key, want in self.desired["route"].items() if want.attributes[0] == view.netns}
-        rows = dump_routes(view.socket, view.names, view.netns, protocol=PROTOCOL)
-        claims = frozenset(
-            (row.route.destination, row.route.metric) for row in rows if row.route.table == stack_number(self.stack)
-        )
+        rows = list(dump_routes(view.socket, view.names, view.netns, protocol=PROTOCOL))
+        claims = frozenset((row.route.destination, row.route.metric) for row in rows if row.route.table == self.claims)
+        judge = _RouteJudge(self.claims, claims, self._ours(view), view)
         for row in rows:
-            self._route(row, view, claims, wanted)
-        missing = {cast(Route, want.attributes).table for key, want in wanted.items() if key not in self.live}
+            self._route(row, judge, wanted)
+        missing = {cast("Route", want.attributes).table for key, want in wanted.items() if key not in self.live}
         for table in sorted(missing):
             for row in dump_routes(view.socket, view.names, view.netns, table=table):
                 if row.protocol != PROTOCOL:
-                    self._route(row, view, claims, wanted)
+                    self._route(row, judge, wanted)
 
-    def _route(self, row: RouteRow, view: View, claims: frozenset[tuple[str, int]], wanted: Mapping[Key, Desired]) -> None:
-        route = row.route
-        key = route_key(route.destination, route.table, route.metric, view.netns)
-        claim = stack_number(self.stack)
-        claimed = route.table == claim or (route.destination, route.metric) in claims
-        ours = claimed or self._ours(view, row.ifindex)
-        marked = row.protocol == PROTOCOL
-        if key not in wanted and not (ours and marked):
-            return
-        owner = Owner(self.stack, "" if marked else UNMARKED) if ours else None
-        within = link_key(view.names.get(row.ifindex, ""), view.netns) if self._ours(view, row.ifindex) else None
-        needs = (route_key(route.destination, claim, route.metric),) if claimed and route.table != claim else ()
-        self.live[key] = Live(key, route, owner, within, needs)
+    def _route(self, row: RouteRow, judge: "_RouteJudge", wanted: Mapping[Key, Desired]) -> None:
+        route, ifindex, protocol = row
+        key = route_key(route.destination, route.table, route.metric, route.netns)
+        within, needs = judge.within(ifindex), judge.claim_of(route)
+        ours = within is not None or bool(needs) or route.table == self.claims
+        marked = protocol == PROTOCOL
+        if key in wanted or (ours and marked):
+            self.live[key] = Live(key, route, self._owner(here=ours, marked=marked), within, needs)
 
     def _vteps(self, root: View, kind: str) -> set[int]:
         """The indexes of the links whose neighbours or forwarding entries matter: VXLAN devices of the stack's."""
         named = {want.attributes[0] for want in self.desired[kind].values()}
+        ours = self._ours(root)
         return {
             row.ifindex
             for row in root.links.values()
-            if row.name in named or (self._ours(root, row.ifindex) and row.kind == "vxlan")
+            if row.name in named or (row.ifindex in ours and row.kind == "vxlan")
         }
 
     def _neighbours(self, root: View) -> None:
-        desired = self.desired["neighbour"]
-        for row in neighbours.dump_neighbours(root.socket, self._vteps(root, "neighbour")):
-            marked = row.protocol == PROTOCOL
-            name = root.names[row.ifindex]
-            key = neighbour_key(name, row.address)
-            permanent = bool(row.state & neighbours.NUD_PERMANENT)
-            if (key in desired and (permanent or marked)) or (marked and self._ours(root, row.ifindex)):
-                owner = self._owner_on(root, row.ifindex, marked=marked)
-                self.live[key] = Live(key, neighbours.decode_neighbour(row, name), owner, link_key(name))
+        desired, ours = self.desired["neighbour"], self._ours(root)
+        for _, ifindex, state, _, _, packed, mac, protocol in dump_neighbours(
+            root.socket, self._vteps(root, "neighbour")
+        ):
+            marked, here = protocol == _PROTOCOL, ifindex in ours
+            permanent = bool(state & NUD_PERMANENT)
+            name, address = root.names[ifindex], read_address(packed)
+            key = neighbour_key(name, address)
+            if (key in desired and (permanent or marked)) or (marked and here):
+                entry = Neighbour(name, address, mac.hex(":"), permanent)
+                self.live[key] = Live(key, entry, self._owner(here=here, marked=marked), link_key(name))
 
     def _fdb(self, root: View) -> None:
-        desired = self.desired["fdb"]
-        for row in neighbours.dump_fdb(root.socket, self._vteps(root, "fdb")):
-            marked = bool(row.flags & neighbours.NTF_EXT_LEARNED)
-            name = root.names[row.ifindex]
-            key = fdb_key(name, row.mac, row.address)
+        desired, ours = self.desired["fdb"], self._ours(root)
+        for _, ifindex, state, flags, _, packed, mac, _ in dump_fdb(root.socket, self._vteps(root, "fdb")):
+            marked, here = bool(flags & NTF_EXT_LEARNED), ifindex in ours
+            name = root.names[ifindex]
+            entry = FdbEntry(name, mac.hex(":"), read_address(packed), bool(state & NUD_PERMANENT))
+            key = fdb_key(name, entry.mac, entry.destination or "")
             want = desired.get(key)
-            if want is None and not (marked and self._ours(root, row.ifindex)):
+            if want is None and not (marked and here):
                 continue
             known = self.live.get(key)
             # Of several destinations for one MAC the one that differs counts, so that it is seen and replaced.
             if known is None or (want is not None and known.attributes == want.attributes):
-                owner = self._owner_on(root, row.ifindex, marked=marked)
-                self.live[key] = Live(key, neighbours.decode_fdb(row, name), owner, link_key(name))
+                self.live[key] = Live(key, entry, self._owner(here=here, marked=marked), link_key(name))
 
     def _rules(self, root: View) -> None:
-        mark = stack_number(self.stack)
         for row in dump_rules(root.socket):
             key = rule_key(row.rule)
-            ours = row.protocol == PROTOCOL and row.suppressed_group == mark
+            ours = row.protocol == PROTOCOL and row.suppressed_group == self.claims
             if ours or (key in self.desired["rule"] and key not in self.live):
-                self.live[key] = Live(key, row.rule, Owner(self.stack) if ours else None)
+                self.live[key] = Live(key, row.rule, self.marked if ours else None)
+
+
+class _RouteJudge:
+    """Tells, within one namespace, whose a route is: by its interface, or by its claim."""
+
+    def __init__(self, table: int, claims: frozenset[tuple[str, int]], ours: frozenset[int], view: View) -> None:
+        self._table = table
+        self._claims = claims
+        self._links = {ifindex: link_key(view.names[ifindex], view.netns) for ifindex in ours}
+
+    def within(self, ifindex: int) -> Key | None:
+        """The link of the stack's that a route leads over; None where it leads elsewhere."""
+        return self._links.get(ifindex)
+
+    def claim_of(self, route: Route) -> tuple[Key, ...]:
+        """The claim on a route, if there is one; a claim itself has none."""
+        if route.table == self._table or (route.destination, route.metric) not in self._claims:
+            return ()
+        return (route_key(route.destination, self._table, route.metric),)
 
 
 def _only_declared_altnames(live: Link, want: Link) -> Link:

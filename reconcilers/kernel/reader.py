@@ -43,7 +43,11 @@ class KernelReader:
                 addresses.setdefault(row.ifindex, []).append(row.address)
         links = {
             row.name: LinkFact(
-                row.name, row.kind, row.mtu, tuple(addresses.get(row.ifindex, ())), owner.stack if (owner := row.owner) else ""
+                row.name,
+                row.kind,
+                row.mtu,
+                tuple(addresses.get(row.ifindex, ())),
+                owner.stack if (owner := row.owner) else "",
             )
             for row in root.links.values()
         }
@@ -69,4 +73,3 @@ class KernelReader:
     def events(self) -> Iterator[frozenset[Key]]:
         """An empty set, "look at everything", for each burst of notifications."""
         return watch_events(self.context)
-

@@ -1,13 +1,24 @@
 """Routes on the wire."""
 
+import sys
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from netctl.kinds.route import IPV6_DEFAULT_METRIC, PROTOCOL, NextHop, Route
 from reconcilers.kernel import wire
-from reconcilers.kernel.rtnetlink import Request, Rtnetlink, messages
+from reconcilers.kernel.rows import Fields, RowReader
+from reconcilers.kernel.rtnetlink import Request, Rtnetlink
 
-RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_PRIORITY, RTA_PREFSRC, RTA_METRICS, RTA_MULTIPATH, RTA_TABLE = 1, 4, 5, 6, 7, 8, 9, 15
+RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_PRIORITY, RTA_PREFSRC, RTA_METRICS, RTA_MULTIPATH, RTA_TABLE = (
+    1,
+    4,
+    5,
+    6,
+    7,
+    8,
+    9,
+    15,
+)
 RTAX_MTU = 2
 RTNH_F_ONLINK = 4
 _TYPES = {1: "unicast", 6: "blackhole", 7: "unreachable", 8: "prohibit"}
@@ -26,55 +37,70 @@ class RouteRow(NamedTuple):
     protocol: int
 
 
-def dump_routes(socket: Rtnetlink, names: Mapping[int, str], netns: str, *, protocol: int = 0, table: int = 0) -> list[RouteRow]:
-    """The routes of a namespace; only those of a protocol or a table where one is given (the kernel filters).
+def dump_routes(
+    socket: Rtnetlink, names: Mapping[int, str], netns: str, *, protocol: int = 0, table: int = 0
+) -> Iterator[RouteRow]:
+    """The routes of a namespace that are of a type netctl knows.
 
-    *names* has the names of the links by index.
+    Only those of a protocol or a table where one is given (the kernel filters). *names* has the links' names by index.
     """
     extra = wire.number(RTA_TABLE, table) if table else b""
-    rows: list[RouteRow] = []
+    reader = RowReader(wire.RTM_NEWROUTE, wire.RTMSG, _WANTED)
     for family in (wire.AF_INET, wire.AF_INET6):
         body = wire.RTMSG.pack(family, 0, 0, 0, 0, protocol, 0, 0, 0) + extra
         for chunk in socket.dump(wire.RTM_GETROUTE, body):
-            rows.extend(read_routes(chunk, names, netns))
-    return rows
+            for row in reader.read(chunk):
+                if row[7] in _TYPES and not row[8] & _CACHED:
+                    yield _read_route(row, names, netns)
 
 
-def read_routes(chunk: bytes, names: Mapping[int, str], netns: str) -> Iterator[RouteRow]:
-    """The routes in a received chunk that are of a type netctl knows."""
-    for kind, start, end in messages(chunk):
-        if kind == wire.RTM_NEWROUTE:
-            header = wire.RTMSG.unpack_from(chunk, start)
-            if header[7] in _TYPES and not header[8] & _CACHED:
-                yield _read_route(header, wire.attributes(chunk, start + 12, end), names, netns)
+_WANTED = (RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_PRIORITY, RTA_PREFSRC, RTA_METRICS, RTA_MULTIPATH, RTA_TABLE)
 
 
-def _read_route(header: tuple[int, ...], found: dict[int, bytes], names: Mapping[int, str], netns: str) -> RouteRow:
-    family, length, _, _, table, protocol, _, kind, flags = header
-    destination = wire.read_address(found.get(RTA_DST)) or ("0.0.0.0" if family == wire.AF_INET else "::")
-    kind_name = _TYPES[kind]
-    ifindex = wire.read_number(found.get(RTA_OIF)) if kind_name == "unicast" else 0
-    hops = _read_nexthops(found.get(RTA_MULTIPATH), names)
-    metrics = found.get(RTA_METRICS)
+def _read_route(row: Fields, names: Mapping[int, str], netns: str) -> RouteRow:
+    (
+        family,
+        length,
+        _,
+        _,
+        short_table,
+        protocol,
+        _,
+        kind,
+        flags,
+        dst,
+        oif,
+        gateway,
+        metric,
+        source,
+        metrics,
+        hops,
+        table,
+    ) = row
+    type_name = _TYPES[kind]
+    ifindex = int.from_bytes(oif, sys.byteorder) if type_name == "unicast" else 0
+    destination = wire.read_address(dst) if dst else ("0.0.0.0" if family == wire.AF_INET else "::")
+    nexthops = _read_nexthops(hops, names) if hops else []
     route = Route(
         netns,
         f"{destination}/{length}",
-        wire.read_number(found.get(RTA_TABLE), table),
-        wire.read_number(found.get(RTA_PRIORITY)),
-        kind_name,
-        wire.read_address(found.get(RTA_GATEWAY)),
+        int.from_bytes(table, sys.byteorder) if table else short_table,
+        int.from_bytes(metric, sys.byteorder),
+        type_name,
+        wire.read_address(gateway) if gateway else "",
         names.get(ifindex, ""),
         bool(flags & RTNH_F_ONLINK),
-        wire.read_address(found.get(RTA_PREFSRC)),
+        wire.read_address(source) if source else "",
         wire.read_number(wire.nested_attributes(metrics).get(RTAX_MTU)) if metrics else 0,
-        tuple(sorted(hop for hop, _ in hops)) if hops else (),
+        tuple(sorted(hop for hop, _ in nexthops)),
     )
-    return RouteRow(route, ifindex or (hops[0][1] if hops else 0), protocol)
+    return RouteRow(route, ifindex or (nexthops[0][1] if nexthops else 0), protocol)
 
 
-def _read_nexthops(value: bytes | None, names: Mapping[int, str]) -> list[tuple[NextHop, int]]:
+def _read_nexthops(value: bytes, names: Mapping[int, str]) -> list[tuple[NextHop, int]]:
+    """The next hops with their interfaces' indexes."""
     hops, start = [], 0
-    while value is not None and start + wire.NEXTHOP.size <= len(value):
+    while start + wire.NEXTHOP.size <= len(value):
         length, _, weight, index = wire.NEXTHOP.unpack_from(value, start)
         if length < wire.NEXTHOP.size:
             break

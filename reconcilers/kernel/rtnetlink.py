@@ -209,7 +209,9 @@ def _error(chunk: bytes, offset: int, flags: int) -> KernelError | None:
         return None
     message = ""
     if flags & NLM_F_ACK_TLVS:
-        echoed = HEADER.size if flags & NLM_F_CAPPED else int.from_bytes(chunk[offset + 20 : offset + 24], sys.byteorder)
+        echoed = (
+            HEADER.size if flags & NLM_F_CAPPED else int.from_bytes(chunk[offset + 20 : offset + 24], sys.byteorder)
+        )
         found = attributes(chunk, offset + 20 + ((echoed + 3) & ~3), offset + length)
         message = read_text(found.get(_EXTACK_MESSAGE))
     return KernelError(code, message)

@@ -78,7 +78,9 @@ class KernelWriter(KernelReader):
                 failure = Failure(f"{change.action} {change.key}", f"there is no interface {missing.args[0]}")
                 failures.setdefault(position, failure)
         for netns, sent in by_namespace.items():
-            for (position, change, _), error in zip(sent, views[netns].socket.transact([r for _, _, r in sent]), strict=True):
+            for (position, change, _), error in zip(
+                sent, views[netns].socket.transact([r for _, _, r in sent]), strict=True
+            ):
                 if error is not None and not is_done(change, error):
                     failures.setdefault(position, explain(change, error))
 
@@ -158,5 +160,3 @@ def _set_fdb(change: Change, entry: FdbEntry, view: View) -> Iterator[Request]:
     if entry.mac == FLOOD_MAC and change.action is Action.UPDATE:
         yield delete_fdb(entry, view.index_of(entry.link))
     yield set_fdb(entry, view.index_of(entry.link))
-
-
