@@ -5,7 +5,7 @@ Numbers and byte orders are those of nft's own datatype table, which the kernel 
 
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache, partial, reduce
 from operator import or_
 from types import MappingProxyType
@@ -169,3 +169,51 @@ DATATYPES = MappingProxyType({datatype.name: datatype for datatype in _TYPES})
 """The types that netctl knows, by name."""
 BY_NUMBER = MappingProxyType({datatype.number: datatype for datatype in _TYPES})
 """The same, by nft's number."""
+
+
+class Concatenation:
+    """Values of several types side by side, ``nc-web . 10.10.0.1``; or of one type alone.
+
+    Each of several fills whole registers of four bytes; a single one has its own length.
+    """
+
+    def __init__(self, types: tuple[DataType, ...]) -> None:
+        self.types = types
+        widths = [(datatype.length + 3) & ~3 for datatype in types]
+        starts = [sum(widths[:place]) for place in range(len(types))]
+        self.length = types[0].length if len(types) == 1 else sum(widths)
+        """Bytes."""
+        self._fields = [(start, start + type_.length, type_) for start, type_ in zip(starts, types, strict=True)]
+        self._padding = [bytes(width - type_.length) for width, type_ in zip(widths, types, strict=True)]
+
+    @classmethod
+    def of(cls, names: Sequence[str]) -> "Concatenation":
+        """The concatenation of the types of these names. Raises ValueError for one that is not known."""
+        unknown = [name for name in names if name not in DATATYPES]
+        if unknown or not names:
+            raise ValueError(f"values of {' '.join(unknown) or 'no type'} are not known")
+        return cls(tuple(DATATYPES[name] for name in names))
+
+    def encode(self, text: str) -> bytes:
+        """The bytes of a value. Raises ValueError for what is none."""
+        if len(self.types) == 1:
+            return self.types[0].encode(text)
+        parts = zip(text.split(" . "), self.types, self._padding, strict=True)
+        return b"".join([type_.encode(part) + padding for part, type_, padding in parts])
+
+    def decode(self, raw: bytes) -> str:
+        """A value's text."""
+        if len(self.types) == 1:
+            return self.types[0].decode(raw)
+        return " . ".join([type_.decode(raw[start:end]) for start, end, type_ in self._fields])
+
+    def span(self, text: str) -> Span:
+        """The first and the last value that an interval of several fields means. Raises ValueError for what is none."""
+        spans = [span_of(part, type_) for part, type_ in zip(text.split(" . "), self.types, strict=True)]
+        first = b"".join([span[0] + padding for span, padding in zip(spans, self._padding, strict=True)])
+        last = b"".join([span[1] + padding for span, padding in zip(spans, self._padding, strict=True)])
+        return first, last
+
+    def span_text(self, first: bytes, last: bytes) -> str:
+        """An interval's text, each field by itself."""
+        return " . ".join([span_text(first[start:end], last[start:end], type_) for start, end, type_ in self._fields])

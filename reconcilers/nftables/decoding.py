@@ -2,11 +2,16 @@
 
 A rule is read strictly. Whatever is not exactly what the encoder writes (or nft, for the same statement) makes the
 whole rule `Unknown`, with its expressions in the text: two rules that act differently never read alike.
+
+Each expression becomes a *step*, which is remembered by its bytes, since most rules are made of the same few; the
+steps of a rule then become statements.
 """
 
 import struct
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from types import MappingProxyType
+from typing import NamedTuple
 
 from netctl.kinds.nftables import (
     Comment,
@@ -24,7 +29,7 @@ from netctl.kinds.nftables import (
     VerdictMap,
 )
 from reconcilers.nftables import uapi
-from reconcilers.nftables.attributes import Attributes, items, number, parse, text
+from reconcilers.nftables.attributes import Attributes, items, number, parse, string, text
 from reconcilers.nftables.datatypes import DATATYPES, span_text
 from reconcilers.nftables.encoding import (
     CMP_EQ,
@@ -42,15 +47,59 @@ Sets = Mapping[str, Set]
 
 _VERDICTS = {code & 0xFFFFFFFF: kind for kind, code in uapi.VERDICTS.items()}
 _ANSWERS = {codes: answer for answer, codes in REJECT_ANSWERS.items()}
+_OPERATORS = {CMP_EQ: "==", CMP_NEQ: "!="}
+
+_COMPARE = string(1, "cmp")
+_COUNT = string(1, "counter")
+_COMPARE_HEAD = struct.Struct("=8sHHHH4sHH4sHHHH")
+"""What comes before the value of a comparison: name, register, operator, and the headers around them."""
+_COMPARE_TYPES = (2, 1, 2, 3, uapi.DATA_VALUE)
+_TYPE_MASK = 0x3FFF
+_REMEMBERED = 4096
+
+
+class _Load(NamedTuple):
+    """A field is put into a register."""
+
+    word: int
+    loaded: Loaded
+
+
+class _Mask(NamedTuple):
+    """Bits of a register are cleared."""
+
+    word: int
+    mask: bytes
+
+
+class _Compare(NamedTuple):
+    """A register is compared with a value, which is no part of the step."""
+
+    word: int
+    operator: str
+    length: int
+
+
+class _Look(NamedTuple):
+    """Registers are looked up in a set or, for a verdict, in a map."""
+
+    word: int
+    name: str
+    negated: bool
+    verdict: bool
+
+
+_Step = _Load | _Mask | _Look | Statement
 
 
 def decode_rule(attributes: Attributes, sets: Sets) -> Rule:
     """The rule in an NFT_MSG_NEWRULE; its comment, if it has one, is the last statement."""
     expressions = attributes.get(uapi.RuleAttribute.EXPRESSIONS, b"")
-    comment = comment_in(attributes.get(uapi.RuleAttribute.USERDATA, b""))
+    userdata = attributes.get(uapi.RuleAttribute.USERDATA)
+    comment = comment_in(userdata) if userdata else ""
     tail = (Comment(comment),) if comment else ()
     try:
-        return Rule((*_Decoder(sets).statements(expressions), *tail))
+        return Rule((*_Registers(sets).statements(expressions), *tail))
     except (KeyError, IndexError, ValueError, struct.error):
         return Rule((Unknown(_described(expressions)), *tail))
 
@@ -73,74 +122,79 @@ def verdict_text(data: Attributes) -> str:
     return f"{kind} {text(inner[uapi.VERDICT_CHAIN])}" if uapi.VERDICT_CHAIN in inner else kind
 
 
-class _Decoder:
-    """Reads one rule: what its expressions have loaded into the registers and not yet used."""
+class _Registers:
+    """Reads one rule: what its expressions have loaded and not yet used."""
 
     def __init__(self, sets: Sets) -> None:
         self.sets = sets
-        self.registers: dict[int, Loaded] = {}
+        self.loaded: dict[int, Loaded] = {}
 
     def statements(self, expressions: bytes) -> list[Statement]:
         found: list[Statement] = []
         for raw in items(expressions):
-            outer = parse(raw)
-            name, attributes = text(outer[1]), parse(outer.get(2, b""))
-            if name in {"meta", "payload", "ct"}:
-                self._load(name, attributes)
-            elif name == "bitwise":
-                self._mask(attributes)
-            else:
-                found.append(_DECODERS[name](self, attributes))
-        if self.registers:
+            if raw.startswith(_COMPARE):
+                step = _comparison(raw[: _COMPARE_HEAD.size])
+                found.append(self._compare(step, raw[_COMPARE_HEAD.size : _COMPARE_HEAD.size + step.length]))
+                continue
+            statement = self._take(_COUNTER if raw.startswith(_COUNT) else _step(raw))
+            if statement is not None:
+                found.append(statement)
+        if self.loaded:
             raise ValueError("a field is loaded and not used")
         return found
 
-    def _load(self, name: str, attributes: Attributes) -> None:
-        word, field = loaded(name, attributes)
-        if word in self.registers:
-            raise ValueError("a field is loaded and not used")
-        self.registers[word] = field
+    def _take(self, step: _Step) -> Statement | None:
+        """The statement that a step completes, if it does."""
+        if isinstance(step, _Load):
+            if step.word in self.loaded:
+                raise ValueError("a field is loaded and not used")
+            self.loaded[step.word] = step.loaded
+        elif isinstance(step, _Mask):
+            field = self.loaded[step.word]
+            if field.mask or field.length != len(step.mask):
+                raise ValueError("masked twice, or in part")
+            self.loaded[step.word] = Loaded(field.field, field.length, step.mask)
+        elif isinstance(step, _Look):
+            fields = self._looked_up(step.word, self.sets[step.name])
+            return VerdictMap(fields, step.name) if step.verdict else Lookup(fields, step.name, step.negated)
+        else:
+            return step
+        return None
 
-    def _mask(self, attributes: Attributes) -> None:
-        word = register_word(attributes[1])
-        mask, xor = _value(attributes[4]), _value(attributes[5])
-        field = self.registers[word]
-        plain = set(attributes) <= {1, 2, 3, 4, 5, 6} and not number(attributes.get(6, b"")) and not any(xor)
-        if register_word(attributes[2]) != word or field.mask or field.length != len(mask) or not plain:
-            raise ValueError("not a plain mask")
-        self.registers[word] = field._replace(mask=mask)
-
-    def compare(self, attributes: Attributes) -> Statement:
+    def _compare(self, step: _Compare, raw: bytes) -> Statement:
         """A comparison, with a value or (by a mask, or of the first bytes only) with a prefix."""
-        field = self.registers.pop(register_word(attributes[1]))
-        operator = {CMP_EQ: "==", CMP_NEQ: "!="}[number(attributes[2])]
-        raw = _value(attributes[3])
-        if len(raw) != field.length:
+        field = self.loaded.pop(step.word)
+        if step.length != field.length:
             raise ValueError("only a part is compared")
         if field.field.type.bits:
-            return _bits(field, operator, raw)
-        return Match(field.field.name, _prefix(field, raw), operator)
+            return _bits(field, step.operator, raw)
+        return Match(field.field.name, _value_text(field, raw), step.operator)
 
-    def lookup(self, attributes: Attributes) -> Statement:
-        """A look-up in a set, or in a verdict map."""
-        name, flags = text(attributes[1]), number(attributes.get(5, b""))
-        fields = self._taken(register_word(attributes[2]), self.sets[name])
-        if 3 not in attributes:
-            return Lookup(fields, name, negated=bool(flags & LOOKUP_INVERTED))
-        if number(attributes[3]) or flags:
-            raise ValueError("a map of data")
-        return VerdictMap(fields, name)
-
-    def _taken(self, word: int, looked_up: Set) -> tuple[str, ...]:
+    def _looked_up(self, word: int, looked_up: Set) -> tuple[str, ...]:
         """The fields that are side by side from *word* on, as many as the set's keys have, and of their types."""
         names = []
         for datatype in looked_up.key:
-            field, length, mask = self.registers.pop(word)
+            field, length, mask = self.loaded.pop(word)
             if field.type is not DATATYPES[datatype] or length != field.type.length or mask:
                 raise ValueError("not what the set holds")
             names.append(field.name)
             word += field.words
         return tuple(names)
+
+
+@lru_cache(_REMEMBERED)
+def _comparison(head: bytes) -> _Compare:
+    parts = _COMPARE_HEAD.unpack(head)
+    _, _, outer, _, first, register, _, second, operator, _, third, length, inner = parts
+    if tuple(type_ & _TYPE_MASK for type_ in (outer, first, second, third, inner)) != _COMPARE_TYPES:
+        raise ValueError("a comparison of another layout")
+    return _Compare(register_word(register), _OPERATORS[number(operator)], length - 4)
+
+
+@lru_cache(_REMEMBERED)
+def _step(raw: bytes) -> _Step:
+    outer = parse(raw)
+    return _STEPS[text(outer[1])](parse(outer.get(2, b"")))
 
 
 def _bits(field: Loaded, operator: str, raw: bytes) -> Match:
@@ -149,7 +203,7 @@ def _bits(field: Loaded, operator: str, raw: bytes) -> Match:
     return Match(field.field.name, field.field.type.decode(field.mask))
 
 
-def _prefix(field: Loaded, raw: bytes) -> str:
+def _value_text(field: Loaded, raw: bytes) -> str:
     """What is compared, as text; bytes that were not loaded are a prefix's host part, and so are masked ones."""
     datatype = field.field.type
     missing = datatype.length - len(raw)
@@ -169,46 +223,68 @@ def _value(data: bytes) -> bytes:
     return parse(data)[uapi.DATA_VALUE]
 
 
-def _immediate(_: _Decoder, attributes: Attributes) -> Statement:
+def _load(name: str) -> Callable[[Attributes], _Step]:
+    return lambda attributes: _Load(*loaded(name, attributes))
+
+
+def _mask(attributes: Attributes) -> _Step:
+    word = register_word(attributes[1])
+    plain = set(attributes) <= {1, 2, 3, 4, 5, 6} and not number(attributes.get(6, b""))
+    if register_word(attributes[2]) != word or not plain or any(_value(attributes[5])):
+        raise ValueError("not a plain mask")
+    return _Mask(word, _value(attributes[4]))
+
+
+def _look(attributes: Attributes) -> _Step:
+    """A look-up in a set, or in a map whose data goes to the register of the verdict."""
+    verdict = 3 in attributes
+    flags = number(attributes.get(5, b""))
+    if verdict and (number(attributes[3]) or flags):
+        raise ValueError("a map of data")
+    return _Look(register_word(attributes[2]), text(attributes[1]), bool(flags & LOOKUP_INVERTED), verdict)
+
+
+def _immediate(attributes: Attributes) -> _Step:
     if number(attributes[1]):
         raise ValueError("a value, not a verdict")
-    kind, _space, chain = verdict_text(parse(attributes[2])).partition(" ")
+    kind, _, chain = verdict_text(parse(attributes[2])).partition(" ")
     return Verdict(kind, chain)
 
 
-def _masquerade(_: _Decoder, attributes: Attributes) -> Statement:
+def _masquerade(attributes: Attributes) -> _Step:
     flags = number(attributes.get(1, b""))
     if set(attributes) - {1} or flags & ~sum(MASQUERADE_FLAGS.values()):
         raise ValueError("masquerading to certain ports")
     return Masquerade(tuple(name for name, bit in MASQUERADE_FLAGS.items() if flags & bit))
 
 
-def _counter(_: _Decoder, _attributes: Attributes) -> Statement:
-    return Counter()
-
-
-def _log(_: _Decoder, attributes: Attributes) -> Statement:
+def _log(attributes: Attributes) -> _Step:
     prefix = text(attributes.get(2, b""))
-    if set(attributes) == {1} or set(attributes) == {1, 2}:
+    if set(attributes) in ({1}, {1, 2}):
         return Log(prefix, group=number(attributes[1]))
     if set(attributes) - {2, 5, 6} or number(attributes.get(6, b"")):
         raise ValueError("options that netctl does not use")
     return Log(prefix, LOG_LEVELS[number(attributes[5])])
 
 
-def _reject(_: _Decoder, attributes: Attributes) -> Statement:
+def _reject(attributes: Attributes) -> _Step:
     return Reject(_ANSWERS[number(attributes[1]), number(attributes.get(2, b""))])
 
 
-_DECODERS: Mapping[str, Callable[[_Decoder, Attributes], Statement]] = MappingProxyType({
-    "cmp": _Decoder.compare,
-    "lookup": _Decoder.lookup,
-    "immediate": _immediate,
-    "masq": _masquerade,
-    "counter": _counter,
-    "log": _log,
-    "reject": _reject,
-})  # fmt: skip
+_COUNTER = Counter()
+_STEPS: Mapping[str, Callable[[Attributes], _Step]] = MappingProxyType(
+    {
+        "meta": _load("meta"),
+        "payload": _load("payload"),
+        "ct": _load("ct"),
+        "bitwise": _mask,
+        "lookup": _look,
+        "immediate": _immediate,
+        "masq": _masquerade,
+        "log": _log,
+        "reject": _reject,
+    }
+)
 
 
 def _described(expressions: bytes) -> str:

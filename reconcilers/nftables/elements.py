@@ -3,6 +3,9 @@
 The kernel has three shapes. An exact element is one key. An interval of a single field is two elements, one that begins
 it and one, flagged, that ends it (the first value past it; left out where the interval goes on to the last value). An
 interval of concatenated fields is one element with two keys: the first and the last value of each field.
+
+There may be many of them, so the layout that the kernel always uses is read at fixed places: the key comes first, the
+second key after it, and what follows is the same for most elements of a set.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,42 +15,43 @@ from typing import NamedTuple
 
 from netctl.kinds.nftables import Set
 from reconcilers.nftables import uapi
-from reconcilers.nftables.attributes import Attributes, nest, number, parse, u32
-from reconcilers.nftables.datatypes import DataType, Span, span_of, span_text
+from reconcilers.nftables.attributes import nest, number, parse, u32
+from reconcilers.nftables.datatypes import Concatenation, Span, span_of, span_text
 from reconcilers.nftables.decoding import verdict_text
-from reconcilers.nftables.encoding import value, verdict
-from reconcilers.nftables.sets import concatenated_length, key_types
+from reconcilers.nftables.encoding import verdict
 from reconcilers.nftables.uapi import ElementAttribute
 
 _MAX_LIST = 60_000
 """Bytes of one list: an attribute's length has 16 bits."""
-_LENGTH = Struct("=H")
-_KEY_START = 12
-"""Where an element's first key begins: after the headers of element, key and value."""
+_NESTED = 0x8000
+_HEADER = Struct("=HH")
+_ELEMENT = Struct("=HHHHHH")
+"""The headers of an element, of its key, and of the key's value."""
+_SECOND_KEY = _DATA = Struct("=HHHH")
 _REMARK = " # "
 """Before what an element has that netctl never writes."""
+_ENDS = u32(ElementAttribute.FLAGS, uapi.INTERVAL_END)
 
 
-class _Rest(NamedTuple):
-    """What follows an element's key."""
+class _Tail(NamedTuple):
+    """What follows an element's keys."""
 
-    key_end: bytes
-    data: str
-    """`` : drop``, with the colon; empty in a set."""
-    ends: bool
-    remark: str
+    text: str
+    """`` : drop``, and what netctl never writes; usually empty in a set."""
+    ends: bool = False
 
 
 class ElementCodec:
     """Writes and reads the elements of one set. Raises ValueError for a set of types that are not known."""
 
     def __init__(self, declared: Set) -> None:
-        self.types = key_types(declared.key)
-        self.data = declared.data
+        self.key = Concatenation.of(declared.key)
         self.interval = "interval" in declared.flags
-        self._length = concatenated_length(self.types)
-        self._read_rest = lru_cache(1024)(self._parse_rest)
-        """Elements of one map share a few verdicts."""
+        self.verdicts = declared.data == ("verdict",)
+        self.data = None if self.verdicts or not declared.data else Concatenation.of(declared.data)
+        # Elements of one map share a few verdicts; other data is of each element's own.
+        self._tail = self._read_tail if self.data else lru_cache(4096)(self._read_tail)
+        self._encode_data = self._written_data if self.data else lru_cache(4096)(self._written_data)
 
     def encode(self, elements: Iterable[str]) -> Iterator[bytes]:
         """Lists of elements, each to be sent in a message of its own. Raises ValueError for what is no element."""
@@ -64,119 +68,104 @@ class ElementCodec:
 
     def decode(self, lists: Iterable[bytes]) -> frozenset[str]:
         """The elements in the payloads of such lists. Raises KeyError or ValueError where one cannot be read."""
-        raw = (element for payload in lists for element in self._split(payload))
-        if not self.interval:
-            return frozenset([self._exact_text(key) + rest.data + rest.remark for key, rest in raw])
-        if len(self.types) > 1:
-            return frozenset([self._spans_text(key, rest.key_end) + rest.data + rest.remark for key, rest in raw])
-        return frozenset(self._intervals(raw))
+        if self.interval and len(self.key.types) == 1:
+            return frozenset(self._intervals(lists))
+        texts = self._span_texts if self.interval else self._exact_texts
+        return frozenset(text for payload in lists for text in texts(payload))
 
     def _encoded(self, elements: Iterable[str]) -> Iterator[bytes]:
-        """The kernel's elements; those of plain intervals in ascending order, which is the order it adds them best."""
-        if not self.interval:
-            for element in elements:
-                key, data = self._parted(element)
-                yield _element(value(self._exact_key(key)), data)
-        elif len(self.types) > 1:
-            for element in elements:
-                key, data = self._parted(element)
-                first, last = self._spans_key(key)
-                yield _element(value(first), data, last)
-        else:
+        if self.interval and len(self.key.types) == 1:
             yield from self._encoded_intervals(elements)
+            return
+        for element in elements:
+            key, data = self._parted(element)
+            if self.interval:
+                first, last = self.key.span(key)
+                yield _element(first, _second_key(last) + data)
+            else:
+                yield _element(self.key.encode(key), data)
 
     def _encoded_intervals(self, elements: Iterable[str]) -> Iterator[bytes]:
-        (datatype,) = self.types
+        """Two of the kernel's elements for each, in ascending order, which is how it adds them best."""
+        (datatype,) = self.key.types
         spans: list[tuple[Span, bytes]] = []
         for element in elements:
             key, data = self._parted(element)
             spans.append((span_of(key, datatype), data))
         for (first, last), data in sorted(spans):
-            yield _element(value(first), data)
+            yield _element(first, data)
             past = int.from_bytes(last, "big") + 1
             if past >> (datatype.length * 8) == 0:
-                flag = u32(ElementAttribute.FLAGS, uapi.INTERVAL_END)
-                yield _element(value(past.to_bytes(datatype.length, "big")), flag)
+                yield _element(past.to_bytes(datatype.length, "big"), _ENDS)
 
     def _parted(self, element: str) -> tuple[str, bytes]:
         """The key's text, and the encoded data of a map's element."""
-        if not self.data:
+        if not self.verdicts and self.data is None:
             return element, b""
         key, colon, text = element.partition(" : ")
         if not colon:
             raise ValueError(f"'{element}' is no element of a map")
-        if self.data == ("verdict",):
-            return key, nest(ElementAttribute.DATA, verdict(*text.split(" ", 1)))
-        return key, nest(ElementAttribute.DATA, value(_joined(_parts(text, key_types(self.data)))))
+        return key, self._encode_data(text)
 
-    def _exact_key(self, text: str) -> bytes:
-        if len(self.types) == 1:
-            return self.types[0].encode(text)
-        return _joined(_parts(text, self.types))
+    def _written_data(self, text: str) -> bytes:
+        if self.data is None:
+            return nest(ElementAttribute.DATA, verdict(*text.split(" ", 1)))
+        raw = self.data.encode(text)
+        size = _padded(len(raw))
+        head = _DATA.pack(8 + size, ElementAttribute.DATA | _NESTED, 4 + len(raw), uapi.DATA_VALUE)
+        return head + raw + bytes(size - len(raw))
 
-    def _spans_key(self, text: str) -> Span:
-        parts = text.split(" . ")
-        spans = [span_of(part, datatype) for part, datatype in zip(parts, self.types, strict=True)]
-        return _joined(first for first, _ in spans), _joined(last for _, last in spans)
+    def _exact_texts(self, payload: bytes) -> Iterator[str]:
+        decode, key_end = self.key.decode, self.key.length
+        for start, stop in _bounds(payload):
+            key = payload[start : start + key_end]
+            rest = payload[start + _padded(key_end) : stop]
+            yield decode(key) + self._tail(rest).text if rest else decode(key)
 
-    def _split(self, payload: bytes) -> Iterator[tuple[bytes, _Rest]]:
-        """Key and rest of each element. The key comes first, so that most of an element needs no parsing."""
-        start, end = 0, len(payload)
-        key_end = _KEY_START + self._length
-        plain = (key_end + 3) & ~3
-        unpack, read_rest = _LENGTH.unpack_from, self._read_rest
-        empty = read_rest(b"")
-        while start < end:
-            (length,) = unpack(payload, start)
-            rest = empty if length <= plain else read_rest(payload[start + plain : start + length])
-            yield payload[start + _KEY_START : start + key_end], rest
-            start += (length + 3) & ~3
+    def _span_texts(self, payload: bytes) -> Iterator[str]:
+        length, plain = self.key.length, _padded(self.key.length)
+        for start, stop in _bounds(payload):
+            first = last = payload[start : start + length]
+            rest = payload[start + plain : stop]
+            if rest and rest[2] == ElementAttribute.KEY_END:
+                last = rest[_SECOND_KEY.size : _SECOND_KEY.size + length]
+                rest = rest[_SECOND_KEY.size + plain :]
+            yield self.key.span_text(first, last) + self._tail(rest).text
 
-    def _parse_rest(self, raw: bytes) -> _Rest:
-        attributes = parse(raw)
-        known = {ElementAttribute.DATA, ElementAttribute.FLAGS, ElementAttribute.KEY_END}
-        flags = number(attributes.get(ElementAttribute.FLAGS, b""))
-        odd = [f"attribute {type_}" for type_ in sorted(attributes.keys() - known)]
-        odd += [f"flags {flags:#x}"] if flags & ~uapi.INTERVAL_END else []
-        data = parse(attributes[ElementAttribute.DATA]) if ElementAttribute.DATA in attributes else None
-        key_end = parse(attributes.get(ElementAttribute.KEY_END, b""))
-        return _Rest(
-            key_end.get(uapi.DATA_VALUE, b""),
-            "" if data is None else f" : {self._data_text(data)}",
-            bool(flags & uapi.INTERVAL_END),
-            _REMARK + ", ".join(odd) if odd else "",
-        )
-
-    def _data_text(self, data: Attributes) -> str:
-        if self.data == ("verdict",):
-            return verdict_text(data)
-        types = key_types(self.data)
-        return " . ".join(_texts(data[uapi.DATA_VALUE], types))
-
-    def _exact_text(self, key: bytes) -> str:
-        if len(self.types) == 1:
-            return self.types[0].decode(key)
-        return " . ".join(_texts(key, self.types))
-
-    def _spans_text(self, first: bytes, last: bytes) -> str:
-        texts, start = [], 0
-        for datatype in self.types:
-            end = start + datatype.length
-            texts.append(span_text(first[start:end], (last or first)[start:end], datatype))
-            start += (datatype.length + 3) & ~3
-        return " . ".join(texts)
-
-    def _intervals(self, raw: Iterable[tuple[bytes, _Rest]]) -> Iterator[str]:
+    def _intervals(self, lists: Iterable[bytes]) -> Iterator[str]:
         """The intervals that begin and end somewhere; nft leaves the end out where another begins right there."""
-        (datatype,) = self.types
-        begun: tuple[bytes, _Rest] | None = None
-        for key, rest in sorted(raw, key=lambda element: (element[0], not element[1].ends)):
+        (datatype,) = self.key.types
+        begun: tuple[bytes, str] | None = None
+        for key, begins, tail in sorted(self._boundaries(lists)):
             if begun is not None:
                 last = (int.from_bytes(key, "big") - 1).to_bytes(datatype.length, "big")
-                yield span_text(begun[0], last, datatype) + begun[1].data + begun[1].remark
-            begun = None if rest.ends else (key, rest)
+                yield span_text(begun[0], last, datatype) + begun[1]
+            begun = (key, tail) if begins else None
         if begun is not None:
-            yield span_text(begun[0], b"\xff" * datatype.length, datatype) + begun[1].data + begun[1].remark
+            yield span_text(begun[0], b"\xff" * datatype.length, datatype) + begun[1]
+
+    def _boundaries(self, lists: Iterable[bytes]) -> Iterator[tuple[bytes, bool, str]]:
+        """Of each element the value, whether an interval begins there, and its tail. Ends sort before beginnings."""
+        length, plain = self.key.length, _padded(self.key.length)
+        for payload in lists:
+            for start, stop in _bounds(payload):
+                tail = self._tail(payload[start + plain : stop])
+                yield payload[start : start + length], not tail.ends, tail.text
+
+    def _read_tail(self, raw: bytes) -> _Tail:
+        if self.data and len(raw) == _DATA.size + _padded(self.data.length) and raw[2] == ElementAttribute.DATA:
+            return _Tail(" : " + self.data.decode(raw[_DATA.size : _DATA.size + self.data.length]))
+        attributes = parse(raw)
+        flags = number(attributes.pop(ElementAttribute.FLAGS, b""))
+        data = attributes.pop(ElementAttribute.DATA, None)
+        odd = [f"attribute {type_}" for type_ in sorted(attributes)]
+        odd += [f"flags {flags:#x}"] if flags & ~uapi.INTERVAL_END else []
+        text = "" if data is None else f" : {self._data_text(data)}"
+        return _Tail(text + (_REMARK + ", ".join(odd) if odd else ""), bool(flags & uapi.INTERVAL_END))
+
+    def _data_text(self, raw: bytes) -> str:
+        data = parse(raw)
+        return self.data.decode(data[uapi.DATA_VALUE]) if self.data else verdict_text(data)
 
 
 def is_writable(element: str) -> bool:
@@ -184,24 +173,33 @@ def is_writable(element: str) -> bool:
     return _REMARK not in element
 
 
-def _element(key: bytes, rest: bytes, key_end: bytes = b"") -> bytes:
-    end = nest(ElementAttribute.KEY_END, value(key_end)) if key_end else b""
-    return nest(uapi.LIST_ELEM, nest(ElementAttribute.KEY, key), end, rest)
+def _element(key: bytes, rest: bytes) -> bytes:
+    size = _padded(len(key))
+    lengths = _ELEMENT.pack(
+        _ELEMENT.size + size + len(rest),
+        uapi.LIST_ELEM | _NESTED,
+        8 + size,
+        ElementAttribute.KEY | _NESTED,
+        4 + len(key),
+        uapi.DATA_VALUE,
+    )
+    return lengths + key + bytes(size - len(key)) + rest
 
 
-def _parts(text: str, types: tuple[DataType, ...]) -> Iterator[bytes]:
-    for part, datatype in zip(text.split(" . "), types, strict=True):
-        yield datatype.encode(part)
+def _second_key(key: bytes) -> bytes:
+    # Only keys of several fields have a second one, and they fill whole words.
+    return _SECOND_KEY.pack(8 + len(key), ElementAttribute.KEY_END | _NESTED, 4 + len(key), uapi.DATA_VALUE) + key
 
 
-def _joined(fields: Iterable[bytes]) -> bytes:
-    """Fields side by side, each filling whole registers; a single one as it is."""
-    parts = list(fields)
-    return parts[0] if len(parts) == 1 else b"".join(part + bytes(-len(part) % 4) for part in parts)
+def _bounds(payload: bytes) -> Iterator[tuple[int, int]]:
+    """Where each element's key begins, and where the element ends."""
+    start, end = 0, len(payload)
+    unpack, head = _HEADER.unpack_from, _ELEMENT.size
+    while start < end:
+        length, _ = unpack(payload, start)
+        yield start + head, start + length
+        start += (length + 3) & ~3
 
 
-def _texts(raw: bytes, types: tuple[DataType, ...]) -> Iterator[str]:
-    start = 0
-    for datatype in types:
-        yield datatype.decode(raw[start : start + datatype.length])
-        start += (datatype.length + 3) & ~3
+def _padded(length: int) -> int:
+    return (length + 3) & ~3

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from netctl.kinds.nftables import Set
 from reconcilers.nftables import uapi
 from reconcilers.nftables.attributes import Attributes, attribute, nest, number, parse, string, text, u32
-from reconcilers.nftables.datatypes import BY_NUMBER, DATATYPES, DataType
+from reconcilers.nftables.datatypes import BY_NUMBER, Concatenation, DataType
 from reconcilers.nftables.uapi import SetAttribute, SetFlag
 
 _TYPE_BITS = 6
@@ -24,28 +24,16 @@ _READ = frozenset({1, 2, 3, 4, 5, 6, 7, 9, 10, 13, 14, 16, 19, 20})
 """The attributes that say no more than a `Set` does, and those of the kernel's own: handle, implementation, size."""
 
 
-def key_types(declared: Sequence[str]) -> tuple[DataType, ...]:
-    """The types of the fields. Raises ValueError for one that is not known."""
-    unknown = [name for name in declared if name not in DATATYPES]
-    if unknown:
-        raise ValueError(f"sets of {unknown[0]} are not known")
-    return tuple(DATATYPES[name] for name in declared)
-
-
-def concatenated_length(types: Sequence[DataType]) -> int:
-    """Bytes of the fields side by side; each of several fills whole registers."""
-    return types[0].length if len(types) == 1 else sum((datatype.length + 3) & ~3 for datatype in types)
-
-
 def encode_set(declared: Set, identifier: int) -> bytes:
     """The attributes of an NFT_MSG_NEWSET, less the table's. The identifier is any, unique in the transaction."""
-    types = key_types(declared.key)
+    key = Concatenation.of(declared.key)
+    types = key.types
     flags = sum(_KNOWN_FLAGS[flag] for flag in declared.flags)
     interval = "interval" in declared.flags
     parts = [
         string(SetAttribute.NAME, declared.name),
         u32(SetAttribute.KEY_TYPE, _packed_type(types)),
-        u32(SetAttribute.KEY_LEN, concatenated_length(types)),
+        u32(SetAttribute.KEY_LEN, key.length),
         u32(SetAttribute.ID, identifier),
     ]
     user = _byteorder(_KEY_BYTEORDER, types)
@@ -80,9 +68,9 @@ def _encode_data(declared: Sequence[str]) -> tuple[bytes, bytes]:
     """The attributes that declare what a map holds, and its part of the user data."""
     if tuple(declared) == ("verdict",):
         return u32(SetAttribute.DATA_TYPE, uapi.DATA_TYPE_VERDICT), _order(_DATA_BYTEORDER, 0)
-    types = key_types(declared)
-    length = u32(SetAttribute.DATA_LEN, concatenated_length(types))
-    return u32(SetAttribute.DATA_TYPE, _packed_type(types)) + length, _byteorder(_DATA_BYTEORDER, types)
+    data = Concatenation.of(declared)
+    length = u32(SetAttribute.DATA_LEN, data.length)
+    return u32(SetAttribute.DATA_TYPE, _packed_type(data.types)) + length, _byteorder(_DATA_BYTEORDER, data.types)
 
 
 def _decode_data(attributes: Attributes) -> tuple[str, ...]:

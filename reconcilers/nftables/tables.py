@@ -5,11 +5,12 @@ from typing import NamedTuple
 from netctl.engine.resource import Owner
 from netctl.kinds.nftables import Chain, Set, Table
 from reconcilers.nftables import uapi
-from reconcilers.nftables.attributes import number, parse, string
+from reconcilers.nftables.attributes import Attributes, number, parse, string
 from reconcilers.nftables.chains import LiveChain, read_rules
 from reconcilers.nftables.decoding import comment_in
 from reconcilers.nftables.elements import ElementCodec
 from reconcilers.nftables.marks import table_owner
+from reconcilers.nftables.messages import Interrupted
 from reconcilers.nftables.sets import decode_set
 from reconcilers.nftables.transport import Connection
 from reconcilers.nftables.uapi import ElementAttribute, Message, SetAttribute, TableAttribute
@@ -50,23 +51,44 @@ def read_table(connection: Connection, head: Head, chains: list[LiveChain]) -> T
 
 def read_sets(connection: Connection, family: str, table: str) -> list[Set]:
     """The table's sets and maps with their elements, sorted by name."""
-    number_ = uapi.FAMILIES[family]
-    declared = [
-        decode_set(parse(reply.payload))
-        for reply in connection.dump(Message.GETSET, number_, string(SetAttribute.TABLE, table))
-    ]
-    return sorted((_filled(connection, number_, table, entry) for entry in declared), key=_name)
+    selector = string(SetAttribute.TABLE, table)
+    declared = [parse(reply.payload) for reply in connection.dump(Message.GETSET, uapi.FAMILIES[family], selector)]
+    return sorted((_filled(connection, family, table, attributes) for attributes in declared), key=_name)
 
 
-def _filled(connection: Connection, family: int, table: str, declared: Set) -> Set:
-    selector = string(ElementAttribute.LIST_TABLE, table) + string(ElementAttribute.LIST_SET, declared.name)
-    replies = connection.dump(Message.GETSETELEM, family, selector)
-    lists = [parse(reply.payload).get(ElementAttribute.LIST_ELEMENTS, b"") for reply in replies]
+def _filled(connection: Connection, family: str, table: str, attributes: Attributes) -> Set:
+    declared = decode_set(attributes)
     try:
-        return declared._replace(elements=ElementCodec(declared).decode(lists))
+        codec = ElementCodec(declared)
+        elements = _read_elements(connection, family, table, declared, codec)
+        # The kernel's hash tables grow in the background; a dump meanwhile misses elements, and nothing tells.
+        certain = codec.interval or _is_complete(attributes, declared, elements)
+        if not certain and elements != _read_elements(connection, family, table, declared, codec):
+            raise Interrupted
+        return declared._replace(elements=elements)
     except (KeyError, ValueError) as error:
         # Someone else's set: of types that netctl does not use. It differs from every declared one by this flag.
         return declared._replace(flags=(*declared.flags, f"unreadable: {error}"))
+
+
+def _read_elements(
+    connection: Connection, family: str, table: str, declared: Set, codec: ElementCodec
+) -> frozenset[str]:
+    selector = string(ElementAttribute.LIST_TABLE, table) + string(ElementAttribute.LIST_SET, declared.name)
+    replies = connection.dump(Message.GETSETELEM, uapi.FAMILIES[family], selector)
+    return codec.decode([parse(reply.payload).get(ElementAttribute.LIST_ELEMENTS, b"") for reply in replies])
+
+
+def _is_complete(attributes: Attributes, declared: Set, elements: frozenset[str]) -> bool:
+    """Whether the kernel tells how many elements there are, and these are as many. Raises Interrupted where not.
+
+    Older kernels do not tell. Of elements that expire, the number includes those that have.
+    """
+    if SetAttribute.COUNT not in attributes or "timeout" in declared.flags:
+        return False
+    if number(attributes[SetAttribute.COUNT]) != len(elements):
+        raise Interrupted
+    return True
 
 
 def _name(member: Set | Chain) -> str:

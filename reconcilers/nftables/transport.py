@@ -113,7 +113,7 @@ class Connection:
         self._open.settimeout(None)
         while True:
             for _, reply in split(self._received("nftables' events")):
-                yield reply._replace(type=reply.type & 0xFF)
+                yield Reply(reply.type & 0xFF, reply.family, reply.payload)
 
     @property
     def _open(self) -> socket.socket:
@@ -160,7 +160,7 @@ class Connection:
                     if interrupted:
                         raise Interrupted
                     return
-                yield reply._replace(type=reply.type & 0xFF)
+                yield Reply(reply.type & 0xFF, reply.family, reply.payload)
                 if not dump:
                     return
         raise BackendError(f"{attempt}: no end within {self.timeout:g} s")

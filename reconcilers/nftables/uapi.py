@@ -102,6 +102,7 @@ class SetAttribute(IntEnum):
     DESC = 9
     ID = 10
     USERDATA = 13
+    COUNT = 20
 
 
 class SetFlag(IntFlag):
