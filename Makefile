@@ -13,6 +13,8 @@
 
 SHELL := /bin/bash
 export PYTHON
+# Where a user's PATH may not lead: ip, nft and their like.
+export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 BIN := .venv/bin
 WORKERS ?= auto
 PYTEST_ARGS ?=

@@ -9,6 +9,8 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
+# Programs of administrators may be where a user's PATH does not lead.
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 readonly VENV=.venv
 readonly STAMP=$VENV/.installed
 
@@ -30,17 +32,16 @@ can_install() { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; }
 apt_install() {
     say "installing $*"
     apt-get update -qq >&2
-    DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$@" >&2
+    DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends -o Dpkg::Use-Pty=0 "$@" >&2
 }
 
 # require PURPOSE PROGRAM=PACKAGE...
 require() {
     local purpose=$1 packages
     shift
-    # The programs of administrators are there even where a user's PATH does not lead to them.
-    mapfile -t packages < <(PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin" missing_packages "$@")
+    mapfile -t packages < <(missing_packages "$@")
     [ "${#packages[@]}" = 0 ] && return
-    can_install || fail "$purpose need(s) what these packages hold (Debian's names): ${packages[*]}. Install them, or run this as root."
+    can_install || fail "$purpose need programs of these Debian packages: ${packages[*]}. Install them, or run this as root."
     apt_install "${packages[@]}"
 }
 
@@ -50,7 +51,11 @@ system() {
 }
 
 bench() {
-    require "The benchmarks" ip=iproute2 nft=nftables ifup=ifupdown2
+    # apt would remove ifupdown for it, and with that what configures this machine's own network.
+    if ! command -v ifreload >/dev/null && [ "$(dpkg-query -W -f '${db:Status-Abbrev}' ifupdown 2>/dev/null)" = "ii " ]; then
+        fail "The benchmarks compare with ifupdown2, which replaces the ifupdown that is installed here. Run them elsewhere (a container will do), or install ifupdown2 yourself."
+    fi
+    require "The benchmarks" ip=iproute2 nft=nftables ifreload=ifupdown2
 }
 
 # --- Python
@@ -75,10 +80,8 @@ find_python() {
 
 version_of() { "$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null; }
 
-# What the environment was made from: the dependencies, this script, and the version where one was asked for.
-fingerprint() {
-    cat pyproject.toml tools/setup.sh | sha256sum | cut -d' ' -f1
-}
+# What the environment was made from.
+fingerprint() { cat pyproject.toml tools/setup.sh | sha256sum; }
 
 up_to_date() {
     [ -f "$STAMP" ] && [ "$(cat "$STAMP")" = "$(fingerprint)" ] && suitable "$VENV/bin/python" &&
@@ -99,6 +102,10 @@ make_venv() {
 }
 
 python() {
+    up_to_date && return
+    # Two makes at once: the second waits, and finds the work done.
+    exec 9<tools/setup.sh
+    flock 9
     up_to_date && return
     local interpreter
     interpreter=$(find_python)
