@@ -1,0 +1,76 @@
+"""From classes of options to a command line.
+
+Only the module of the command at hand is imported; for help and completion all are.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import MISSING, Field, fields
+from importlib import import_module
+from inspect import Parameter, Signature
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+from netctl import __version__
+from netctl.cli.commands import COMMANDS, Command, help_text
+
+_CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+
+
+def build(arguments: Sequence[str] = ()) -> typer.Typer:
+    """The command line, complete as far as *arguments* need it."""
+    app = typer.Typer(
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        add_completion=True,
+        no_args_is_help=False,
+        context_settings=_CONTEXT,
+    )
+    app.callback(invoke_without_command=True)(_root)
+    for command in _needed(arguments):
+        _register(app, command)
+    return app
+
+
+def _needed(arguments: Sequence[str]) -> list[Command]:
+    """The command that is named, or all of them."""
+    named = [command for command in COMMANDS if arguments and command.name == arguments[0]]
+    return named if named and "_NETCTL_COMPLETE" not in os.environ else list(COMMANDS)
+
+
+def _root(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", "-V", help="Print the version.", is_eager=True)] = False,
+) -> None:
+    """Declarative container networking: declare, plan, apply, verify."""
+    if version:
+        typer.echo(f"netctl {__version__}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(help_text())
+        raise typer.Exit
+
+
+def _register(app: typer.Typer, command: Command) -> None:
+    run = import_module(f"netctl.cli.{command.module}").run
+    app.command(command.name, help=run.__doc__, context_settings=_CONTEXT)(command_function(run))
+
+
+def command_function(run: Callable[[Any], int]) -> Callable[..., int]:
+    """*run*, which takes one object of options, as a function with a parameter for each of its fields."""
+    options: type = get_type_hints(run)["options"]
+
+    def call(**values: Any) -> int:
+        return run(options(**values))
+
+    parameters = [_parameter(field) for field in fields(options)]
+    call.__signature__ = Signature(parameters)  # type: ignore[attr-defined]  # what inspect.signature() looks for
+    call.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return call
+
+
+def _parameter(field: Field[Any]) -> Parameter:
+    default = field.default if field.default_factory is MISSING else field.default_factory()
+    default = Parameter.empty if default is MISSING else default
+    return Parameter(field.name, Parameter.KEYWORD_ONLY, default=default, annotation=field.type)

@@ -1,0 +1,110 @@
+"""``netctl apply``."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from netctl.cli.consent import refuse_conflicts, refuse_mass_deletion
+from netctl.cli.execution import Job, carry_out, lock_name, sole_writer
+from netctl.cli.inputs import options_of
+from netctl.cli.options import Changing, Format, PlanFormat, Planning
+from netctl.cli.plan import print_plan
+from netctl.cli.saved_plan import (
+    SavedPlan,
+    current_sources,
+    read_plan,
+    refuse_changed_sources,
+    refuse_other_outcome,
+)
+from netctl.cli.terminal import Terminal
+from netctl.cli.workspace import Workspace, writing
+from netctl.engine.plan import Plan
+from netctl.engine.protocol import Writer
+from netctl.errors import NetctlError, UsageError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(Changing, Planning):
+    """What ``netctl apply`` takes."""
+
+    saved: Annotated[Path | None, typer.Argument(metavar="[PLAN]", help="A plan saved by netctl plan --out.")] = None
+    max_deletes: Annotated[
+        int | None, typer.Option("--max-deletes", metavar="N", min=0, help="Refuse more (default: all that is owned).")
+    ] = None
+    output: Annotated[Format, typer.Option("-o", "--output", help="How the result is printed.")] = Format.TEXT
+
+
+def run(options: Options) -> int:
+    """Make this host match the declaration, and verify it. Where that fails, what was done is undone."""
+    terminal = options.terminal()
+    saved = _saved_plan(options)
+    with (
+        _workspace(options, saved, terminal) as work,
+        sole_writer(lock_name(work.stack, work.options.netns, work.facts), "netctl apply", options, terminal),
+    ):
+        plan = _agreed_plan(work, saved, options, terminal)
+        carry_out(plan, Job(work.plan, work.desired, work.session, options, terminal, options.output))
+        _refuse_to_call_it_complete(work, plan)
+    return 0
+
+
+def _saved_plan(options: Options) -> SavedPlan | None:
+    """The saved plan that was named, if one was. Raises UsageError where its inputs are given again."""
+    if options.saved is None:
+        return None
+    given = {
+        "-f": options.file,
+        "--var": options.var,
+        "--var-file": options.var_file,
+        "--host": options.host,
+        "--netns": options.netns,
+        "--provider": options.provider,
+        "--target": options.target,
+        "--adopt": options.adopt,
+    }
+    if repeated := [name for name, value in given.items() if value]:
+        raise UsageError(
+            f"a saved plan has its own inputs: {', '.join(repeated)} cannot be given with it",
+            "Leave the options out, or leave the plan out and name the declaration with -f.",
+        )
+    return read_plan(options.saved)
+
+
+@contextmanager
+def _workspace(options: Options, saved: SavedPlan | None, terminal: Terminal) -> Iterator[Workspace[Writer]]:
+    """The workspace that the options, or the saved plan, describe."""
+    if saved is None:
+        with writing(options, terminal) as work:
+            yield work
+        return
+    refuse_changed_sources(saved, current_sources(saved))
+    with writing(options_of(saved.inputs, options), terminal, saved.inputs.environment) as work:
+        refuse_changed_sources(saved, work.declarations.sources)
+        yield work
+
+
+def _agreed_plan(work: Workspace[Writer], saved: SavedPlan | None, options: Options, terminal: Terminal) -> Plan:
+    """The plan, printed, and free of what forbids its execution."""
+    plan = work.plan()
+    if saved is not None:
+        refuse_other_outcome(saved, plan)
+    if options.output is Format.TEXT:
+        print_plan(plan, work.warnings(plan), PlanFormat.TEXT, terminal)
+    refuse_conflicts(plan)
+    refuse_mass_deletion(plan, options.max_deletes)
+    return plan
+
+
+def _refuse_to_call_it_complete(work: Workspace[Writer], plan: Plan) -> None:
+    """Raise NetctlError where part of the live state could not be read: the rest has been applied."""
+    if unread := work.unread(plan):
+        systems = ", ".join(dict.fromkeys(part.system for part in unread))
+        raise NetctlError(
+            f"what could be read is as declared, but not all could be read: {systems}",
+            "Mend the cause that the plan shows, and apply again.",
+            "NC406",
+        )

@@ -1,0 +1,74 @@
+"""The declared stack, as the options name it: loaded, and compiled for a host."""
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from netctl.cli.options import Sources
+from netctl.cli.saved_plan import SourceFile
+from netctl.cli.terminal import Terminal
+from netctl.compiler import choose_host, compile_stack
+from netctl.engine.facts import Facts
+from netctl.engine.resource import Desired, Key
+from netctl.errors import UsageError
+from netctl.report.diagnostics import text
+from netctl.stack.definitions import ENVIRONMENT_PREFIX, VariableInputs
+from netctl.stack.loader import LoadedStack, load
+from netctl.stack.source import STDIN, STDIN_NAME
+
+
+@dataclass(frozen=True)
+class Declarations:
+    """A loaded stack."""
+
+    loaded: LoadedStack
+
+    @property
+    def name(self) -> str:
+        """The stack's name."""
+        return self.loaded.stack.stack
+
+    @property
+    def sources(self) -> tuple[SourceFile, ...]:
+        """Every file that was read, by its absolute path. Raises UsageError where one cannot be read again."""
+        found = set()
+        for file in self.loaded.files:
+            path = Path(file.path)
+            if file.path == STDIN_NAME or not path.is_file():
+                raise UsageError(
+                    f"a plan of {file.path} cannot be saved: apply could not read it again",
+                    "Store the declaration in a file, and name that with -f.",
+                )
+            found.add(SourceFile(str(path.absolute()), file.sha256))
+        return tuple(sorted(found))
+
+    def choose_host(self, wanted: str | None, facts: Facts) -> str:
+        """The declared host that this machine is; empty for a stack without hosts."""
+        return choose_host(self.loaded.stack, wanted, facts) or ""
+
+    def compile(self, host: str, facts: Facts, terminal: Terminal) -> Mapping[Key, Desired]:
+        """The resources that *host* is to have; warnings are remarked upon. Raises DeclarationError."""
+        compiled = compile_stack(self.loaded.stack, self.loaded, host or None, facts)
+        terminal.remark(text(compiled.diagnostics, terminal.error_paint))
+        return compiled.resources
+
+
+def load_declarations(options: Sources, environment: Mapping[str, str] | None = None) -> Declarations:
+    """The stack that the options name; *environment* is the process's own unless given. Raises DeclarationError."""
+    return Declarations(load_stack(options, environment))
+
+
+def load_stack(options: Sources, environment: Mapping[str, str] | None = None) -> LoadedStack:
+    """What the loader makes of the options. Raises DeclarationError, UsageError."""
+    if not options.file:
+        raise UsageError("no declaration was named", "Name one: -f stack.yaml, a directory, or - for standard input.")
+    stdin = sys.stdin.buffer if STDIN in options.file else None
+    variables = VariableInputs(options.var, options.var_file, os.environ if environment is None else environment)
+    return load(options.file, variables, stdin)
+
+
+def variable_environment() -> dict[str, str]:
+    """The part of the environment that defines variables."""
+    return {name: value for name, value in os.environ.items() if name.startswith(ENVIRONMENT_PREFIX)}

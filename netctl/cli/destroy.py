@@ -1,0 +1,77 @@
+"""``netctl destroy``."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from netctl.cli.execution import Job, carry_out, lock_name, sole_writer
+from netctl.cli.options import Changing, Format, HostChoice, PlanFormat, Sources, stack_name
+from netctl.cli.plan import print_plan
+from netctl.cli.ssh_connection import ssh_connection
+from netctl.cli.terminal import Terminal
+from netctl.cli.sessions import open_writer, place_name
+from netctl.engine.plan import Plan
+from netctl.engine.protocol import Writer
+from netctl.engine.session import Session
+from netctl.errors import NetctlError, UsageError
+from netctl.report.ssh_cut import ssh_warnings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(Changing, Sources, HostChoice):
+    """What ``netctl destroy`` takes."""
+
+    stack: Annotated[str, typer.Option("--stack", metavar="NAME", help="The stack's name, in place of -f.")] = ""
+    output: Annotated[Format, typer.Option("-o", "--output", help="How the result is printed.")] = Format.TEXT
+
+
+def run(options: Options) -> int:
+    """Remove all that the stack owns on this host, and nothing else."""
+    terminal = options.terminal()
+    stack = _stack_name(options)
+    with open_writer(options) as session:
+        facts = session.facts()
+        place = place_name(options.host or facts.hostname, options.netns)
+
+        def make_plan() -> Plan:
+            return session.plan({}, stack=stack, host=place)
+
+        with sole_writer(lock_name(stack, options.netns, facts), "netctl destroy", options, terminal):
+            plan = make_plan()
+            if options.output is Format.TEXT:
+                warnings = [] if options.netns else ssh_warnings(plan, facts.links, ssh_connection())
+                _print(plan, warnings, terminal)
+            carry_out(plan, Job(make_plan, {}, session, options, terminal, options.output))
+            _demand_nothing_left(make_plan() if plan else plan, session)
+    return 0
+
+
+def _stack_name(options: Options) -> str:
+    if options.stack and options.file:
+        raise UsageError("both --stack and -f were given", "Name the stack with one of them.")
+    if options.stack:
+        return stack_name(options.stack)
+    if not options.file:
+        raise UsageError("no stack was named", "Name one with -f stack.yaml, or with --stack and its name.")
+    from netctl.cli.declarations import load_declarations
+
+    return load_declarations(options).name
+
+
+def _print(plan: Plan, warnings: list[str], terminal: Terminal) -> None:
+    if plan:
+        print_plan(plan, warnings, PlanFormat.TEXT, terminal)
+    else:
+        terminal.say(f"No changes. {plan.stack} owns nothing on {plan.host}.")
+
+
+def _demand_nothing_left(plan: Plan, session: Session[Writer]) -> None:
+    """Raise NetctlError where something of the stack is still there, or could not be looked for."""
+    left = [str(change.key) for change in plan.changes]
+    if left:
+        shown = ", ".join(left[:5]) + (f" and {len(left) - 5} more" if len(left) > 5 else "")
+        raise NetctlError(f"something of stack {plan.stack} is still there: {shown}", "Run netctl destroy again.", "NC407")
+    if plan.unread:
+        systems = ", ".join(dict.fromkeys(part.system for part in plan.unread if part.system in session.members))
+        raise NetctlError(f"whether all is gone is not known, as not all could be read: {systems}", code="NC406")

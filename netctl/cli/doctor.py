@@ -1,0 +1,46 @@
+"""``netctl doctor``."""
+
+import json
+from dataclasses import dataclass, replace
+from typing import Annotated
+
+import typer
+
+from netctl.cli.options import Format, Planning
+from netctl.cli.sessions import open_reader
+from netctl.cli.workspace import reading
+from netctl.engine.protocol import Reader
+from netctl.engine.session import Session
+from netctl.report.doctor import Findings, doctor_document, doctor_text, is_able
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(Planning):
+    """What ``netctl doctor`` takes."""
+
+    output: Annotated[Format, typer.Option("-o", "--output", help="How the findings are printed.")] = Format.TEXT
+
+
+def run(options: Options) -> int:
+    """Say what this host can do, and how to mend what it cannot. With -f, only what the stack needs."""
+    terminal = options.terminal()
+    findings = _findings(options)
+    if options.output is Format.JSON:
+        terminal.result(json.dumps(doctor_document(findings), indent=2))
+    else:
+        terminal.result(doctor_text(findings, terminal.paint))
+    return 0 if is_able(findings) else 1
+
+
+def _findings(options: Options) -> Findings:
+    """What every system can do, or those that the stack has resources in."""
+    if not options.file:
+        with open_reader(options) as session:
+            return _capabilities(session)
+    with reading(options, replace(options, quiet=True).terminal()) as work:
+        needed = {key.system for key in work.desired}
+        return {name: found for name, found in _capabilities(work.session).items() if name in needed}
+
+
+def _capabilities(session: Session[Reader]) -> Findings:
+    return {name: member.capabilities() for name, member in session.members.items()}

@@ -1,0 +1,85 @@
+"""From a plan to its execution, as ``apply`` and ``destroy`` share it: lock, consent, apply, report."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from time import perf_counter
+from typing import NamedTuple
+
+from netctl.cli.consent import obtain
+from netctl.cli.lock import locked
+from netctl.cli.options import Changing, Format
+from netctl.cli.signals import orderly_end
+from netctl.cli.terminal import Terminal
+from netctl.engine.apply import ApplyError, Report, apply_plan
+from netctl.engine.facts import Facts
+from netctl.engine.plan import Plan
+from netctl.engine.protocol import Writer
+from netctl.engine.resource import Desired, Key
+from netctl.engine.session import Session
+from netctl.errors import RefusedError
+from netctl.report.apply_report import report_document, success_text
+
+
+class Job(NamedTuple):
+    """What is to be carried out, and how to tell about it."""
+
+    make_plan: Callable[[], Plan]
+    """Observes anew."""
+    desired: Mapping[Key, Desired]
+    session: Session[Writer]
+    options: Changing
+    terminal: Terminal
+    output: Format = Format.TEXT
+
+
+def lock_name(stack: str, netns: str, facts: Facts) -> str:
+    """What one netctl at a time may change: a stack in a network namespace, or else on this machine."""
+    return f"{stack}@{netns or facts.hostname}"
+
+
+@contextmanager
+def sole_writer(name: str, command: str, options: Changing, terminal: Terminal) -> Iterator[None]:
+    """No other netctl holds *name* (`lock_name`) meanwhile, and signals end this one in order."""
+    with (
+        locked(options.state_dir, name, command, timeout=options.lock_timeout, waiting=terminal.remark),
+        orderly_end(),
+    ):
+        yield
+
+
+def carry_out(plan: Plan, job: Job) -> None:
+    """Ask if need be, make the changes, print what was done. Raises RefusedError, ApplyError."""
+    if obtain(plan, job.terminal, yes=job.options.yes):
+        _refuse_stale(plan, job.make_plan())
+    started = perf_counter()
+    try:
+        report = apply_plan(
+            plan,
+            job.desired,
+            job.session,
+            keep_partial=job.options.keep_partial,
+            progress=job.terminal.progress("changes"),
+        )
+    except ApplyError as error:
+        _print_document(error.report, plan, job, perf_counter() - started)
+        raise
+    seconds = perf_counter() - started
+    _print_document(report, plan, job, seconds)
+    if job.output is Format.TEXT and plan.batches:
+        job.terminal.say(success_text(report, seconds, job.terminal.paint))
+
+
+def _refuse_stale(shown: Plan, current: Plan) -> None:
+    if current.fingerprint != shown.fingerprint:
+        raise RefusedError(
+            f"what is live on {shown.host} has changed while you were asked; nothing was changed",
+            "Look at the plan again.",
+            "NC404",
+        )
+
+
+def _print_document(report: Report, plan: Plan, job: Job, seconds: float) -> None:
+    if job.output is Format.JSON:
+        document = report_document(report, stack=plan.stack, host=plan.host, seconds=seconds)
+        job.terminal.result(json.dumps(document, indent=2))

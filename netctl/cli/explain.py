@@ -1,0 +1,24 @@
+"""``netctl explain``."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from netctl.cli.options import Voice
+from netctl.report.explain import explain
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(Voice):
+    """What ``netctl explain`` takes."""
+
+    path: Annotated[str, typer.Argument(metavar="[PATH]", help="As in networks.attach.address; empty: everything.")] = ""
+
+
+def run(options: Options) -> int:
+    """Say what a key of the language means, what it takes, and its default."""
+    from netctl.stack.models import Stack
+
+    options.terminal().result(explain(Stack.model_json_schema(), options.path))
+    return 0

@@ -1,0 +1,50 @@
+"""``netctl get``."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Annotated
+
+import typer
+
+from netctl.cli.options import Format, Place, stack_name
+from netctl.cli.selection import matching
+from netctl.cli.sessions import open_reader
+from netctl.engine.protocol import Reader, Scope
+from netctl.engine.resource import Live
+from netctl.engine.session import Session
+from netctl.report.inventory import inventory_document, inventory_text
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(Place):
+    """What ``netctl get`` takes."""
+
+    resource: Annotated[
+        list[str], typer.Argument(metavar="[RESOURCE…]", help="A kind (link) or an address (kernel/link/nc-*).")
+    ] = field(default_factory=list)
+    stack: Annotated[str, typer.Option("--stack", metavar="NAME", help="Only what this stack owns, in full.")] = ""
+    output: Annotated[Format, typer.Option("-o", "--output", help="How the list is printed.")] = Format.TEXT
+
+
+def run(options: Options) -> int:
+    """List what is live here and owned by a stack: address, stack, declaration."""
+    terminal = options.terminal()
+    with open_reader(options) as session:
+        found = [live for live in _owned(session, options) if matching(live.key, options.resource)]
+    if options.output is Format.JSON:
+        terminal.result(json.dumps(inventory_document(found), indent=2))
+    else:
+        terminal.result(inventory_text(found, terminal.paint))
+    return 0
+
+
+def _owned(session: Session[Reader], options: Options) -> Iterator[Live]:
+    """What the named stack owns; else what can be seen to be owned by any."""
+    if options.stack:
+        name = stack_name(options.stack)
+        observed = session.observe(Scope(name, {})).live.values()
+        yield from (live for live in observed if live.owner is not None and live.owner.stack == name)
+        return
+    for member in session.members.values():
+        yield from (live for live in member.discover() if live.owner is not None)

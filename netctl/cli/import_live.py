@@ -1,0 +1,58 @@
+"""``netctl import``."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Annotated
+
+import typer
+
+from netctl.cli.options import Place, stack_name
+from netctl.cli.selection import matching
+from netctl.cli.sessions import open_reader
+from netctl.engine.protocol import Reader
+from netctl.engine.resource import Live
+from netctl.engine.session import Session
+from netctl.errors import UsageError
+from netctl.report.live_stack import live_stack
+from netctl.report.rows import key_order
+from netctl.report.yaml_text import yaml_text
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(Place):
+    """What ``netctl import`` takes."""
+
+    resource: Annotated[
+        list[str], typer.Argument(metavar="[RESOURCE…]", help="A kind (link) or an address (kernel/link/br*); default: all.")
+    ] = field(default_factory=list)
+    stack: Annotated[str, typer.Option("--stack", metavar="NAME", help="The name of the stack that is printed.")] = "imported"
+
+
+def run(options: Options) -> int:
+    """Print what is live here, and owned by no stack, as a declaration."""
+    terminal = options.terminal()
+    name = stack_name(options.stack)
+    with open_reader(options) as session:
+        found = sorted(_wanted(session, options), key=lambda live: key_order(live.key))
+    if options.resource and not found:
+        raise UsageError(f"nothing here is called {', '.join(options.resource)}", "netctl import without a name prints all.")
+    result = live_stack(found, name)
+    remarks = [f"not declared: {remark}" for remark in result.remarks]
+    terminal.result(yaml_text(result.content, remarks))
+    if len(result.content) == 1:
+        terminal.remark("There is nothing here that could be declared and is not.")
+    return 0
+
+
+def _wanted(session: Session[Reader], options: Options) -> Iterator[Live]:
+    """What is foreign; of a link that is named also what lives in it or hangs on it, and what is named whoever owns it."""
+    everything = [live for member in session.members.values() for live in member.discover()]
+    if not options.resource:
+        yield from (live for live in everything if live.owner is None)
+        return
+    named = {live.key for live in everything if matching(live.key, options.resource)}
+    links = {key.id for key in named if key.kind == "link"}
+    for live in everything:
+        attached = getattr(live.attributes, "master", None) in links
+        if live.key in named or live.within in named or attached:
+            yield live

@@ -1,0 +1,34 @@
+"""The console script ``netctl``. What is cheap is answered here; everything else imports what it needs."""
+
+import sys
+from collections.abc import Sequence
+
+from netctl import __version__
+
+_HELP = frozenset({(), ("--help",), ("-h",), ("help",)})
+_VERSION = frozenset({("--version",), ("-V",), ("version",)})
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command that the arguments name; return its exit code."""
+    given = tuple(sys.argv[1:] if arguments is None else arguments)
+    if given in _VERSION:
+        return _print(f"netctl {__version__}")
+    if given in _HELP:
+        from netctl.cli.commands import help_text
+
+        return _print(help_text())
+    from netctl.cli.run import run
+
+    return run(given)
+
+
+def _print(text: str) -> int:
+    """Print, and succeed; where nobody reads, end quietly."""
+    try:
+        print(text, flush=True)  # noqa: T201 - the terminal's own module would cost more than all of this
+    except BrokenPipeError:
+        from netctl.cli.run import silence
+
+        return silence()
+    return 0

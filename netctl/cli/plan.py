@@ -1,0 +1,70 @@
+"""``netctl plan``."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from netctl.cli.inputs import inputs_of
+from netctl.cli.options import PlanFormat, Planning
+from netctl.cli.saved_plan import write_plan
+from netctl.cli.terminal import Terminal
+from netctl.cli.workspace import reading
+from netctl.engine.plan import Plan
+from netctl.engine.protocol import Unread
+
+CHANGES = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(Planning):
+    """What ``netctl plan`` takes."""
+
+    output: Annotated[PlanFormat, typer.Option("-o", "--output", help="How the plan is printed.")] = PlanFormat.TEXT
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Save the plan, for netctl apply FILE.")] = None
+    detailed_exitcode: Annotated[
+        bool, typer.Option("--detailed-exitcode", help="Exit with 2 where there are changes, 1 where all is not known.")
+    ] = False
+
+
+def run(options: Options) -> int:
+    """Print what would change on this host, and why. Changes nothing."""
+    terminal = options.terminal()
+    with reading(options, terminal) as work:
+        inputs = inputs_of(work) if options.out else None
+        plan = work.plan()
+        warnings = work.warnings(plan)
+        unread = work.unread(plan)
+    if options.out and inputs:
+        write_plan(options.out, plan, inputs, warnings)
+    print_plan(plan, warnings, options.output, terminal)
+    return _exit_code(plan, unread, detailed=options.detailed_exitcode)
+
+
+def print_plan(plan: Plan, warnings: list[str], form: PlanFormat, terminal: Terminal) -> None:
+    """Print *plan* as it was asked for; a text is left out when quiet."""
+    if form is PlanFormat.JSON:
+        from netctl.report.plan_json import plan_document
+
+        terminal.result(json.dumps(plan_document(plan, warnings=warnings), indent=2))
+    elif form is PlanFormat.MARKDOWN:
+        from netctl.report.plan_markdown import plan_markdown
+
+        terminal.result(plan_markdown(plan, warnings=warnings, verbose=terminal.verbose))
+    else:
+        from netctl.report.plan_text import plan_text
+
+        terminal.say(plan_text(plan, warnings=warnings, paint=terminal.paint, verbose=terminal.verbose))
+
+
+def _exit_code(plan: Plan, unread: list[Unread], *, detailed: bool) -> int:
+    """Conflicts are errors; with *detailed*, 0 is a promise that all is as declared."""
+    if plan.conflicts:
+        return 1
+    if not detailed:
+        return 0
+    if plan.batches:
+        return CHANGES
+    return 1 if unread else 0

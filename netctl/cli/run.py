@@ -1,0 +1,103 @@
+"""The one place that turns exceptions into exit codes.
+
+0 done, or nothing to do · 1 failed, or a bug of netctl's · 2 ``plan --detailed-exitcode``: there are changes ·
+64 the command line is wrong (EX_USAGE of sysexits.h) · 130 interrupted.
+"""
+
+import gc
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import typer
+
+from netctl.cli.crash import write_crash
+from netctl.cli.terminal import Terminal
+from netctl.engine.apply import ApplyError
+from netctl.errors import DeclarationError, NetctlError
+from netctl.report.paint import Paint, printable
+
+FAILED = 1
+USAGE = 64
+INTERRUPTED = 130
+
+
+def run(arguments: Sequence[str]) -> int:
+    """The exit code of the command; whatever goes wrong has been said on stderr."""
+    terminal = Terminal(no_color="--no-color" in arguments)
+    try:
+        with _collector_off():
+            code = _dispatch(arguments)
+            sys.stdout.flush()
+    except BrokenPipeError:
+        return silence()
+    except (KeyboardInterrupt, typer.Abort):
+        terminal.error("\nnetctl: interrupted")
+        return INTERRUPTED
+    except typer.Exit as leaving:
+        return leaving.exit_code
+    except typer.TyperException as error:
+        return _mistyped(error, arguments, terminal)
+    except NetctlError as error:
+        terminal.error(failure_text(error, terminal.error_paint, verbose="-v" in arguments or "--verbose" in arguments))
+        return error.exit_code
+    except Exception as error:  # noqa: BLE001 - the last resort: a bug is reported, not shown as a traceback
+        terminal.error(write_crash(error, arguments))
+        return FAILED
+    return code
+
+
+def silence() -> int:
+    """Leave quietly when the reader of our output has gone."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return FAILED
+
+
+def failure_text(error: NetctlError, paint: Paint, *, verbose: bool = False) -> str:
+    """An expected error for people: what went wrong, the details it carries, what to do."""
+    lines = []
+    if isinstance(error, DeclarationError):
+        from netctl.report.diagnostics import text
+
+        lines.append(text(error.diagnostics, paint))
+    if isinstance(error, ApplyError):
+        from netctl.report.apply_report import failure_text as story
+
+        lines.append(story(error.report, paint, verbose=verbose))
+    code = f"[{error.code}]" if error.code else ""
+    lines.append(f"{paint('red', f'netctl: error{code}:')} {printable(error.message)}")
+    if error.advice:
+        lines.append(f"  {printable(error.advice)}")
+    return "\n".join(line for line in lines if line)
+
+
+def _dispatch(arguments: Sequence[str]) -> int:
+    from netctl.cli.app import build
+
+    code = build(arguments)(args=list(arguments), prog_name="netctl", standalone_mode=False)
+    return code if isinstance(code, int) else 0
+
+
+def _mistyped(error: typer.TyperException, arguments: Sequence[str], terminal: Terminal) -> int:
+    """One line on what is wrong with the command line, and where help is."""
+    from netctl.cli.commands import COMMANDS
+
+    format_message = getattr(error, "format_message", None)
+    message = format_message() if format_message else str(error)
+    known = arguments[0] if arguments and arguments[0] in {command.name for command in COMMANDS} else ""
+    label = terminal.error_paint("red", "netctl: error:")
+    terminal.error(f"{label} {printable(message.rstrip('.'))}\n  See: netctl {f'{known} ' if known else ''}--help")
+    return USAGE
+
+
+@contextmanager
+def _collector_off() -> Iterator[None]:
+    """No cycles are made here that matter, and looking for them costs a quarter of the time of a large stack."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()

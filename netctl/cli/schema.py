@@ -1,0 +1,42 @@
+"""``netctl schema``."""
+
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from netctl.cli.options import Voice
+
+
+class Subject(StrEnum):
+    """What there is a schema of."""
+
+    STACK = "stack"
+    PLAN = "plan"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(Voice):
+    """What ``netctl schema`` takes."""
+
+    subject: Annotated[Subject, typer.Argument(metavar="[stack|plan]", help="Of a stack file, or of a plan in JSON.")] = (
+        Subject.STACK
+    )
+
+
+def run(options: Options) -> int:
+    """Print a JSON Schema: of stack files, for editors, or of what netctl plan -o json prints."""
+    options.terminal().result(json.dumps(_schema(options.subject), indent=2, ensure_ascii=False))
+    return 0
+
+
+def _schema(subject: Subject) -> dict[str, Any]:
+    if subject is Subject.PLAN:
+        from netctl.report.plan_schema import plan_schema
+
+        return plan_schema()
+    from netctl.stack.schema import stack_schema
+
+    return stack_schema()

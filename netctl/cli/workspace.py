@@ -1,0 +1,93 @@
+"""The steps that the commands share: load the stack, open the systems, choose the host, compile, plan."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from netctl.cli.options import Planning
+from netctl.cli.sessions import open_reader, open_writer, place_name
+from netctl.cli.ssh_connection import ssh_connection
+from netctl.cli.terminal import Terminal
+from netctl.engine.facts import Facts
+from netctl.engine.plan import Plan
+from netctl.engine.protocol import Reader, Unread, Writer
+from netctl.engine.resource import Desired, Key
+from netctl.engine.session import Session
+from netctl.engine.targets import restrict
+from netctl.report.ssh_cut import ssh_warnings
+
+if TYPE_CHECKING:  # what loads a stack is imported where one is loaded
+    from netctl.cli.declarations import Declarations
+
+AnyReader = TypeVar("AnyReader", bound=Reader)
+
+
+@dataclass(frozen=True)
+class Workspace(Generic[AnyReader]):
+    """A stack, compiled for the host that the session is with."""
+
+    declarations: "Declarations"
+    host: str
+    """The host's declared name; empty for a stack without hosts."""
+    desired: Mapping[Key, Desired]
+    session: Session[AnyReader]
+    facts: Facts
+    options: Planning
+
+    @property
+    def stack(self) -> str:
+        """The stack's name."""
+        return self.declarations.name
+
+    @property
+    def place(self) -> str:
+        """Where this is, for people and for locks: the host, and the namespace where one was named."""
+        return place_name(self.host or self.facts.hostname, self.options.netns)
+
+    def plan(self) -> Plan:
+        """The plan for what is live now, restricted to the targets."""
+        plan = self.session.plan(self.desired, stack=self.stack, host=self.place, adopt=self.options.adopt)
+        return restrict(plan, self.desired, self.options.target)
+
+    def unread(self, plan: Plan) -> list[Unread]:
+        """What *plan* could not see, less what the user left out."""
+        left_out = bool(self.options.providers)
+        return [part for part in plan.unread if not (left_out and part.system not in self.session.members)]
+
+    def warnings(self, plan: Plan) -> list[str]:
+        """What of *plan* would cut the connection that this is run over; in another namespace, nothing can."""
+        return [] if self.options.netns else ssh_warnings(plan, self.facts.links, ssh_connection())
+
+
+@contextmanager
+def reading(options: Planning, terminal: Terminal) -> Iterator[Workspace[Reader]]:
+    """A workspace that cannot change anything."""
+    declarations = _load(options)
+    with open_reader(options) as session:
+        yield _workspace(declarations, session, options, terminal)
+
+
+@contextmanager
+def writing(
+    options: Planning, terminal: Terminal, environment: Mapping[str, str] | None = None
+) -> Iterator[Workspace[Writer]]:
+    """A workspace that can. *environment* defines variables, the process's own unless given. Raises PrivilegeError."""
+    declarations = _load(options, environment)
+    with open_writer(options) as session:
+        yield _workspace(declarations, session, options, terminal)
+
+
+def _load(options: Planning, environment: Mapping[str, str] | None = None) -> "Declarations":
+    from netctl.cli.declarations import load_declarations
+
+    return load_declarations(options, environment)
+
+
+def _workspace(
+    declarations: "Declarations", session: Session[AnyReader], options: Planning, terminal: Terminal
+) -> Workspace[AnyReader]:
+    facts = session.facts()
+    host = declarations.choose_host(options.host, facts)
+    desired = declarations.compile(host, facts, terminal)
+    return Workspace(declarations, host, desired, session, facts, options)

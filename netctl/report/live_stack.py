@@ -1,0 +1,254 @@
+"""Live resources as a stack of the language: what ``netctl import`` prints.
+
+    bridge + its addresses and ports            a network of driver bridge
+    bridge + a VXLAN device among its ports     a bridged overlay, its peers as hosts
+    macvlans on one parent                      a network of driver macvlan
+    routes, rules                               routes, rules
+
+What the language cannot say is left out, and told in a remark.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from ipaddress import ip_interface
+from typing import Any
+
+from netctl.engine.resource import Live
+from netctl.kinds.address import Address
+from netctl.kinds.link import Bridge, Macvlan, OtherLink, Port, Veth, VethPeer, Vxlan
+from netctl.kinds.neighbour import FLOOD_MAC, FdbEntry, Neighbour
+from netctl.kinds.route import IPV6_DEFAULT_METRIC, MAIN_TABLE, Route
+from netctl.kinds.rule import Rule
+from netctl.report.wording import type_name
+
+_DEFAULT_MTU = 1500
+_VXLAN_PORT = 4789
+_ALL_BITS = 0xFFFFFFFF
+_DEFAULTS = frozenset({"0.0.0.0/0", "::/0"})
+
+
+@dataclass
+class LiveStack:
+    """A stack's content, and what could not be put into it."""
+
+    content: dict[str, Any]
+    remarks: list[str] = field(default_factory=list)
+
+
+def live_stack(found: Iterable[Live], name: str) -> LiveStack:
+    """The stack *name* that declares what was *found*."""
+    return _Conversion(list(found)).stack(name)
+
+
+class _Conversion:
+    """One conversion: what was found, by kind, and the remarks so far."""
+
+    def __init__(self, found: Sequence[Live]) -> None:
+        self.remarks: list[str] = []
+        self._found = [live.attributes for live in found]
+        self._names: set[str] = set()
+        self._addresses: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+        for address in self._all(Address):
+            self._addresses[address.netns, address.link].append(address.address)
+
+    def stack(self, name: str) -> LiveStack:
+        content: dict[str, Any] = {"stack": name}
+        overlays, hosts = self._overlays()
+        specs = {entry["name"]: entry["spec"] for entry in self._overlay_specs(overlays)}
+        sections = {
+            "hosts": hosts if specs else {},
+            "networks": self._networks(set(overlays.values())) | self._macvlans(),
+            "overlays": specs,
+            "routes": [entry for route in self._all(Route) for entry in self._route(route)],
+            "rules": [_rule(rule) for rule in self._all(Rule)],
+        }
+        content |= {key: value for key, value in sections.items() if value}
+        self._remark_on_the_rest(overlays)
+        return LiveStack(content, self.remarks)
+
+    def _all(self, kind: type[Any]) -> Iterator[Any]:
+        return (attributes for attributes in self._found if isinstance(attributes, kind))
+
+    # Networks
+
+    def _networks(self, taken: set[str]) -> dict[str, Any]:
+        bridges = [bridge for bridge in self._all(Bridge) if not bridge.netns and bridge.name not in taken]
+        return {self._name(bridge.name): self._bridge(bridge) for bridge in bridges}
+
+    def _bridge(self, bridge: Bridge) -> dict[str, Any]:
+        spec: dict[str, Any] = {"driver": "bridge", "interface_name": bridge.name}
+        spec |= {"mtu": bridge.mtu} if bridge.mtu not in {None, _DEFAULT_MTU} else {}
+        spec |= {"mac": bridge.mac} if bridge.mac else {}
+        spec |= {"group": bridge.group} if bridge.group else {}
+        spec |= {"stp": True} if bridge.stp else {}
+        subnet = self._subnet("", bridge.name)
+        spec |= {"subnet": subnet, "nat": "none"} if subnet else {}
+        attached = [*self._veths(bridge.name, bool(subnet)), *self._ports(bridge.name)]
+        return spec | ({"attach": attached} if attached else {})
+
+    def _subnet(self, netns: str, link: str) -> dict[str, Any] | None:
+        """The first address of each family as a subnet and its gateway; more cannot be declared."""
+        cidrs, gateways, families = [], [], set()
+        for text in self._addresses[netns, link]:
+            address = ip_interface(text)
+            if address.version in families:
+                self.remarks.append(f"{link} has the further address {text}; a network has one of a family")
+                continue
+            families.add(address.version)
+            cidrs.append(str(address.network))
+            gateways.append(str(address.ip))
+        if not cidrs:
+            return None
+        return {"cidr": _single(cidrs), "gateway": _single(gateways)}
+
+    def _veths(self, bridge: str, has_subnet: bool) -> Iterator[dict[str, Any]]:
+        for veth in self._all(Veth):
+            if veth.master != bridge:
+                continue
+            netns, _, interface = (veth.peer or "").rpartition("/")
+            if not netns:
+                self.remarks.append(f"{veth.name} is a port of {bridge}, but its other end is in no named network namespace")
+                continue
+            entry: dict[str, Any] = {"netns": netns, "interface": interface, "host_interface": veth.name}
+            yield entry | self._endpoint(netns, interface, has_subnet)
+
+    def _endpoint(self, netns: str, interface: str, has_subnet: bool) -> dict[str, Any]:
+        """What an attached interface has: addresses, MAC, whether the default route leaves by it."""
+        peer = next((link for link in self._all(VethPeer) if (link.netns, link.name) == (netns, interface)), None)
+        addresses = [text.partition("/")[0] for text in self._addresses[netns, interface]]
+        routes = [route for route in self._all(Route) if route.netns == netns and route.device == interface]
+        entry: dict[str, Any] = {"address": _single(addresses)} if addresses and has_subnet else {}
+        entry |= {"mac": peer.mac} if peer and peer.mac else {}
+        if peer and has_subnet and not any(route.destination in _DEFAULTS for route in routes):
+            entry["default_route"] = False
+        return entry
+
+    def _ports(self, bridge: str) -> Iterator[dict[str, Any]]:
+        yield from ({"interface": port.name} for port in self._all(Port) if port.master == bridge)
+
+    def _macvlans(self) -> dict[str, Any]:
+        by_parent: defaultdict[tuple[str, str], list[Macvlan]] = defaultdict(list)
+        for link in self._all(Macvlan):
+            if link.netns and link.parent:
+                by_parent[link.parent, link.mode or "bridge"].append(link)
+            else:
+                self.remarks.append(f"{link.name} is a macvlan on {link.parent or 'another interface'} in no attached namespace")
+        networks = {}
+        for (parent, mode), links in by_parent.items():
+            subnet = next(filter(None, (self._subnet(link.netns, link.name) for link in links)), None)
+            if subnet is None:
+                self.remarks.append(f"the macvlans on {parent} have no address, and a macvlan network needs a subnet")
+                continue
+            attached = [
+                {"netns": link.netns, "interface": link.name, "mac": link.mac} | self._endpoint(link.netns, link.name, True)
+                for link in links
+            ]
+            spec = {"driver": "macvlan", "parent": parent, "mode": mode, "subnet": {"cidr": subnet["cidr"]}}
+            networks[self._name(f"{parent}-macvlan")] = spec | {"attach": attached}
+        return networks
+
+    # Overlays
+
+    def _overlays(self) -> tuple[dict[str, str], dict[str, Any]]:
+        """The bridges of VXLAN devices, by device; the hosts that they connect."""
+        bridges = {bridge.name for bridge in self._all(Bridge)}
+        devices = {link.name: link for link in self._all(Vxlan) if link.master in bridges and link.local}
+        hosts: dict[str, Any] = {}
+        for link in devices.values():
+            hosts.setdefault("this-host", {"id": 1, "address": link.local})
+            for peer in self._peers(link.name):
+                if peer not in {host["address"] for host in hosts.values()}:
+                    hosts[f"peer-{len(hosts)}"] = {"id": len(hosts) + 1, "address": peer}
+        return {name: str(link.master) for name, link in devices.items()}, hosts
+
+    def _peers(self, device: str) -> list[str]:
+        entries = [entry for entry in self._all(FdbEntry) if entry.link == device and entry.destination]
+        return sorted({str(entry.destination) for entry in entries if entry.mac == FLOOD_MAC} or {str(e.destination) for e in entries})
+
+    def _overlay_specs(self, overlays: dict[str, str]) -> Iterator[dict[str, Any]]:
+        for link in self._all(Vxlan):
+            bridge = overlays.get(link.name)
+            if bridge is None:
+                continue
+            subnet = self._subnet("", bridge)
+            if subnet is None:
+                self.remarks.append(f"the overlay of {link.name} needs a subnet, and {bridge} has no address")
+                continue
+            spec = {"backend": "vxlan", "mode": "bridged", "vni": link.vni, "interface_name": bridge, "subnet": subnet, "nat": "none"}
+            spec |= {"port": link.port} if link.port != _VXLAN_PORT else {}
+            attached = list(self._veths(bridge, has_subnet=True))
+            self.remarks.append(f"{link.name} gets a name of netctl's own: remove it before this overlay is applied")
+            yield {"name": self._name(bridge), "spec": spec | ({"attach": attached} if attached else {})}
+
+    # Routes and rules
+
+    def _route(self, route: Route) -> Iterator[dict[str, Any]]:
+        if route.netns:
+            return
+        entry: dict[str, Any] = {"to": "default" if route.destination in _DEFAULTS else route.destination}
+        family = 6 if ":" in route.destination else 4
+        if entry["to"] == "default" and not route.gateway:
+            entry["family"] = family
+        default_metric = IPV6_DEFAULT_METRIC if family == 6 else 0
+        settings = {
+            "via": route.gateway,
+            "dev": route.device,
+            "type": route.type if route.type != "unicast" else "",
+            "table": route.table if route.table != MAIN_TABLE else 0,
+            "metric": route.metric if route.metric != default_metric else 0,
+            "source": route.source,
+            "mtu": route.mtu,
+            "onlink": route.onlink,
+            "nexthops": [_next_hop(hop) for hop in route.nexthops or ()],
+        }
+        yield entry | {key: value for key, value in settings.items() if value}
+
+    # The rest
+
+    def _remark_on_the_rest(self, overlays: dict[str, str]) -> None:
+        for link in self._all(OtherLink):
+            self.remarks.append(f"{link.name} is a {type_name(link)}, which netctl does not make")
+        for link in self._all(Vxlan):
+            if link.name not in overlays:
+                self.remarks.append(f"{link.name} is a VXLAN device that is no port of a bridge; an overlay has one")
+        for link in self._all(Veth):
+            if not link.master:
+                self.remarks.append(f"{link.name} is a veth that is no port of a bridge")
+        loose = [entry for entry in self._all(Neighbour) if entry.link not in overlays]
+        if loose:
+            self.remarks.append(f"{len(loose)} permanent neighbours; netctl sets those of overlays only")
+
+    def _name(self, link: str) -> str:
+        """A name of the language for an interface, each given once."""
+        base = re.sub(r"[^a-z0-9-]+", "-", link.lower().removeprefix("nc-")).strip("-") or "network"
+        name, number = base, 2
+        while name in self._names:
+            name, number = f"{base}-{number}", number + 1
+        self._names.add(name)
+        return name
+
+
+def _single(values: list[str]) -> str | list[str]:
+    return values[0] if len(values) == 1 else values
+
+
+def _next_hop(hop: Any) -> dict[str, Any]:
+    settings = {"via": hop.gateway, "dev": hop.device, "weight": hop.weight if hop.weight != 1 else 0}
+    return {key: value for key, value in settings.items() if value}
+
+
+def _rule(rule: Rule) -> dict[str, Any]:
+    settings = {
+        "from": rule.source,
+        "to": rule.destination,
+        "iif": rule.iif,
+        "oif": rule.oif,
+        "mark": rule.mark,
+        "mask": rule.mask if rule.mask != _ALL_BITS else 0,
+        "table": rule.table,
+        "action": rule.action if rule.action != "lookup" else "",
+        "family": 6 if rule.family == 6 and not (rule.source or rule.destination) else 0,
+    }
+    return {"priority": rule.priority} | {key: value for key, value in settings.items() if value}

@@ -1,0 +1,253 @@
+"""Attributes and their changes in words: ``mtu: 1500 -> 1450``, ``veth to app/eth0, port of nc-backend``."""
+
+from collections.abc import Callable
+from typing import Any
+
+from netctl.engine.change import Action, Change, Reason
+from netctl.engine.resource import Attributes, Live, Owner
+from netctl.kinds.address import Address
+from netctl.kinds.link import Bridge, Macvlan, OtherLink, Port, Veth, VethPeer, Vxlan
+from netctl.kinds.neighbour import FdbEntry, Neighbour
+from netctl.kinds.nftables import ForeignRule, Table, differences
+from netctl.kinds.route import NextHop, Route
+from netctl.kinds.rule import Rule
+from netctl.kinds.sysctl import Sysctl
+
+LONGEST_VALUE = 60
+"""Characters of a value that a line shows; a longer one is cut."""
+
+
+def value_text(value: Any) -> str:
+    """One attribute's value in words."""
+    if value is None:
+        return "not set"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, NextHop):
+        return _next_hop(value)
+    if isinstance(value, tuple | list | frozenset):
+        return _several(value)
+    text = str(value)
+    if "\n" in text:
+        return f"{text.count(chr(10)) + 1} lines"
+    return text or "none"
+
+
+def field_changes(change: Change) -> list[str]:
+    """What an update or a replacement changes, one phrase for each attribute."""
+    if change.before is None or change.after is None:
+        return []
+    if inner := inner_changes(change):
+        return [f"{len(inner)} {'line differs' if len(inner) == 1 else 'lines differ'}"]
+    before, after = attribute_map(change.before), attribute_map(change.after)
+    return [_field_change(name, change, before, after) for name in change.fields]
+
+
+def summary(attributes: Attributes) -> str:
+    """What a resource is, in a phrase; what its key says already is left out."""
+    describe = _SUMMARIES.get(type(attributes))
+    return describe(attributes) if describe else _generic(attributes)
+
+
+def type_name(attributes: Attributes) -> str:
+    """``bridge``, ``veth``, ``route``: what kind of thing this is, in a word."""
+    if isinstance(attributes, OtherLink):
+        return attributes.type or "physical device"
+    return _TYPE_NAMES.get(type(attributes), type(attributes).__name__.lower())
+
+
+def attribute_map(attributes: Attributes) -> dict[str, Any]:
+    """The attributes by name, in their order."""
+    return dict(zip(_field_names(attributes), attributes, strict=True))
+
+
+def declared_map(attributes: Attributes) -> dict[str, Any]:
+    """The attributes that are managed, by name."""
+    return {name: value for name, value in attribute_map(attributes).items() if value is not None}
+
+
+def owner_text(owner: Owner | None) -> str:
+    """Whose something is: ``shop/networks.frontend``, ``shop``, or ``foreign``."""
+    if owner is None:
+        return "foreign"
+    return f"{owner.stack}/{owner.declaration}" if owner.declaration else owner.stack
+
+
+def live_text(live: Live) -> str:
+    """What a live resource is and whose: ``a bridge, foreign``."""
+    name = type_name(live.attributes)
+    article = "an" if name[:1] in "aeiou" else "a"
+    return f"{article} {name}, {'foreign' if live.owner is None else 'of stack ' + live.owner.stack}"
+
+
+def inner_changes(change: Change) -> list[str]:
+    """What changes within a table of nftables, a line each; nothing for other kinds."""
+    if not (isinstance(change.before, Table) and isinstance(change.after, Table)):
+        return []
+    return list(differences(change.before, change.after))
+
+
+def reason_text(change: Change) -> str:
+    """Why a change without differing attributes is in the plan."""
+    if change.reason is Reason.CONTAINER and change.action is Action.UPDATE:
+        return "made again with what it needs"
+    return change.reason.value
+
+
+def _field_names(attributes: Attributes) -> tuple[str, ...]:
+    names: tuple[str, ...] = attributes._fields  # type: ignore[attr-defined]  # attributes are NamedTuples
+    return names
+
+
+def _field_change(name: str, change: Change, before: dict[str, Any], after: dict[str, Any]) -> str:
+    if name == "type" and type(change.before) is not type(change.after):
+        return f"type: {type_name(change.before or ())} -> {type_name(change.after or ())}"
+    if name == "owner":
+        return f"owner: {owner_text(change.owner_before)} -> {owner_text(change.owner)}"
+    have, want = before.get(name), after.get(name)
+    if _is_collection(have) and _is_collection(want):
+        return f"{name}: {_membership(tuple(have), tuple(want))}"
+    return f"{name}: {_cut(value_text(have))} -> {_cut(value_text(want))}"
+
+
+def _membership(have: tuple[Any, ...], want: tuple[Any, ...]) -> str:
+    """What joins and what leaves a collection, or both whole where they are short."""
+    whole = f"{_several(have)} -> {_several(want)}"
+    if len(whole) <= LONGEST_VALUE:
+        return whole
+    old, new = set(have), set(want)
+    joins, leaves = len(new - old), len(old - new)
+    return f"{joins} added, {leaves} removed" if joins or leaves else "in another order"
+
+
+def _is_collection(value: Any) -> bool:
+    return isinstance(value, tuple | list | frozenset) and not isinstance(value, NextHop)
+
+
+def _several(values: tuple[Any, ...] | list[Any] | frozenset[Any]) -> str:
+    return ", ".join(value_text(value) for value in values) or "none"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"
+
+
+def _next_hop(hop: NextHop) -> str:
+    return _join(
+        f"via {hop.gateway}" if hop.gateway else "",
+        f"dev {hop.device}" if hop.device else "",
+        f"weight {hop.weight}" if hop.weight != 1 else "",
+        separator=" ",
+    )
+
+
+def _join(*parts: str, separator: str = ", ") -> str:
+    return separator.join(part for part in parts if part)
+
+
+def _link_rest(link: Bridge | Veth | VethPeer | Vxlan | Macvlan) -> str:
+    return _join(f"mtu {link.mtu}" if link.mtu else "", "down" if link.up is False else "")
+
+
+def _bridge(link: Bridge) -> str:
+    return _join("bridge", _link_rest(link))
+
+
+def _veth(link: Veth) -> str:
+    return _join(f"veth to {link.peer}", f"port of {link.master}" if link.master else "", _link_rest(link))
+
+
+def _veth_peer(link: VethPeer) -> str:
+    return _join("veth", _link_rest(link))
+
+
+def _vxlan(link: Vxlan) -> str:
+    over = _join(link.local or "", f"dev {link.underlay}" if link.underlay else "", separator=" ")
+    return _join(
+        f"vxlan {link.vni}" + (f" over {over}" if over else ""),
+        f"port of {link.master}" if link.master else "",
+        _link_rest(link),
+    )
+
+
+def _macvlan(link: Macvlan) -> str:
+    return _join(f"macvlan on {link.parent}", f"mode {link.mode}" if link.mode else "", _link_rest(link))
+
+
+def _other_link(link: OtherLink) -> str:
+    return type_name(link)
+
+
+def _port(port: Port) -> str:
+    return f"port of {port.master}" if port.master else "port of nothing"
+
+
+def _address(address: Address) -> str:
+    return "" if address.permanent in {None, True} else "temporary"
+
+
+def _route(route: Route) -> str:
+    if route.type not in {None, "unicast"}:
+        return str(route.type)
+    if route.nexthops:
+        return _cut(_several(route.nexthops))
+    return _join(
+        f"via {route.gateway}" if route.gateway else "",
+        f"dev {route.device}" if route.device else "",
+        "onlink" if route.onlink else "",
+        f"src {route.source}" if route.source else "",
+        f"mtu {route.mtu}" if route.mtu else "",
+        separator=" ",
+    )
+
+
+def _rule(rule: Rule) -> str:
+    return f"lookup {rule.table}" if rule.action == "lookup" else str(rule.action)
+
+
+def _neighbour(neighbour: Neighbour) -> str:
+    return f"at {neighbour.mac}"
+
+
+def _fdb(entry: FdbEntry) -> str:
+    return f"to {entry.destination}"
+
+
+def _sysctl(sysctl: Sysctl) -> str:
+    return f"= {sysctl.value}"
+
+
+def _table(table: Table) -> str:
+    rules = sum(len(chain.rules) for chain in table.chains)
+    parts = ((len(table.chains), "chain"), (rules, "rule"), (len(table.sets), "set"))
+    return _join(*(f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in parts if count))
+
+
+def _foreign_rule(entry: ForeignRule) -> str:
+    return _cut(str(entry.rule))
+
+
+def _generic(attributes: Attributes) -> str:
+    """A kind that a third party brought: its managed attributes."""
+    return _cut(_join(*(f"{name} {value_text(value)}" for name, value in declared_map(attributes).items() if value != "")))
+
+
+_SUMMARIES: dict[type, Callable[[Any], str]] = {
+    Bridge: _bridge,
+    Veth: _veth,
+    VethPeer: _veth_peer,
+    Vxlan: _vxlan,
+    Macvlan: _macvlan,
+    OtherLink: _other_link,
+    Port: _port,
+    Address: _address,
+    Route: _route,
+    Rule: _rule,
+    Neighbour: _neighbour,
+    FdbEntry: _fdb,
+    Sysctl: _sysctl,
+    Table: _table,
+    ForeignRule: _foreign_rule,
+}
+
+_TYPE_NAMES: dict[type, str] = {VethPeer: "veth", FdbEntry: "fdb entry", Sysctl: "kernel parameter", Port: "bridge port", ForeignRule: "rule"}
