@@ -8,7 +8,7 @@ import socket
 from ipaddress import ip_network
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, GetJsonSchemaHandler
+from pydantic import AfterValidator, BeforeValidator, Field, GetJsonSchemaHandler, WithJsonSchema
 from pydantic_core import CoreSchema
 
 from netctl.stack.core_schema import written
@@ -103,7 +103,7 @@ LISTED = BeforeValidator(_listed)
 # A number where text is wanted is taken as it is written: `netns: 1`, a label of `1.10`.
 AS_WRITTEN = BeforeValidator(written)
 
-Text = Annotated[str, AS_WRITTEN]
+Text = Annotated[str, AS_WRITTEN, WithJsonSchema({"type": ["string", "number", "boolean"]})]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63), AS_WRITTEN]
 Address = Annotated[str, AfterValidator(canonical_address)]
 Cidr = Annotated[str, AfterValidator(canonical_cidr)]

@@ -25,7 +25,7 @@ STDIN = "-"
 STDIN_NAME = "<stdin>"
 
 # The line breaks of libyaml, so that lines are counted as the parser counts them.
-_LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 # Everything but c-printable of YAML 1.2, section 5.1.
 _CONTROL = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -46,7 +46,7 @@ class Source:
     @cached_property
     def lines(self) -> list[str]:
         """The text's lines, without their line breaks."""
-        return _LINE_BREAK.split(self.text)
+        return LINE_BREAK.split(self.text)
 
     def position(self, line: int, column: int) -> Position:
         """The place with its line's text; line and column count from 1."""
@@ -57,7 +57,7 @@ class Source:
         """The first character that YAML does not allow, if there is one."""
         if not (found := _CONTROL.search(self.text)):
             return None
-        before = _LINE_BREAK.split(self.text[: found.start()])
+        before = LINE_BREAK.split(self.text[: found.start()])
         position = self.position(len(before), len(before[-1]) + 1)
         name = "a NUL byte" if found[0] == "\0" else f"the control character U+{ord(found[0]):04X}"
         return mistake("NC105", f"The file holds {name}.", position)
@@ -159,7 +159,7 @@ def _not_utf8(name: str, content: bytes, error: UnicodeDecodeError) -> Diagnosti
     # The codec leaves a byte order mark out of its count.
     start = error.start + (len(codecs.BOM_UTF8) if content.startswith(codecs.BOM_UTF8) else 0)
     before, after = content[:start].decode("utf-8-sig"), content[start:]
-    rest = _LINE_BREAK.split(after.partition(b"\n")[0].decode(errors="replace"))[0]
-    lines = _LINE_BREAK.split(before)
+    rest = LINE_BREAK.split(after.partition(b"\n")[0].decode(errors="replace"))[0]
+    lines = LINE_BREAK.split(before)
     position = Position(name, len(lines), len(lines[-1]) + 1, lines[-1] + rest)
     return mistake("NC104", f"The byte 0x{content[start]:02x} at offset {start} is not UTF-8.", position)
