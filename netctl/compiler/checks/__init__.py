@@ -1,0 +1,31 @@
+"""What is wrong with a stack whatever the host: every mistake at once, each with the path of what is to be corrected.
+
+One module for each thing that can be wrong. A check reads the resolved `Topology` and reports to `Problems`.
+"""
+
+from netctl.compiler.checks.endpoints import check_endpoints
+from netctl.compiler.checks.hosts import check_hosts
+from netctl.compiler.checks.names import check_names
+from netctl.compiler.checks.networks import check_networks
+from netctl.compiler.checks.overlays import check_overlays
+from netctl.compiler.checks.references import check_references
+from netctl.compiler.checks.routes import check_routes
+from netctl.compiler.checks.rules import check_rules
+from netctl.compiler.checks.subnets import check_subnets
+from netctl.compiler.places import Problems
+from netctl.compiler.topology import Topology
+
+__all__ = ["check"]
+
+
+def check(topology: Topology, problems: Problems) -> None:
+    """Report everything that is wrong with the stack as a whole."""
+    check_references(topology, problems)
+    check_hosts(topology, problems)
+    check_subnets(topology, problems)
+    check_networks(topology, problems)
+    check_overlays(topology, problems)
+    check_endpoints(topology, problems)
+    check_names(topology, problems)
+    check_routes(topology, problems)
+    check_rules(topology, problems)

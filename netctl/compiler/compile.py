@@ -1,0 +1,103 @@
+"""A stack to desired resources, for one host."""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from netctl.compiler.checks import check
+from netctl.compiler.checks.hosts import demand_host
+from netctl.compiler.firewall import compile_firewall
+from netctl.compiler.legs import Leg, leg_of, segment_of
+from netctl.compiler.macvlan import compile_macvlan
+from netctl.compiler.mtu import overlay_mtu
+from netctl.compiler.networks import compile_leg
+from netctl.compiler.overlays import compile_overlay
+from netctl.compiler.places import Places, Problems
+from netctl.compiler.presence import check_presence
+from netctl.compiler.routes import compile_routes
+from netctl.compiler.rules import compile_rules
+from netctl.compiler.site import Site
+from netctl.compiler.sysctls import compile_sysctls
+from netctl.compiler.topology import resolve
+from netctl.compiler.underlay import Underlay, find_underlay
+from netctl.engine.facts import Facts
+from netctl.engine.resource import Desired, Key
+from netctl.errors import Diagnostic
+from netctl.kinds.route import Route, stack_number
+from netctl.stack.models import BridgeNetwork, MacvlanNetwork, Stack
+
+
+class Compiled(NamedTuple):
+    """What a stack asks of one host."""
+
+    resources: dict[Key, Desired]
+    """In an order that does not depend on the order of declarations."""
+    diagnostics: list[Diagnostic]
+    """Warnings."""
+
+
+def validate(stack: Stack, places: Places) -> list[Diagnostic]:
+    """Everything that is wrong with *stack* whatever the host: errors and warnings, codes NC2xx."""
+    problems = Problems(places)
+    check(resolve(stack), problems)
+    return problems.found
+
+
+def compile_stack(stack: Stack, places: Places, host: str | None, facts: Facts | None) -> Compiled:
+    """The resources that *stack* wants on *host* (None where the stack declares no hosts).
+
+    Validates first. Without *facts* what depends on the live host is neither checked nor managed: the MTU of overlays,
+    forwarding on foreign interfaces. Raises DeclarationError with all errors of the stack, or of the host.
+    """
+    problems = Problems(places)
+    topology = resolve(stack)
+    check(topology, problems)
+    demand_host(stack, host)
+    problems.stop_on_errors()
+    site = Site(topology, host or "", facts, places, problems)
+    resources = _collect(site, _resources(site))
+    problems.stop_on_errors()
+    return Compiled(resources, problems.found)
+
+
+def _resources(site: Site) -> Iterator[Desired]:
+    underlay = find_underlay(site) if any(net.overlay for net in site.nets) else None
+    legs = list(_legs(site, underlay))
+    check_presence(site, legs)
+    for leg in legs:
+        if isinstance(leg.net.spec, BridgeNetwork):
+            yield from compile_leg(leg, site)
+        elif underlay is not None:
+            yield from compile_overlay(leg, site, underlay)
+    for net in site.nets:
+        if isinstance(net.spec, MacvlanNetwork):
+            yield from compile_macvlan(net, net.spec, site)
+    yield from compile_routes(site, legs)
+    yield from compile_rules(site)
+    yield from compile_sysctls(site, legs, underlay)
+    yield from compile_firewall(site.stack, [segment_of(leg) for leg in legs if leg.locals or leg.spec.internal or leg.spec.isolated], site.facts)
+
+
+def _legs(site: Site, underlay: Underlay | None) -> Iterator[Leg]:
+    for net in site.nets:
+        if isinstance(net.spec, BridgeNetwork):
+            yield leg_of(net, net.spec, site, net.spec.mtu)
+        elif not isinstance(net.spec, MacvlanNetwork) and underlay is not None:
+            yield leg_of(net, net.spec, site, overlay_mtu(net, site, underlay))
+
+
+def _collect(site: Site, desired: Iterable[Desired]) -> dict[Key, Desired]:
+    resources: dict[Key, Desired] = {}
+    claims = stack_number(site.stack)
+    for want in desired:
+        known = resources.setdefault(want.key, want)
+        if known is want:
+            continue
+        if isinstance(want.attributes, Route) and want.attributes.table == claims:
+            continue  # one claim serves routes of one destination and metric in several tables
+        site.problems.error(
+            "NC331",
+            site.path(want.origin),
+            f"'{known.origin.declaration}' and '{want.origin.declaration}' both declare {want.key}",
+            "Remove one of them, or give it another table, metric or name.",
+        )
+    return resources
