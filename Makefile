@@ -50,8 +50,10 @@ bench: require-root
 
 schema:
 	$(SETUP) python
-	@$(BIN)/netctl schema stack > schemas/stack.schema.json
-	@$(BIN)/netctl schema plan > schemas/plan.schema.json
+	@for name in stack plan; do \
+	    $(BIN)/netctl schema $$name > schemas/$$name.schema.json.new || exit; \
+	    mv schemas/$$name.schema.json.new schemas/$$name.schema.json; \
+	done
 
 docs:
 	$(SETUP) python

@@ -21,10 +21,12 @@ def ns(netns: Namespaces) -> str:
         name,
         "link add br0 type bridge forward_delay 0",
         "link add v0 type veth peer name v1",
+        "link add vx0 type vxlan id 7 local 127.0.0.1 dstport 4789 nolearning",
+        # Without link-local addresses nothing has to be waited for, and no test here needs them.
+        *(f"link set {link} addrgenmode none" for link in ("br0", "v0", "v1", "vx0")),
         "link set v0 master br0 up",
         "link set v1 up",
         "link set br0 up",
-        "link add vx0 type vxlan id 7 local 127.0.0.1 dstport 4789 nolearning",
         "address add 192.0.2.1/24 dev br0",
         "address add 2001:db8::1/64 dev br0 nodad valid_lft 300 preferred_lft 300",
         "route add 198.51.100.0/24 via 192.0.2.2",
