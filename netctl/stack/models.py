@@ -105,7 +105,7 @@ class _Network(Declaration):
 class BridgeNetwork(_Network):
     """One L2 segment on each of its hosts: a bridge, its gateway address, NAT, and what is attached to it."""
 
-    driver: Literal["bridge"] = "bridge"
+    driver: Literal["bridge"] = Field("bridge", description="What the network is made of.")
     subnet: Name | Subnet | None = Field(
         None, description="A declared subnet's name, or a subnet; none: the bridge has no address."
     )
@@ -131,7 +131,7 @@ class BridgeNetwork(_Network):
 class MacvlanNetwork(_Network):
     """Endpoints with a MAC address of their own on the segment of a parent interface."""
 
-    driver: Literal["macvlan"]
+    driver: Literal["macvlan"] = Field(description="What the network is made of.")
     parent: InterfaceName = Field(description="An existing interface of the host.")
     mode: Literal["bridge", "private", "vepa", "passthru"] = Field(
         "bridge", description="How endpoints on one parent reach each other."
@@ -144,7 +144,7 @@ class MacvlanNetwork(_Network):
 class HostNetwork(_Network):
     """The host's own network, to be referred to; nothing is made."""
 
-    driver: Literal["host"]
+    driver: Literal["host"] = Field(description="What the network is made of.")
 
 
 def _driver_tag(value: Any) -> str:
@@ -179,7 +179,7 @@ class _Overlay(Declaration):
 class VxlanOverlay(_Overlay):
     """A network that spans hosts, by VXLAN (RFC 7348): static entries for each peer, nothing learned in routed mode."""
 
-    backend: Literal["vxlan"] = "vxlan"
+    backend: Literal["vxlan"] = Field("vxlan", description="How packets reach other hosts.")
     mode: Literal["routed", "bridged"] = Field(
         "routed", description="`routed`: a subnet per host; `bridged`: one L2 segment for all."
     )
@@ -191,8 +191,8 @@ class VxlanOverlay(_Overlay):
 class HostGatewayOverlay(_Overlay):
     """A network that spans hosts on one link: plain routes, no encapsulation."""
 
-    backend: Literal["host-gw"]
-    mode: Literal["routed"] = "routed"
+    backend: Literal["host-gw"] = Field(description="How packets reach other hosts.")
+    mode: Literal["routed"] = Field("routed", description="A subnet per host.")
 
 
 def _backend_tag(value: Any) -> str:

@@ -94,6 +94,25 @@ _NOUNS: dict[Callable[..., Any], str] = {
 _PLAIN = {str: "text", int: "an integer", bool: "`true` or `false`"}
 
 
+PREAMBLE = {
+    "include": Field(
+        "include",
+        Sequence(Scalar(str, "a path"), is_single=True, limits=(None, None)),
+        is_required=False,
+        default=[],
+        description="Files that this one is merged over; paths are relative to it.",
+    ),
+    "vars": Field(
+        "vars",
+        Mapping(Scalar(str, "a name"), Scalar(str, "a single value")),
+        is_required=False,
+        default={},
+        description="Values for `${name}`; overridden by `NETCTL_VAR_<name>`, `--var-file` and `--var`, in this order.",
+    ),
+}
+"""Top-level keys that have been dealt with before a stack is validated."""
+
+
 @cache
 def fields(model: type[BaseModel]) -> dict[str, Field]:
     """The model's keys as the user writes them."""

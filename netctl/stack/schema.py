@@ -1,0 +1,153 @@
+"""The JSON Schema of a stack file, for editors: made from the models, and written as editors follow it best.
+
+Pydantic writes the forms of a network as ``oneOf``, of which an editor can say no more than that none matches. Here the
+form follows from its key: ``if driver is macvlan then MacvlanNetwork``. A file may be a part of a stack only, so that
+no top-level key is required; and every value may be a variable.
+"""
+
+import json
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from netctl.stack import models
+from netctl.stack.models import Stack
+from netctl.stack.references import NAME
+from netctl.stack.shapes import PREAMBLE, Record, Variant, shape_of
+
+Schema = dict[str, Any]
+
+_ID = "https://netctl.dev/schemas/stack.schema.json"
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_VARIABLE: Schema = {
+    "title": "Variable",
+    "description": "A variable in place of a value: `${name}`, `${name:-default}`.",
+    "type": "string",
+    "pattern": r"\$",
+}
+_VARS: Schema = {
+    "description": PREAMBLE["vars"].description,
+    "type": ["object", "null"],
+    "propertyNames": {"pattern": f"^{NAME.pattern}$"},
+    "additionalProperties": {"type": ["string", "number", "boolean", "null"]},
+}
+_INCLUDE: Schema = {
+    "description": PREAMBLE["include"].description,
+    "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}, {"type": "null"}],
+}
+_CONSTRAINTS = {"enum", "const", "pattern"}
+
+
+def stack_schema() -> Schema:
+    """The schema, of draft 2020-12."""
+    generated = Stack.model_json_schema(by_alias=True)
+    variants = _variants()
+    revise = partial(_revised, names={_refs(variant): name for name, variant in variants.items()})
+    definitions = {name: _record(definition, revise) for name, definition in generated["$defs"].items()}
+    definitions |= {name: _conditional(name, variant) for name, variant in variants.items()}
+    sections = {name: _optional(revise(schema)) for name, schema in generated["properties"].items()}
+    return {
+        "$schema": _DIALECT,
+        "$id": _ID,
+        "title": "netctl stack",
+        "description": generated["description"],
+        "type": "object",
+        "properties": {"include": _INCLUDE, "vars": _VARS, **sections},
+        "patternProperties": {"^x-": {"description": "Of your own: a place for anchors."}},
+        "additionalProperties": False,
+        "$defs": {**dict(sorted(definitions.items())), "Variable": _VARIABLE},
+    }
+
+
+def schema_text() -> str:
+    """The schema as the file holds it."""
+    return json.dumps(stack_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def write(path: Path) -> None:
+    """Writes the schema's file."""
+    path.write_text(schema_text(), encoding="utf-8")
+
+
+def _variants() -> dict[str, Variant]:
+    """What the models call their unions."""
+    named = {name: getattr(models, name) for name in ("Attachment", "Network", "Overlay")}
+    shapes = {name: shape_of(annotation) for name, annotation in named.items()}
+    return {name: shape for name, shape in shapes.items() if isinstance(shape, Variant)}
+
+
+def _refs(variant: Variant) -> frozenset[str]:
+    return frozenset(_ref(record) for record in variant.members.values())
+
+
+def _ref(record: Record) -> str:
+    return f"#/$defs/{record.model.__name__}"
+
+
+def _record(definition: Schema, revise: "partial[Schema]") -> Schema:
+    properties = {name: revise(schema) for name, schema in definition["properties"].items()}
+    return {**definition, "properties": properties}
+
+
+def _revised(schema: Schema, names: dict[frozenset[str], str]) -> Schema:
+    """The schema without pydantic's titles, its unions by name, and a variable wherever a plain string is refused."""
+    if "oneOf" in schema and (name := names.get(frozenset(part.get("$ref", "") for part in schema["oneOf"]))):
+        return {"$ref": f"#/$defs/{name}"}
+    kept = {key: value for key, value in schema.items() if key != "title" and (key, value) != ("default", None)}
+    if patterns := kept.pop("patternProperties", None):
+        # Pydantic's way to say what names are allowed lets all others pass.
+        [(pattern, values)] = patterns.items()
+        kept |= {"propertyNames": {**kept.get("propertyNames", {}), "pattern": pattern}, "additionalProperties": values}
+    for key in ("items", "additionalProperties"):
+        if isinstance(kept.get(key), dict):
+            kept[key] = _revised(kept[key], names)
+    if "anyOf" in kept:
+        return {**kept, "anyOf": _alternatives([_revised(part, names) for part in kept["anyOf"]])}
+    if _is_narrow(kept):
+        said: Schema = {key: kept.pop(key) for key in ("description", "default") if key in kept}
+        return {**said, "anyOf": _alternatives([kept])}
+    return kept
+
+
+def _alternatives(parts: list[Schema]) -> list[Schema]:
+    """The parts and a variable, each once, without unions in unions."""
+    flat = [inner for part in parts for inner in (part["anyOf"] if part.keys() == {"anyOf"} else [part])]
+    variable = {"$ref": "#/$defs/Variable"}
+    is_needed = any(map(_is_narrow, flat))
+    return [part for part in flat if part != variable] + ([variable] if is_needed or variable in flat else [])
+
+
+def _is_narrow(schema: Schema) -> bool:
+    """Whether the text of a variable reference would be refused."""
+    return schema.get("type") in ("integer", "boolean") or bool(_CONSTRAINTS & schema.keys())
+
+
+def _optional(section: Schema) -> Schema:
+    """A section may be there without a value, as one whose declarations are commented out."""
+    return {**section, "type": [section["type"], "null"]} if section.get("type") in {"object", "array"} else section
+
+
+def _conditional(name: str, variant: Variant) -> Schema:
+    """The forms of a variant, each under the condition that chooses it."""
+    common: Schema = {"title": name}
+    if not variant.key:
+        first, second = variant.members.items()
+        return {**common, **_chosen({"required": [first[0]]}, first[1]), "else": {"$ref": _ref(second[1])}}
+    default = variant.members.get(variant.default)
+    is_empty_allowed = default is not None and not any(field.is_required for field in default.fields.values())
+    choices = _alternatives([{"enum": list(variant.members)}])
+    return {
+        **common,
+        "type": ["object", "null"] if is_empty_allowed else "object",
+        "properties": {variant.key: {"anyOf": choices, **({"default": variant.default} if default else {})}},
+        "allOf": [_chosen(_condition(variant, tag), record) for tag, record in variant.members.items()],
+    }
+
+
+def _condition(variant: Variant, tag: str) -> Schema:
+    required = {} if tag == variant.default else {"required": [variant.key]}
+    return {"type": "object", "properties": {variant.key: {"const": tag}}, **required}
+
+
+def _chosen(condition: Schema, record: Record) -> Schema:
+    return {"if": condition, "then": {"$ref": _ref(record)}}
