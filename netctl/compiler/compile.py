@@ -74,7 +74,8 @@ def _resources(site: Site) -> Iterator[Desired]:
     yield from compile_routes(site, legs)
     yield from compile_rules(site)
     yield from compile_sysctls(site, legs, underlay)
-    yield from compile_firewall(site.stack, [segment_of(leg) for leg in legs if leg.locals or leg.spec.internal or leg.spec.isolated], site.facts)
+    fenced = [leg for leg in legs if leg.locals or leg.spec.internal or leg.spec.isolated]
+    yield from compile_firewall(site.stack, [segment_of(leg) for leg in fenced], site.facts)
 
 
 def _legs(site: Site, underlay: Underlay | None) -> Iterator[Leg]:

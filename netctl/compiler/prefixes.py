@@ -6,6 +6,7 @@ times as much, which counts in a stack of ten thousand networks.
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 from typing import Generic, NamedTuple, TypeVar
 
@@ -72,6 +73,7 @@ def format_address(family: int, address: int) -> str:
     return inet_ntop(_SOCKET_FAMILY[family], address.to_bytes(BITS[family] // 8, "big"))
 
 
+@lru_cache(maxsize=1 << 15)  # the same prefixes are asked for by the checks, the legs and the firewall
 def parse_prefix(text: str) -> Prefix:
     """The prefix of canonical text; host bits, as in an interface's ``192.0.2.11/24``, are dropped."""
     address, _, length = text.partition("/")
