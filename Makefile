@@ -57,7 +57,7 @@ schema:
 
 docs:
 	$(SETUP) python
-	@$(BIN)/python tools/docs.py
+	@$(BIN)/python -c 'from pathlib import Path; from netctl.stack import reference; reference.write(Path("docs"))'
 
 format:
 	$(SETUP) python
