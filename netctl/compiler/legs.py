@@ -43,9 +43,7 @@ class Leg(NamedTuple):
         return self.net.role is Role.ROUTED or not self.spec.internal
 
 
-def leg_of(
-    net: Net, spec: BridgeNetwork | VxlanOverlay | HostGatewayOverlay, site: Site, mtu: int | None
-) -> Leg:
+def leg_of(net: Net, spec: BridgeNetwork | VxlanOverlay | HostGatewayOverlay, site: Site, mtu: int | None) -> Leg:
     """The leg of *net*, declared as *spec*, on the site's host."""
     bridge = net.interface.name
     local: list[LocalAddress] = []

@@ -29,8 +29,8 @@ def interface_name(part: str, declared: str | None = None) -> InterfaceName:
 
     >>> interface_name("frontend")
     InterfaceName(name='nc-frontend', altnames=None)
-    >>> interface_name("frontend-app")
-    InterfaceName(name='nc-front-mxauc6', altnames=('nc-frontend-app',))
+    >>> interface_name("frontend-web-1")
+    InterfaceName(name='nc-front-b7zz6i', altnames=('nc-frontend-web-1',))
     """
     if declared is not None:
         return InterfaceName(declared)

@@ -84,15 +84,12 @@ def _collisions(site: Site, legs: list[Leg], facts: Facts) -> None:
             widest[leg is not None] = entry
 
 
-def _report_collision(
-    site: Site, ours: tuple[Prefix, str, Leg | None], theirs: tuple[Prefix, str, Leg | None]
-) -> None:
+def _report_collision(site: Site, ours: tuple[Prefix, str, Leg | None], theirs: tuple[Prefix, str, Leg | None]) -> None:
     leg = ours[2]
     if leg is not None:
         site.problems.warn(
             "NC329",
             (*leg.net.path, "subnet"),
-            f"{ours[0]} of {leg.net.label} overlaps {theirs[0]} on interface '{theirs[1]}', "
-            "which is not of this stack",
+            f"{ours[0]} of {leg.net.label} overlaps {theirs[0]} on interface '{theirs[1]}', which is not of this stack",
             f"Choose another subnet, or remove the address from '{theirs[1]}'.",
         )

@@ -123,9 +123,7 @@ def _several(site: Site, route: StaticRoute, path: Path, ways: Ways) -> Iterator
     yield Desired(route_key(destination, table, metric), attributes, origin, (claim_key, *needs))
 
 
-def _device(
-    site: Site, via: str | None, dev: str | None, path: Path, ways: Ways
-) -> tuple[str | None, tuple[Key, ...]]:
+def _device(site: Site, via: str | None, dev: str | None, path: Path, ways: Ways) -> tuple[str | None, tuple[Key, ...]]:
     """The interface, None where the kernel is to find it, and the addresses of ours by which the gateway is reached."""
     if dev is not None:
         if not site.exists(dev):

@@ -37,8 +37,7 @@ def _addresses(net: Net, hosts: Hosts, problems: Problems) -> None:
                 problems.error(
                     "NC222",
                     (*end.path, "address"),
-                    f"address {format_address(family, value)} is given twice in {net.label}, "
-                    f"first by {spell(earlier)}",
+                    f"address {format_address(family, value)} is given twice in {net.label}, first by {spell(earlier)}",
                     "Give each endpoint an address of its own, or leave one out to have it assigned.",
                 )
 

@@ -102,9 +102,7 @@ def _range(space: Space, path: Path, text: str, problems: Problems) -> None:
 
 def _overlaps(topology: Topology, problems: Problems) -> None:
     """Found in one pass over the prefixes in ascending order: an overlap is with the widest one before."""
-    entries = sorted(
-        (pool.prefix, at) for at, space in enumerate(topology.spaces) for pool in space.pools
-    )
+    entries = sorted((pool.prefix, at) for at, space in enumerate(topology.spaces) for pool in space.pools)
     widest: tuple[Prefix, int] | None = None
     for prefix, at in entries:
         if widest is not None and widest[0].holds(prefix.family, prefix.first):
