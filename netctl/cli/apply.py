@@ -25,6 +25,7 @@ from netctl.cli.workspace import Workspace, writing
 from netctl.engine.plan import Plan
 from netctl.engine.protocol import Writer
 from netctl.errors import NetctlError, UsageError
+from netctl.report.apply_report import success_text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +48,9 @@ def run(options: Options) -> int:
         sole_writer(lock_name(work.stack, work.options.netns, work.facts), "netctl apply", options, terminal),
     ):
         plan = _agreed_plan(work, saved, options, terminal)
-        carry_out(plan, Job(work.plan, work.desired, work.session, options, terminal, options.output))
+        report, seconds = carry_out(plan, Job(work.plan, work.desired, work.session, options, terminal, options.output))
+        if report.done and options.output is Format.TEXT:
+            terminal.say(success_text(report, seconds, terminal.paint))
         _refuse_to_call_it_complete(work, plan)
     return 0
 

@@ -23,7 +23,7 @@ def refuse_conflicts(plan: Plan) -> None:
 
 
 def refuse_mass_deletion(plan: Plan, limit: int | None) -> None:
-    """Raise RefusedError where *plan* deletes more than *limit*; without a limit, where it deletes all the stack owns."""
+    """Raise RefusedError where *plan* deletes more than *limit*; without one, where it deletes all that is owned."""
     deletions = plan.count()[Action.DELETE]
     if limit is None:
         if deletions and deletions >= plan.owned:

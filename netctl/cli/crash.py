@@ -7,6 +7,7 @@ import tempfile
 import traceback
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 from netctl import __version__
@@ -34,7 +35,7 @@ def _details(error: Exception, arguments: Sequence[str]) -> str:
 
 
 def _directories(arguments: Sequence[str]) -> list[str]:
-    given = [after for option, after in zip(arguments, arguments[1:], strict=False) if option == "--state-dir"]
+    given = [value for option, value in pairwise(arguments) if option == "--state-dir"]
     given += [argument.partition("=")[2] for argument in arguments if argument.startswith("--state-dir=")]
     return [*given, os.environ.get("NETCTL_STATE_DIR", ""), DEFAULT_STATE_DIR, tempfile.gettempdir()]
 

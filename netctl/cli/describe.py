@@ -20,7 +20,9 @@ from netctl.report.inventory import Description, description_document, descripti
 class Options(Planning):
     """What ``netctl describe`` takes."""
 
-    resource: Annotated[str, typer.Argument(metavar="RESOURCE", help="An address: kernel/link/nc-web, or its last part.")]
+    resource: Annotated[
+        str, typer.Argument(metavar="RESOURCE", help="An address: kernel/link/nc-web, or its last part.")
+    ]
     output: Annotated[Format, typer.Option("-o", "--output", help="How it is printed.")] = Format.TEXT
 
 

@@ -8,9 +8,9 @@ import typer
 from netctl.cli.execution import Job, carry_out, lock_name, sole_writer
 from netctl.cli.options import Changing, Format, HostChoice, PlanFormat, Sources, stack_name
 from netctl.cli.plan import print_plan
+from netctl.cli.sessions import open_writer, place_name
 from netctl.cli.ssh_connection import ssh_connection
 from netctl.cli.terminal import Terminal
-from netctl.cli.sessions import open_writer, place_name
 from netctl.engine.plan import Plan
 from netctl.engine.protocol import Writer
 from netctl.engine.session import Session
@@ -42,8 +42,11 @@ def run(options: Options) -> int:
             if options.output is Format.TEXT:
                 warnings = [] if options.netns else ssh_warnings(plan, facts.links, ssh_connection())
                 _print(plan, warnings, terminal)
-            carry_out(plan, Job(make_plan, {}, session, options, terminal, options.output))
-            _demand_nothing_left(make_plan() if plan else plan, session)
+            report, seconds = carry_out(plan, Job(make_plan, {}, session, options, terminal, options.output))
+            _demand_nothing_left(make_plan() if report.done else plan, session)
+        if report.done and options.output is Format.TEXT:
+            text = f"Removed in {seconds:.2f} s, and looked again: {stack} owns nothing on {place}."
+            terminal.say(terminal.paint("green", text))
     return 0
 
 
@@ -71,7 +74,9 @@ def _demand_nothing_left(plan: Plan, session: Session[Writer]) -> None:
     left = [str(change.key) for change in plan.changes]
     if left:
         shown = ", ".join(left[:5]) + (f" and {len(left) - 5} more" if len(left) > 5 else "")
-        raise NetctlError(f"something of stack {plan.stack} is still there: {shown}", "Run netctl destroy again.", "NC407")
+        raise NetctlError(
+            f"something of stack {plan.stack} is still there: {shown}", "Run netctl destroy again.", "NC407"
+        )
     if plan.unread:
         systems = ", ".join(dict.fromkeys(part.system for part in plan.unread if part.system in session.members))
         raise NetctlError(f"whether all is gone is not known, as not all could be read: {systems}", code="NC406")

@@ -18,7 +18,7 @@ from netctl.engine.protocol import Writer
 from netctl.engine.resource import Desired, Key
 from netctl.engine.session import Session
 from netctl.errors import RefusedError
-from netctl.report.apply_report import report_document, success_text
+from netctl.report.apply_report import report_document
 
 
 class Job(NamedTuple):
@@ -48,8 +48,8 @@ def sole_writer(name: str, command: str, options: Changing, terminal: Terminal) 
         yield
 
 
-def carry_out(plan: Plan, job: Job) -> None:
-    """Ask if need be, make the changes, print what was done. Raises RefusedError, ApplyError."""
+def carry_out(plan: Plan, job: Job) -> tuple[Report, float]:
+    """Ask if need be, make the changes; what was done, and in how many seconds. Raises RefusedError, ApplyError."""
     if obtain(plan, job.terminal, yes=job.options.yes):
         _refuse_stale(plan, job.make_plan())
     started = perf_counter()
@@ -66,8 +66,7 @@ def carry_out(plan: Plan, job: Job) -> None:
         raise
     seconds = perf_counter() - started
     _print_document(report, plan, job, seconds)
-    if job.output is Format.TEXT and plan.batches:
-        job.terminal.say(success_text(report, seconds, job.terminal.paint))
+    return report, seconds
 
 
 def _refuse_stale(shown: Plan, current: Plan) -> None:

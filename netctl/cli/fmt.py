@@ -23,19 +23,21 @@ class Options(Voice):
 
     files: Annotated[list[str], typer.Argument(metavar="FILES", help="Files, directories, patterns, or - (stdin).")]
     write: Annotated[bool, typer.Option("-w", "--write", help="Write the files in place.")] = False
-    check: Annotated[bool, typer.Option("--check", help="Only say which files would change; exit with 1 if any.")] = False
+    check: Annotated[bool, typer.Option("--check", help="Only say which files would change; exit with 1 if any.")] = (
+        False
+    )
 
 
 def run(options: Options) -> int:
     """Format declarations: indentation, spacing, blank lines. Comments and the order of keys are kept."""
-    from netctl.stack.fmt import format_text
+    from netctl.stack.formatting import formatted
     from netctl.stack.source import expand, read
 
     terminal = options.terminal()
     if options.write and options.check:
         raise UsageError("both --write and --check were given", "Give one of them.")
     sources = [read(name, sys.stdin.buffer) for argument in options.files for name in expand(argument)]
-    texts = [(source, format_text(source.text, source.name)) for source in sources]
+    texts = [(source, formatted(source)) for source in sources]
     if not options.write and not options.check:
         for _, text in texts:
             terminal.result(text)

@@ -23,9 +23,12 @@ class Options(Place):
     """What ``netctl import`` takes."""
 
     resource: Annotated[
-        list[str], typer.Argument(metavar="[RESOURCE…]", help="A kind (link) or an address (kernel/link/br*); default: all.")
+        list[str],
+        typer.Argument(metavar="[RESOURCE…]", help="A kind (link) or an address (kernel/link/br*); default: all."),
     ] = field(default_factory=list)
-    stack: Annotated[str, typer.Option("--stack", metavar="NAME", help="The name of the stack that is printed.")] = "imported"
+    stack: Annotated[str, typer.Option("--stack", metavar="NAME", help="The name of the stack that is printed.")] = (
+        "imported"
+    )
 
 
 def run(options: Options) -> int:
@@ -35,7 +38,9 @@ def run(options: Options) -> int:
     with open_reader(options) as session:
         found = sorted(_wanted(session, options), key=lambda live: key_order(live.key))
     if options.resource and not found:
-        raise UsageError(f"nothing here is called {', '.join(options.resource)}", "netctl import without a name prints all.")
+        raise UsageError(
+            f"nothing here is called {', '.join(options.resource)}", "netctl import without a name prints all."
+        )
     result = live_stack(found, name)
     remarks = [f"not declared: {remark}" for remark in result.remarks]
     terminal.result(yaml_text(result.content, remarks))
@@ -45,7 +50,7 @@ def run(options: Options) -> int:
 
 
 def _wanted(session: Session[Reader], options: Options) -> Iterator[Live]:
-    """What is foreign; of a link that is named also what lives in it or hangs on it, and what is named whoever owns it."""
+    """What is foreign; or what is named, whoever owns it, with what lives in it or is a port of it."""
     everything = [live for member in session.members.values() for live in member.discover()]
     if not options.resource:
         yield from (live for live in everything if live.owner is None)

@@ -23,7 +23,10 @@ _LONGEST_NOTE = 4096
 def locked(
     state_dir: Path, name: str, command: str, *, timeout: float, waiting: Callable[[str], None] = lambda _: None
 ) -> Iterator[None]:
-    """Hold the lock *name* (``shop@node1``). Raises LockedError after *timeout* seconds; *waiting* is told once who has it."""
+    """Hold the lock *name* (``shop@node1``). *waiting* is told once who has it.
+
+    Raises LockedError after *timeout* seconds.
+    """
     handle = _open(state_dir / "locks", f"{name}.lock")
     try:
         _acquire(handle, name, timeout, waiting)

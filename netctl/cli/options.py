@@ -65,7 +65,9 @@ class Sources(Voice):
 class Place(Voice):
     """Where netctl acts."""
 
-    netns: Annotated[str, typer.Option("--netns", metavar="NAME", help="Act in this network namespace; it must exist.")] = ""
+    netns: Annotated[
+        str, typer.Option("--netns", metavar="NAME", help="Act in this network namespace; it must exist.")
+    ] = ""
     provider: Annotated[
         list[str], typer.Option("--provider", metavar="P,…", help="Only these systems: kernel, nftables.")
     ] = field(default_factory=list)
@@ -96,9 +98,13 @@ class Planning(Sources, HostChoice):
 
     target: Annotated[
         list[str],
-        typer.Option("--target", metavar="T", help="Only this declaration (networks.web) or address (kernel/link/nc-*)."),
+        typer.Option(
+            "--target", metavar="T", help="Only this declaration (networks.web) or address (kernel/link/nc-*)."
+        ),
     ] = field(default_factory=list)
-    adopt: Annotated[bool, typer.Option("--adopt", help="Take over what is declared, there already, and foreign.")] = False
+    adopt: Annotated[bool, typer.Option("--adopt", help="Take over what is declared, there already, and foreign.")] = (
+        False
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,5 +124,7 @@ class Changing(Voice):
 def stack_name(text: str) -> str:
     """*text*, which is to be a stack's name. Raises UsageError."""
     if not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", text):
-        raise UsageError(f"'{text}' cannot be a stack's name", "A name consists of a-z, 0-9 and inner hyphens, 63 at most.")
+        raise UsageError(
+            f"'{text}' cannot be a stack's name", "A name consists of a-z, 0-9 and inner hyphens, 63 at most."
+        )
     return text

@@ -23,7 +23,9 @@ class Options(Planning):
     """What ``netctl plan`` takes."""
 
     output: Annotated[PlanFormat, typer.Option("-o", "--output", help="How the plan is printed.")] = PlanFormat.TEXT
-    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Save the plan, for netctl apply FILE.")] = None
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Save the plan, for netctl apply FILE.")] = (
+        None
+    )
     detailed_exitcode: Annotated[
         bool, typer.Option("--detailed-exitcode", help="Exit with 2 where there are changes, 1 where all is not known.")
     ] = False

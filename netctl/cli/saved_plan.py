@@ -139,7 +139,9 @@ def _read(path: Path, limit: int) -> bytes:
                 raise _no_plan(path, "it is not a regular file")
             content = stream.read(limit + 1)
     except (OSError, ValueError) as error:
-        raise NetctlError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}", code="NC405") from error
+        raise NetctlError(
+            f"{path} cannot be read: {getattr(error, 'strerror', None) or error}", code="NC405"
+        ) from error
     if len(content) > limit:
         raise _no_plan(path, f"it has more than {limit // 1024 // 1024} MiB")
     return content

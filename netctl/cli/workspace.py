@@ -1,6 +1,6 @@
 """The steps that the commands share: load the stack, open the systems, choose the host, compile, plan."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar

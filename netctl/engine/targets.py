@@ -21,7 +21,7 @@ Selects = Callable[[Key, str], bool]
 
 
 def restrict(plan: Plan, desired: Mapping[Key, Desired], targets: Collection[str]) -> Plan:
-    """The part of *plan* that the *targets* select; all of it without any. Raises UsageError for one that names nothing."""
+    """The part of *plan* that the *targets* select; all without any. Raises UsageError for one that names nothing."""
     if not targets:
         return plan
     for target in targets:
@@ -57,7 +57,11 @@ def _demand_match(target: str, plan: Plan, desired: Mapping[Key, Desired]) -> No
     if any(selects(key, name) for key, name in names.items()):
         return
     near = get_close_matches(target, {*names.values(), *map(str, names)}, n=1)
-    advice = f"did you mean '{near[0]}'?" if near else "name a declaration (networks.frontend) or an address (kernel/link/nc-*)"
+    advice = (
+        f"did you mean '{near[0]}'?"
+        if near
+        else "name a declaration (networks.frontend) or an address (kernel/link/nc-*)"
+    )
     raise UsageError(f"--target '{target}' is neither a declaration of the stack nor a resource of its plan", advice)
 
 
@@ -100,7 +104,7 @@ def _kept(plan: Plan, selects: Selects, wanted: set[Key]) -> set[Key]:
 
 
 def _brought_about(changes: Iterable[Change]) -> dict[Key, list[Key]]:
-    """The changes that another one entails, by that one: an implied deletion, what is made again after a replacement."""
+    """The changes that another one entails, by that one: implied deletions, what is made again after a replacement."""
     below: defaultdict[Key, list[Key]] = defaultdict(list)
     for change in changes:
         for need in _causes(change):

@@ -28,13 +28,15 @@ def failure_text(report: Report, paint: Paint = PLAIN, *, verbose: bool = False)
     """What failed first, then what did not stick, what had been done and what became of it."""
     limit = len(report.done) + len(report.skipped) + len(report.failed) if verbose else _LONGEST
     lines = list(_part("Failed", [_failure(outcome) for outcome in report.failed], paint, "red", limit))
-    lines += _part("Acknowledged, but not as declared when read back", _differences(report.unverified), paint, "red", limit)
+    lines += _part(
+        "Acknowledged, but not as declared when read back", _differences(report.unverified), paint, "red", limit
+    )
     lines += _part("Could not be undone", [_failure(outcome) for outcome in report.not_undone], paint, "red", limit)
     left = _left(report)
     undone = [change for change in report.done if change.key not in left]
     lines += _part("Done and undone again", [_line(change, paint) for change in undone], paint, "yellow", limit)
     kept = [change for change in report.done if change.key in left]
-    lines += _part("Done, and still there", [_line(change, paint) for change in kept], paint, "yellow", limit)
+    lines += _part("Done, and not undone", [_line(change, paint) for change in kept], paint, "yellow", limit)
     if report.skipped:
         lines.append(paint("dim", f"Not tried after the failure: {len(report.skipped)} changes."))
     return "\n".join(lines)
@@ -80,7 +82,10 @@ def _failure(outcome: Outcome) -> str:
 
 def _differences(changes: Sequence[Change]) -> list[str]:
     """Both values of each attribute that did not stick."""
-    return [printable(f"  {change.key}: {_difference(change)}") for change in sorted(changes, key=lambda c: key_order(c.key))]
+    return [
+        printable(f"  {change.key}: {_difference(change)}")
+        for change in sorted(changes, key=lambda c: key_order(c.key))
+    ]
 
 
 def _difference(change: Change) -> str:

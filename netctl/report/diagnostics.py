@@ -1,9 +1,9 @@
 """Mistakes in declarations for people, for programs (JSON), for GitHub's annotations, and as SARIF 2.1.0.
 
-    stack.yaml:14:13: error[NC115]: '10.0.0.1/24' has host bits set; the prefix is 10.0.0.0/24
-       14 |     subnet: 10.0.0.1/24
-          |             ^
-          = write the prefix
+stack.yaml:14:13: error[NC115]: '10.0.0.1/24' has host bits set; the prefix is 10.0.0.0/24
+   14 |     subnet: 10.0.0.1/24
+      |             ^
+      = write the prefix
 """
 
 import json
@@ -25,7 +25,7 @@ def text(diagnostics: Iterable[Diagnostic], paint: Paint = PLAIN) -> str:
 
 
 def as_json(diagnostics: Sequence[Diagnostic]) -> str:
-    """A document with ``format_version``, ``valid`` and the diagnostics in the shape of Terraform's ``validate -json``."""
+    """A document in the shape of Terraform's ``validate -json``: ``valid``, counts, the diagnostics."""
     errors = sum(diagnostic.severity is Severity.ERROR for diagnostic in diagnostics)
     return json.dumps(
         {

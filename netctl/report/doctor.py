@@ -24,8 +24,10 @@ def doctor_text(findings: Findings, paint: Paint = PLAIN) -> str:
         lines += [*([""] if lines else []), paint("bold", system)]
         width = max((len(capability.name) for capability in capabilities), default=0)
         for capability in capabilities:
-            lines.append(f"  {_verdict(capability, paint)}  {printable(f'{capability.name:<{width}}  {capability.detail}'.rstrip())}")
-            lines += [f"            {printable(capability.advice)}"] if capability.advice else []
+            text = printable(f"{capability.name:<{width}}  {capability.detail}".rstrip())
+            lines.append(f"  {_verdict(capability, paint)}  {text}")
+            if capability.advice and not capability.available:
+                lines.append(f"           {printable(capability.advice)}")
     closing = "This host can do what is required." if is_able(findings) else "Something that is required is missing."
     return "\n".join([*lines, "", paint("bold", closing)])
 
@@ -42,5 +44,5 @@ def doctor_document(findings: Findings) -> dict[str, Any]:
 
 def _verdict(capability: Capability, paint: Paint) -> str:
     if capability.available:
-        return paint("yellow" if capability.advice else "green", "ok     ")
+        return paint("green", "ok     ")
     return paint("red", "missing") if capability.required else paint("yellow", "absent ")

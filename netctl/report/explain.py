@@ -28,7 +28,7 @@ class Entry(NamedTuple):
 
 
 def explain(root: Schema, path: str) -> str:
-    """The text for *path*; for the whole language where it is empty. Raises UsageError for a path that leads nowhere."""
+    """The text for *path*; for the whole language where it is empty. Raises UsageError where it leads nowhere."""
     language = _Language(root)
     return language.text(language.find([step for step in path.replace("[", ".").replace("]", "").split(".") if step]))
 
@@ -60,7 +60,10 @@ class _Language:
         parts = (_choice(form), "" if _sentence(form) == said else _sentence(form))
         yield from textwrap.wrap(". ".join(part for part in parts if part), _WIDTH)
         required = form.get("required", [])
-        rows = [(f"{name}{'*' if name in required else ''}", self._kind(value), value) for name, value in form["properties"].items()]
+        rows = [
+            (f"{name}{'*' if name in required else ''}", self._kind(value), value)
+            for name, value in form["properties"].items()
+        ]
         name_width = max((len(name) for name, _, _ in rows), default=0)
         type_width = min(36, max((len(kind) for _, kind, _ in rows), default=0))
         for name, kind, value in rows:
@@ -93,7 +96,9 @@ class _Language:
         known = sorted({name for form in forms for name in form["properties"]})
         near = get_close_matches(step, known, n=1)
         place = ".".join(entry.path) or "a stack"
-        advice = f"Did you mean '{near[0]}'?" if near else f"Its keys: {', '.join(known)}." if known else "It has no keys."
+        advice = (
+            f"Did you mean '{near[0]}'?" if near else f"Its keys: {', '.join(known)}." if known else "It has no keys."
+        )
         return UsageError(f"{place} has no key '{step}'", advice)
 
     def _forms(self, schema: Schema) -> Iterator[Schema]:

@@ -17,13 +17,15 @@ _WIDEST = 60
 
 def inventory_text(found: Iterable[Live], paint: Paint = PLAIN) -> str:
     """A table of live resources: address, stack, declaration, what it is."""
-    rows = [
-        (str(live.key), live.owner.stack if live.owner else "foreign", live.owner.declaration if live.owner else "", summary(live.attributes))
-        for live in sorted(found, key=lambda live: key_order(live.key))
-    ]  # fmt: skip
+    rows = [_row(live) for live in sorted(found, key=lambda live: key_order(live.key))]
     if not rows:
         return "Nothing is owned by a stack here."
     return "\n".join(_columns([_HEADINGS, *rows], paint))
+
+
+def _row(live: Live) -> tuple[str, ...]:
+    stack, declaration = live.owner or ("foreign", "")
+    return str(live.key), stack, declaration, summary(live.attributes)
 
 
 def inventory_document(found: Iterable[Live]) -> dict[str, Any]:

@@ -109,7 +109,9 @@ class _Conversion:
                 continue
             netns, _, interface = (veth.peer or "").rpartition("/")
             if not netns:
-                self.remarks.append(f"{veth.name} is a port of {bridge}, but its other end is in no named network namespace")
+                self.remarks.append(
+                    f"{veth.name} is a port of {bridge}, but its other end is in no named network namespace"
+                )
                 continue
             entry: dict[str, Any] = {"netns": netns, "interface": interface, "host_interface": veth.name}
             yield entry | self._endpoint(netns, interface, has_subnet)
@@ -134,7 +136,9 @@ class _Conversion:
             if link.netns and link.parent:
                 by_parent[link.parent, link.mode or "bridge"].append(link)
             else:
-                self.remarks.append(f"{link.name} is a macvlan on {link.parent or 'another interface'} in no attached namespace")
+                self.remarks.append(
+                    f"{link.name} is a macvlan on {link.parent or 'another interface'} in no attached namespace"
+                )
         networks = {}
         for (parent, mode), links in by_parent.items():
             subnet = next(filter(None, (self._subnet(link.netns, link.name) for link in links)), None)
@@ -142,7 +146,8 @@ class _Conversion:
                 self.remarks.append(f"the macvlans on {parent} have no address, and a macvlan network needs a subnet")
                 continue
             attached = [
-                {"netns": link.netns, "interface": link.name, "mac": link.mac} | self._endpoint(link.netns, link.name, True)
+                {"netns": link.netns, "interface": link.name, "mac": link.mac}
+                | self._endpoint(link.netns, link.name, True)
                 for link in links
             ]
             spec = {"driver": "macvlan", "parent": parent, "mode": mode, "subnet": {"cidr": subnet["cidr"]}}
@@ -165,7 +170,10 @@ class _Conversion:
 
     def _peers(self, device: str) -> list[str]:
         entries = [entry for entry in self._all(FdbEntry) if entry.link == device and entry.destination]
-        return sorted({str(entry.destination) for entry in entries if entry.mac == FLOOD_MAC} or {str(e.destination) for e in entries})
+        return sorted(
+            {str(entry.destination) for entry in entries if entry.mac == FLOOD_MAC}
+            or {str(e.destination) for e in entries}
+        )
 
     def _overlay_specs(self, overlays: dict[str, str]) -> Iterator[dict[str, Any]]:
         for link in self._all(Vxlan):
@@ -176,7 +184,14 @@ class _Conversion:
             if subnet is None:
                 self.remarks.append(f"the overlay of {link.name} needs a subnet, and {bridge} has no address")
                 continue
-            spec = {"backend": "vxlan", "mode": "bridged", "vni": link.vni, "interface_name": bridge, "subnet": subnet, "nat": "none"}
+            spec = {
+                "backend": "vxlan",
+                "mode": "bridged",
+                "vni": link.vni,
+                "interface_name": bridge,
+                "subnet": subnet,
+                "nat": "none",
+            }
             spec |= {"port": link.port} if link.port != _VXLAN_PORT else {}
             attached = list(self._veths(bridge, has_subnet=True))
             self.remarks.append(f"{link.name} gets a name of netctl's own: remove it before this overlay is applied")

@@ -23,4 +23,8 @@ COLOURS = {Action.CREATE: "green", Action.UPDATE: "yellow", Action.REPLACE: "cya
 
 def printable(text: str) -> str:
     """*text* without what a terminal would obey: names of files and interfaces may hold control characters."""
-    return text if text.isprintable() else "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return (
+        text
+        if text.isprintable()
+        else "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    )

@@ -1,7 +1,7 @@
 """A plan for programs, in the shape of Terraform's plan representation.
 
-Like there, ``change.actions`` of a replacement is ``["delete", "create"]``, ``replace_paths`` lists what forces it, and a
-reader must ignore fields that it does not know within one major ``format_version``.
+Like there, ``change.actions`` of a replacement is ``["delete", "create"]``, ``replace_paths`` lists what forces it, and
+a reader must ignore fields that it does not know within one major ``format_version``.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -49,7 +49,9 @@ def plan_document(plan: Plan, *, warnings: Sequence[str] = ()) -> dict[str, Any]
         "summary": {action.value: counts[action] for action in Action},
         "warnings": list(warnings),
         "resource_changes": [_change(change) for change in sorted(plan.changes, key=lambda c: key_order(c.key))],
-        "conflicts": [_conflict(conflict) for conflict in sorted(plan.conflicts, key=lambda c: key_order(c.desired.key))],
+        "conflicts": [
+            _conflict(conflict) for conflict in sorted(plan.conflicts, key=lambda c: key_order(c.desired.key))
+        ],
         "unread": [_unread_part(part.system, part.part, part.reason, part.keys) for part in plan.unread],
         "blocked": _addresses(plan.blocked),
     }

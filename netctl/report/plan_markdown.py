@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from netctl.engine.plan import Plan
 from netctl.report.paint import SIGNS, printable
 from netctl.report.plan_text import count_text, matches_text
-from netctl.report.rows import Row, key_order, rows_by_system
+from netctl.report.rows import Row, key_order, plural, rows_by_system
 from netctl.report.wording import live_text
 
 LIMIT = 65_000
@@ -33,7 +33,12 @@ def plan_markdown(plan: Plan, *, warnings: Sequence[str] = (), verbose: bool = F
 def _details(system: str, rows: Sequence[Row], room: int) -> Iterator[str]:
     """One system's changes, folded; as many as fit in *room* characters."""
     body = [line for row in rows for line in _row(row)]
-    yield from ("", "<details>", f"<summary>{_plain(system)}: {len(rows)} change{'s' if len(rows) != 1 else ''}</summary>", "")
+    yield from (
+        "",
+        "<details>",
+        f"<summary>{_plain(system)}: {len(rows)} {plural('change', len(rows))}</summary>",
+        "",
+    )
     shown, used = 0, 200
     while shown < len(body) and used + len(body[shown]) + 1 <= room:
         used += len(body[shown]) + 1
@@ -63,7 +68,9 @@ def _conflicts(plan: Plan) -> list[str]:
     lines = ["", f"**{len(ordered)} declared, but there already and not of this stack:**", ""]
     for conflict in ordered[:50]:
         place = conflict.desired.origin.place
-        lines.append(f"- {_code(str(conflict.desired.key))} is {_plain(live_text(conflict.live))}; declared at {_code(place)}")
+        lines.append(
+            f"- {_code(str(conflict.desired.key))} is {_plain(live_text(conflict.live))}; declared at {_code(place)}"
+        )
     if len(ordered) > 50:
         lines.append(f"- and {len(ordered) - 50} more")
     return [*lines, "", "`netctl apply --adopt` takes over what can be; `netctl import` prints it as a declaration."]
@@ -73,10 +80,10 @@ def _unread(plan: Plan) -> list[str]:
     if not plan.unread:
         return []
     lines = ["", "**Could not be read, so nothing in it is changed or deleted:**", ""]
-    return lines + [
-        f"- {_plain(part.system)}, {_plain(part.part)}: {_plain(part.reason)[:500]} ({len(part.keys)} declared resources)"
-        for part in plan.unread[:20]
-    ]
+    for part in plan.unread[:20]:
+        count = f"{len(part.keys)} {plural('resource', len(part.keys))}"
+        lines.append(f"- {_plain(part.system)}, {_plain(part.part)}: {_plain(part.reason)[:500]} ({count})")
+    return lines
 
 
 def _fence(lines: Sequence[str]) -> str:

@@ -1,10 +1,10 @@
 """A plan for people to read: one line a change, grouped by system, aligned.
 
-    kernel
-      +    link   nc-frontend  bridge, mtu 1500     stack.yaml:20
-      ~    link   nc-backend   mtu: 1500 -> 1450    stack.yaml:26
+kernel
+  +    link   nc-frontend  bridge, mtu 1500     stack.yaml:20
+  ~    link   nc-backend   mtu: 1500 -> 1450    stack.yaml:26
 
-    Plan: 1 to create, 1 to update, 0 to replace, 0 to delete.
+Plan: 1 to create, 1 to update, 0 to replace, 0 to delete.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,7 +13,7 @@ from netctl.engine.change import Action
 from netctl.engine.diff import Conflict
 from netctl.engine.plan import Plan
 from netctl.report.paint import COLOURS, PLAIN, SIGNS, Paint, printable
-from netctl.report.rows import Row, key_order, rows_by_system
+from netctl.report.rows import Row, key_order, plural, rows_by_system
 from netctl.report.wording import live_text
 
 _WIDEST_NAME = 44
@@ -84,7 +84,9 @@ def ways_out(conflicts: Sequence[Conflict]) -> list[str]:
     """What to do about the conflicts, in one sentence for each way."""
     lines = []
     if adoptable := [conflict for conflict in conflicts if conflict.adoptable]:
-        lines.append(f"  To take over what is there: netctl apply --adopt ({len(adoptable)} of {len(conflicts)} can be).")
+        lines.append(
+            f"  To take over what is there: netctl apply --adopt ({len(adoptable)} of {len(conflicts)} can be)."
+        )
     lines.append(f"  To see what is there as a declaration: netctl import '{conflicts[0].desired.key}'.")
     if len(adoptable) < len(conflicts):
         lines.append("  What is of another kind cannot be taken over: remove it, or choose another interface_name.")
@@ -103,4 +105,4 @@ def _unread(plan: Plan, paint: Paint) -> list[str]:
 
 def _left(keys: Iterable[object]) -> str:
     count = sum(1 for _ in keys)
-    return f" ({count} declared {'resource' if count == 1 else 'resources'} left as they are)" if count else ""
+    return f" ({count} declared {plural('resource', count)} left alone)" if count else ""

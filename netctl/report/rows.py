@@ -71,7 +71,7 @@ def _what(change: Change) -> str:
     if change.action is Action.CREATE:
         return summary(change.after or ())
     if change.action is Action.DELETE:
-        return _gone(change)
+        return summary(change.before or ())
     phrases = field_changes(change) or [reason_text(change)]
     if change.reason is Reason.ADOPTED:
         return "; ".join(["taken over", *(phrase for phrase in phrases if not phrase.startswith("owner: "))])
@@ -86,22 +86,17 @@ def _all_lines(attributes: Attributes) -> list[str]:
 
 
 def _detail(attributes: Attributes) -> str:
-    parts = (f"{name}: {value_text(value)}" for name, value in declared_map(attributes).items() if value not in {"", ()})
+    parts = (
+        f"{name}: {value_text(value)}" for name, value in declared_map(attributes).items() if value not in {"", ()}
+    )
     return ", ".join(parts)
-
-
-def _gone(change: Change) -> str:
-    if change.reason is Reason.UNDECLARED:
-        text = summary(change.before or ())
-        return f"{text}; {change.reason.value}" if text else change.reason.value
-    return summary(change.before or ())
 
 
 def _source(change: Change) -> str:
     if change.origin is not None:
         return change.origin.place
     owner = change.owner_before
-    return f"was {owner.declaration}" if owner is not None and owner.declaration else ""
+    return f"was {owner.declaration}" if owner is not None and owner.declaration else change.reason.value
 
 
 def _notes(change: Change, dependants: "_Dependants", *, verbose: bool) -> Iterator[str]:

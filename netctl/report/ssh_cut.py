@@ -18,7 +18,12 @@ from netctl.kinds.rule import Rule
 from netctl.report.wording import attribute_map
 
 _ENDS = frozenset({Action.DELETE, Action.REPLACE})
-_CUTTING_FIELDS = {"up": "is taken down", "mtu": "gets another mtu", "master": "becomes a port", "mac": "gets another MAC address"}
+_CUTTING_FIELDS = {
+    "up": "is taken down",
+    "mtu": "gets another mtu",
+    "master": "becomes a port",
+    "mac": "gets another MAC address",
+}
 _TURNS_AWAY = frozenset({"blackhole", "unreachable", "prohibit"})
 
 
@@ -107,14 +112,18 @@ class _Path:
 
     def _port_cut(self, change: Change, port: Port) -> Iterator[str]:
         if change.action is not Action.DELETE and port.master and (change.before is None or "master" in change.fields):
-            yield f"{port.name} becomes a port of {port.master}, and its address {self.connection.server} is no longer reached"
+            yield f"{port.name} becomes a port of {port.master}, without the address {self.connection.server}"
         elif change.action is Action.DELETE or "master" in change.fields:
             yield f"{port.name} leaves its bridge"
         elif "up" in change.fields and port.up is False:
             yield f"{port.name} is taken down"
 
     def _address_cut(self, change: Change, address: Address) -> Iterator[str]:
-        if change.action in _ENDS and address.link == self.link.name and _bare(address.address) == self.connection.server:
+        if (
+            change.action in _ENDS
+            and address.link == self.link.name
+            and _bare(address.address) == self.connection.server
+        ):
             yield f"{change.key} is {'deleted' if change.action is Action.DELETE else 'replaced'}"
 
     def _route_cut(self, change: Change, route: Route) -> Iterator[str]:
@@ -125,7 +134,11 @@ class _Path:
         if change.action in _ENDS and carries:
             verb = "deleted" if change.action is Action.DELETE else "replaced"
             yield f"{change.key}, the way back to the client, is {verb}"
-        elif change.action is Action.UPDATE and carries and {"gateway", "device", "nexthops", "type"} & set(change.fields):
+        elif (
+            change.action is Action.UPDATE
+            and carries
+            and {"gateway", "device", "nexthops", "type"} & set(change.fields)
+        ):
             yield f"{change.key}, the way back to the client, is changed"
         elif change.action is Action.CREATE and carries:
             yield f"{change.key} becomes the way back to the client"

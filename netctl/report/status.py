@@ -1,11 +1,10 @@
 """The state of each declaration, derived from a plan: what is in it is not as declared.
 
-    networks.frontend   in sync    12 resources            stack.yaml:20
-    overlays.pods       drifted    2 of 40 resources       stack.yaml:31
-                          ~  kernel/fdb/nc-pods-vx 02:…  destination: 192.0.2.12 -> 192.0.2.13
+networks.frontend   in sync    12 resources            stack.yaml:20
+overlays.pods       drifted    2 of 40 resources       stack.yaml:31
+                      ~  kernel/fdb/nc-pods-vx 02:…  destination: 192.0.2.12 -> 192.0.2.13
 """
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -123,7 +122,8 @@ def _closing(status: Status, paint: Paint) -> str:
     if status.in_sync:
         return paint("bold", f"{status.host} matches {status.stack}.")
     wrong = sum(entry.state is not State.IN_SYNC for entry in status.declarations)
-    text = f"{wrong} of {len(status.declarations)} {plural('declaration', len(status.declarations))} not in sync on {status.host}."
+    total = len(status.declarations)
+    text = f"{wrong} of {total} {plural('declaration', total)} not in sync on {status.host}."
     return paint("bold", text)
 
 
@@ -131,7 +131,8 @@ def _declaration_lines(entries: Sequence[DeclarationStatus], paint: Paint, *, ve
     width = max((len(entry.name) for entry in entries), default=0)
     for entry in entries:
         state = paint(_COLOURS.get(entry.state, "red"), f"{entry.state.value:<8}")
-        yield f"{printable(entry.name):<{width}}  {state}  {_extent(entry):<20}  {printable(entry.origin.place)}".rstrip()
+        place = printable(entry.origin.place)
+        yield f"{printable(entry.name):<{width}}  {state}  {_extent(entry):<20}  {place}".rstrip()
         details = [_change_line(change, paint) for change in entry.changes]
         details += [f"  !    {printable(str(key))}  is there already and foreign" for key in entry.conflicts]
         details += [f"  ?    {printable(str(key))}  could not be read" for key in entry.unknown]
@@ -146,11 +147,15 @@ def _extent(entry: DeclarationStatus) -> str:
 
 def _change_line(change: Change, paint: Paint) -> str:
     sign = paint(COLOURS[change.action], f"{SIGNS[change.action]:<3}")
-    what = {
-        Action.CREATE: "missing",
-        Action.DELETE: summary(change.before or ()),
-    }.get(change.action) or "; ".join(field_changes(change)) or reason_text(change)
-    return f"  {sign}  {printable(f'{change.key}  {what}')}"
+    return f"  {sign}  {printable(f'{change.key}  {_difference(change)}')}".rstrip()
+
+
+def _difference(change: Change) -> str:
+    if change.action is Action.CREATE:
+        return "missing"
+    if change.action is Action.DELETE:
+        return summary(change.before or ())
+    return "; ".join(field_changes(change)) or reason_text(change)
 
 
 def _limited(lines: Sequence[str], *, verbose: bool) -> list[str]:

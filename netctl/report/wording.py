@@ -44,7 +44,9 @@ def field_changes(change: Change) -> list[str]:
 
 
 def summary(attributes: Attributes) -> str:
-    """What a resource is, in a phrase; what its key says already is left out."""
+    """What a resource is, in a phrase; what its key says already is left out. Empty where there is none."""
+    if not attributes:
+        return ""
     describe = _SUMMARIES.get(type(attributes))
     return describe(attributes) if describe else _generic(attributes)
 
@@ -105,7 +107,7 @@ def _field_change(name: str, change: Change, before: dict[str, Any], after: dict
     if name == "owner":
         return f"owner: {owner_text(change.owner_before)} -> {owner_text(change.owner)}"
     have, want = before.get(name), after.get(name)
-    if _is_collection(have) and _is_collection(want):
+    if isinstance(have, tuple | frozenset) and isinstance(want, tuple | frozenset):
         return f"{name}: {_membership(tuple(have), tuple(want))}"
     return f"{name}: {_cut(value_text(have))} -> {_cut(value_text(want))}"
 
@@ -118,10 +120,6 @@ def _membership(have: tuple[Any, ...], want: tuple[Any, ...]) -> str:
     old, new = set(have), set(want)
     joins, leaves = len(new - old), len(old - new)
     return f"{joins} added, {leaves} removed" if joins or leaves else "in another order"
-
-
-def _is_collection(value: Any) -> bool:
-    return isinstance(value, tuple | list | frozenset) and not isinstance(value, NextHop)
 
 
 def _several(values: tuple[Any, ...] | list[Any] | frozenset[Any]) -> str:
@@ -154,7 +152,11 @@ def _bridge(link: Bridge) -> str:
 
 
 def _veth(link: Veth) -> str:
-    return _join(f"veth to {link.peer}", f"port of {link.master}" if link.master else "", _link_rest(link))
+    return _join(
+        f"veth to {link.peer}" if link.peer else "veth",
+        f"port of {link.master}" if link.master else "",
+        _link_rest(link),
+    )
 
 
 def _veth_peer(link: VethPeer) -> str:
@@ -229,7 +231,9 @@ def _foreign_rule(entry: ForeignRule) -> str:
 
 def _generic(attributes: Attributes) -> str:
     """A kind that a third party brought: its managed attributes."""
-    return _cut(_join(*(f"{name} {value_text(value)}" for name, value in declared_map(attributes).items() if value != "")))
+    return _cut(
+        _join(*(f"{name} {value_text(value)}" for name, value in declared_map(attributes).items() if value != ""))
+    )
 
 
 _SUMMARIES: dict[type, Callable[[Any], str]] = {
@@ -250,4 +254,10 @@ _SUMMARIES: dict[type, Callable[[Any], str]] = {
     ForeignRule: _foreign_rule,
 }
 
-_TYPE_NAMES: dict[type, str] = {VethPeer: "veth", FdbEntry: "fdb entry", Sysctl: "kernel parameter", Port: "bridge port", ForeignRule: "rule"}
+_TYPE_NAMES: dict[type, str] = {
+    VethPeer: "veth",
+    FdbEntry: "fdb entry",
+    Sysctl: "kernel parameter",
+    Port: "bridge port",
+    ForeignRule: "rule",
+}

@@ -24,8 +24,8 @@ def _entry(key: str, value: Any, depth: int) -> Iterator[str]:
     head = f"{'  ' * depth}{scalar(key)}:"
     if not isinstance(value, Mapping | list):
         yield f"{head} {scalar(value)}"
-    elif depth and len(head) + len(flow := _flow(value)) < _WIDTH and _is_flat(value):
-        yield f"{head} {flow}"
+    elif not value or (depth and _is_flat(value) and len(f"{head} {_flow(value)}") < _WIDTH):
+        yield f"{head} {_flow(value)}"
     else:
         yield head
         yield from _block(value, depth + 1)

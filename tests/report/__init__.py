@@ -1,0 +1,1 @@
+"""Plans, results and mistakes as text, JSON, Markdown and SARIF."""

@@ -1,0 +1,76 @@
+"""A plan for people."""
+
+from time import perf_counter
+
+from netctl.engine.change import Action
+from netctl.engine.plan import Plan
+from netctl.engine.protocol import Unread
+from netctl.kinds.link import Bridge, link_key
+from netctl.kinds.neighbour import FdbEntry, fdb_key
+from netctl.report.paint import Paint
+from netctl.report.plan_text import plan_text
+from tests.report.plans import DESIRED, FRONTEND, LIVE, assert_golden, everything, have, plan_of, want
+
+
+def test_a_plan_with_one_of_everything_reads_as_it_is_meant_to() -> None:
+    assert_golden("plan.txt", plan_text(everything(), warnings=["this would cut the SSH connection"]) + "\n")
+
+
+def test_the_long_form_shows_every_change_on_a_line_of_its_own() -> None:
+    assert_golden("plan-verbose.txt", plan_text(everything(), verbose=True) + "\n")
+
+
+def test_nothing_to_do_is_one_sentence() -> None:
+    in_sync = plan_of([want(FRONTEND, Bridge("", "nc-frontend"), "networks.frontend", 1)],
+                      [have(FRONTEND, Bridge("", "nc-frontend"), "networks.frontend")])  # fmt: skip
+    assert plan_text(in_sync) == "No changes. node1 matches shop."
+
+
+def test_what_could_not_be_read_is_not_called_a_match() -> None:
+    blind = plan_of([], [], (Unread("nftables", "everything", "permission denied"),))
+    text = plan_text(blind)
+    assert "No changes. " not in text
+    assert "nftables: everything: permission denied" in text
+
+
+def test_the_count_has_every_change_also_those_that_are_folded() -> None:
+    plan = everything()
+    counted = sum(plan.count().values())
+    rows = plan_text(plan, verbose=True).splitlines()
+    signs = [row for row in rows if row.startswith(("  +  ", "  ~  ", "  -/+", "  -  "))]
+    assert len(signs) == counted
+
+
+def test_the_text_does_not_depend_on_the_order_of_declarations() -> None:
+    forward, backward = plan_of(DESIRED, LIVE), plan_of(DESIRED[::-1], LIVE[::-1])
+    assert plan_text(forward) == plan_text(backward)
+
+
+def test_names_are_sorted_as_people_count() -> None:
+    links = [want(link_key(f"br{n}"), Bridge("", f"br{n}"), f"networks.n{n}", n) for n in (10, 9, 2)]
+    names = [line.split()[2] for line in plan_text(plan_of(links, [])).splitlines() if line.startswith("  +")]
+    assert names == ["br2", "br9", "br10"]
+
+
+def test_colour_changes_nothing_but_colour() -> None:
+    plain, painted = plan_text(everything()), plan_text(everything(), paint=Paint(enabled=True))
+    for code in ("1", "2", "31", "32", "33", "36", "0"):
+        painted = painted.replace(f"\x1b[{code}m", "")
+    assert painted == plain
+
+
+def test_a_name_cannot_send_control_characters_to_the_terminal() -> None:
+    evil = "a\x1b]0;owned\x07"
+    text = plan_text(plan_of([want(link_key(evil), Bridge("", evil), "networks.a", 1)], []))
+    assert "\x1b" not in text
+    assert "\x07" not in text
+
+
+def test_ten_thousand_changes_are_printed_in_well_under_a_second() -> None:
+    macs = [f"02:00:00:00:{n >> 8:02x}:{n & 255:02x}" for n in range(10_000)]
+    desired = [want(fdb_key("vx", mac, "192.0.2.1"), FdbEntry("vx", mac, "192.0.2.1"), "overlays.pods", 1) for mac in macs]
+    plan: Plan = plan_of(desired, [])
+    started = perf_counter()
+    text = plan_text(plan)
+    assert perf_counter() - started < 2
+    assert text.count("\n") > plan.count()[Action.CREATE]
