@@ -175,6 +175,11 @@ class Set(NamedTuple):
             lines.append(f"\t\telements = {{ {elements} }}")
         return "\n".join([*lines, "\t}"])
 
+    def __repr__(self) -> str:
+        """Always the same for equal sets: digests of plans are made of it."""
+        fields = ", ".join(f"{name}={getattr(self, name)!r}" for name in self._fields[:-1])
+        return f"Set({fields}, elements={sorted(self.elements)!r})"
+
     def _quoted(self, element: str) -> str:
         """The element as nft needs it: names of interfaces in quotes."""
         if "ifname" not in self.key + self.data:

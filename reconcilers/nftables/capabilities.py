@@ -24,7 +24,7 @@ def capabilities(connection: Connection, facts: Callable[[], Facts]) -> Sequence
 
 
 def _privilege() -> Capability:
-    status = Path("/proc/self/status").read_text(encoding="ascii")
+    status = Path("/proc/thread-self/status").read_text(encoding="ascii")
     effective = next(line.split()[1] for line in status.splitlines() if line.startswith("CapEff:"))
     has = bool(int(effective, 16) >> _CAP_NET_ADMIN & 1)
     detail = "" if has else "nftables can neither be read nor changed"

@@ -8,7 +8,7 @@ from netctl.engine.resource import Key, Owner
 from netctl.kinds.nftables import Chain, Comment, Rule
 from reconcilers.nftables import uapi
 from reconcilers.nftables.attributes import Attributes, number, parse, string, text
-from reconcilers.nftables.decoding import Sets, comment_in, decode_rule
+from reconcilers.nftables.decoding import Sets, decode_rule
 from reconcilers.nftables.marks import PREFIX, Place, read_rule_mark
 from reconcilers.nftables.transport import Connection
 from reconcilers.nftables.uapi import ChainAttribute, Message, RuleAttribute
@@ -92,10 +92,10 @@ def _marked_rules(connection: Connection, place: Place) -> Iterator[tuple[Key, M
     selector = string(RuleAttribute.TABLE, place.table) + string(RuleAttribute.CHAIN, place.chain)
     replies = connection.dump(Message.GETRULE, uapi.FAMILIES[place.family], selector)
     for attributes in [parse(reply.payload) for reply in replies if PREFIX in reply.payload]:
-        comment = comment_in(attributes.get(RuleAttribute.USERDATA, b""))
-        mark = read_rule_mark(place, comment)
+        rule = decode_rule(attributes, {})
+        comments = [part.text for part in rule.statements if isinstance(part, Comment)]
+        mark = read_rule_mark(place, comments[-1]) if comments else None
         if mark is not None:
-            rule = decode_rule(attributes, {})
             bare = Rule(tuple(part for part in rule.statements if not isinstance(part, Comment)))
             yield mark.key, MarkedRule(number(attributes[RuleAttribute.HANDLE]), place, mark.owner, bare)
 

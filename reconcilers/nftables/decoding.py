@@ -47,6 +47,7 @@ Sets = Mapping[str, Set]
 
 _VERDICTS = {code & 0xFFFFFFFF: kind for kind, code in uapi.VERDICTS.items()}
 _ANSWERS = {codes: answer for answer, codes in REJECT_ANSWERS.items()}
+_INTERFACE = DATATYPES["ifname"]
 _OPERATORS = {CMP_EQ: "==", CMP_NEQ: "!="}
 
 _COMPARE = string(1, "cmp")
@@ -164,7 +165,10 @@ class _Registers:
     def _compare(self, step: _Compare, raw: bytes) -> Statement:
         """A comparison, with a value or (by a mask, or of the first bytes only) with a prefix."""
         field = self.loaded.pop(step.word)
-        if step.length != field.length:
+        if field.field.type is _INTERFACE and raw.endswith(b"\0"):
+            # A name up to its NUL is the whole name: so iptables writes it when it restores what it saved.
+            raw = raw.ljust(field.length, b"\0")
+        if len(raw) != field.length:
             raise ValueError("only a part is compared")
         if field.field.type.bits:
             return _bits(field, step.operator, raw)
@@ -267,6 +271,13 @@ def _log(attributes: Attributes) -> _Step:
     return Log(prefix, LOG_LEVELS[number(attributes[5])])
 
 
+def _extension(attributes: Attributes) -> _Step:
+    """A comment as iptables writes it, by an extension of its own that matches everything."""
+    if text(attributes[1]) != "comment":
+        raise ValueError("an extension of iptables'")
+    return Comment(text(attributes[3].partition(b"\0")[0]))
+
+
 def _reject(attributes: Attributes) -> _Step:
     return Reject(_ANSWERS[number(attributes[1]), number(attributes.get(2, b""))])
 
@@ -282,6 +293,7 @@ _STEPS: Mapping[str, Callable[[Attributes], _Step]] = MappingProxyType(
         "immediate": _immediate,
         "masq": _masquerade,
         "log": _log,
+        "match": _extension,
         "reject": _reject,
     }
 )

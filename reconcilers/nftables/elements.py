@@ -17,7 +17,7 @@ from netctl.kinds.nftables import Set
 from reconcilers.nftables import uapi
 from reconcilers.nftables.attributes import nest, number, parse, u32
 from reconcilers.nftables.datatypes import Concatenation, Span, span_of, span_text
-from reconcilers.nftables.decoding import verdict_text
+from reconcilers.nftables.decoding import comment_in, verdict_text
 from reconcilers.nftables.encoding import verdict
 from reconcilers.nftables.uapi import ElementAttribute
 
@@ -158,6 +158,9 @@ class ElementCodec:
         attributes = parse(raw)
         flags = number(attributes.pop(ElementAttribute.FLAGS, b""))
         data = attributes.pop(ElementAttribute.DATA, None)
+        if not comment_in(attributes.get(ElementAttribute.USERDATA, b"")):
+            # Without a comment it is nft's own note that an interval has no end.
+            attributes.pop(ElementAttribute.USERDATA, None)
         odd = [f"attribute {type_}" for type_ in sorted(attributes)]
         odd += [f"flags {flags:#x}"] if flags & ~uapi.INTERVAL_END else []
         text = "" if data is None else f" : {self._data_text(data)}"

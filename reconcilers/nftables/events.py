@@ -1,6 +1,6 @@
 """What changes in nftables, from its multicast group."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 from netctl.engine.protocol import Context
 from netctl.engine.resource import Key
@@ -19,13 +19,15 @@ _EVERYTHING = frozenset[Key]()
 _STRUCTURE = {Message.NEWTABLE, Message.DELTABLE, Message.NEWCHAIN, Message.DELCHAIN}
 
 
-def changed_keys(context: Context) -> Iterator[frozenset[Key]]:
+def changed_keys(context: Context) -> Generator[frozenset[Key], None, None]:
     """The keys that each transaction concerns; an empty set asks to look at everything.
 
-    That is where other tools' tables or chains come or go (they may drop forwarded traffic, or take rules of ours with
-    them), and where events were lost. What cannot concern netctl yields nothing. Its own changes are reported too.
+    The first is empty, when listening has begun. So are those where other tools' tables or chains come or go (they may
+    drop forwarded traffic, or take rules of ours with them), and where events were lost. What cannot concern netctl
+    yields nothing. Its own changes are reported too.
     """
     with Connection(context.netns, context.timeout, (uapi.NFNLGRP_NFTABLES,)) as connection:
+        yield _EVERYTHING
         while True:
             try:
                 yield from _transactions(connection.receive())

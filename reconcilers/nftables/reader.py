@@ -1,7 +1,7 @@
 """Reads nftables: the stack's table, its rules in other tools' chains, and who drops forwarded traffic."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -62,7 +62,7 @@ class Reader:
         """What this kernel and these privileges allow, and who drops forwarded traffic."""
         return capabilities(self.connection, self.facts)
 
-    def events(self) -> Iterator[frozenset[Key]]:
+    def events(self) -> Generator[frozenset[Key], None, None]:
         """The keys of what changes, a transaction at a time; an empty set where other tools' chains come or go."""
         return changed_keys(self.context)
 

@@ -119,6 +119,7 @@ class ElementAttribute(IntEnum):
     KEY = 1
     DATA = 2
     FLAGS = 3
+    USERDATA = 6
     KEY_END = 10
 
     LIST_TABLE = 1

@@ -1,0 +1,1 @@
+"""The nftables reconciler, against the kernel; nft is the oracle."""

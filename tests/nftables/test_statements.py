@@ -1,0 +1,183 @@
+"""Every statement: written by us and printed by nft; written by nft and read by us."""
+
+import pytest
+
+from netctl.kinds.nftables import (
+    Chain,
+    Comment,
+    Counter,
+    Log,
+    Lookup,
+    Masquerade,
+    Match,
+    Reject,
+    Rule,
+    Set,
+    Statement,
+    Unknown,
+    Verdict,
+    VerdictMap,
+    rule,
+)
+from tests.nftables.conftest import Host, desired_table, forward, table
+
+V4 = Match("meta nfproto", "ipv4")
+V6 = Match("meta nfproto", "ipv6")
+TCP = Match("meta l4proto", "tcp")
+
+SETS = (
+    Set("interfaces", ("ifname",), elements=frozenset({"nc-web"})),
+    Set("inside4", ("ipv4_addr",), flags=("interval",), elements=frozenset({"10.10.0.0/24"})),
+    Set("own6", ("ifname", "ipv6_addr"), flags=("interval",), elements=frozenset({"nc-web . fd10::/64"})),
+    Set("chains", ("ifname",), ("verdict",), elements=frozenset({"nc-web : jump other", "nc-db : drop"})),
+    Set("ports", ("ipv4_addr", "inet_service"), ("verdict",), elements=frozenset({"10.10.0.1 . 80 : accept"})),
+)
+
+# The rule, and what nft prints for it where that is not the rule's own text.
+RULES: list[tuple[Rule, str]] = [
+    (rule(Match("iifname", "nc-web"), Verdict("accept")), ""),
+    (rule(Match("oifname", "nc-web", "!="), Verdict("drop")), ""),
+    (rule(Match("meta mark", "0x00000017"), Verdict("return")), ""),
+    (rule(Match("ct mark", "0x00000017"), Verdict("continue")), ""),
+    (rule(Match("ct state", "established,related"), Verdict("accept")), ""),
+    (rule(Match("ct state", "new"), Verdict("accept")), ""),
+    (rule(Match("ct status", "dnat"), Verdict("accept")), ""),
+    (rule(Match("meta l4proto", "udp"), Verdict("jump", "other")), ""),
+    (rule(Match("meta l4proto", "47"), Verdict("goto", "other")), "meta l4proto gre goto other"),
+    (rule(V4, Match("ip saddr", "10.10.0.7")), "ip saddr 10.10.0.7"),
+    (rule(V4, Match("ip saddr", "10.0.0.0/8")), "ip saddr 10.0.0.0/8"),
+    (rule(V4, Match("ip daddr", "10.10.0.128/25", "!=")), "ip daddr != 10.10.0.128/25"),
+    (rule(V6, Match("ip6 saddr", "fd10::/61")), "ip6 saddr fd10::/61"),
+    (rule(V6, Match("ip6 daddr", "fd10::1", "!=")), "ip6 daddr != fd10::1"),
+    (rule(TCP, Match("th dport", "8080")), "tcp dport 8080"),
+    (rule(TCP, Match("th sport", "8080", "!=")), "tcp sport != 8080"),
+    (rule(Lookup(("iifname",), "interfaces"), Verdict("drop")), ""),
+    (rule(V4, Lookup(("ip daddr",), "inside4", negated=True), Verdict("drop")), "ip daddr != @inside4 drop"),
+    (rule(V6, Lookup(("oifname", "ip6 saddr"), "own6")), "oifname . ip6 saddr @own6"),
+    (rule(VerdictMap(("iifname",), "chains")), ""),
+    (rule(V4, TCP, VerdictMap(("ip daddr", "th dport"), "ports")), "ip daddr . tcp dport vmap @ports"),
+    (rule(Counter(), Verdict("drop")), "counter packets 0 bytes 0 drop"),
+    (rule(Log("denied: ")), 'log prefix "denied: "'),
+    (rule(Log("denied: ", "info"), Verdict("drop")), ""),
+    (rule(Log()), "log"),
+    (rule(Log("denied: ", group=5)), ""),
+    (rule(Reject()), "reject"),
+    (rule(Reject("icmpx admin-prohibited")), ""),
+    (rule(TCP, Reject("tcp reset")), "meta l4proto tcp reject with tcp reset"),
+    (rule(Match("iifname", "nc-web"), Verdict("accept"), Comment("stack.yaml: 20")), ""),
+]
+NAT: list[tuple[Rule, str]] = [
+    (rule(Match("oifname", "eth0"), Masquerade()), ""),
+    (rule(Masquerade(("fully-random",))), ""),
+    (rule(Masquerade(("random", "persistent"))), ""),
+]
+
+
+def in_table(*rules: Rule, nat: tuple[Rule, ...] = ()) -> tuple[Chain, ...]:
+    postrouting = Chain("postrouting", nat, "nat", "postrouting", 100, "accept")
+    return (forward(*rules), Chain("other", (rule(Counter()),)), postrouting)
+
+
+def test_what_is_written_is_read_back_the_same(host: Host) -> None:
+    content = table(SETS, in_table(*(entry for entry, _ in RULES), nat=tuple(entry for entry, _ in NAT)))
+    host.apply(desired_table(content))
+    assert host.live_table() == content
+
+
+def test_nft_prints_each_rule_as_a_person_would_write_it(host: Host) -> None:
+    host.apply(desired_table(table(SETS, in_table(*(e for e, _ in RULES), nat=tuple(e for e, _ in NAT)))))
+    printed = [line.strip() for line in host.ruleset().splitlines()]
+    for entry, text in RULES + NAT:
+        assert (text or str(entry)) in printed
+
+
+def test_a_table_that_nft_loads_from_our_text_is_read_as_that_table(host: Host) -> None:
+    content = table(SETS, in_table(*(entry for entry, _ in RULES), nat=tuple(entry for entry, _ in NAT)))
+    host.nft(str(content))
+    assert host.live_table() == content
+
+
+def test_nft_saves_and_restores_the_table_without_a_difference(host: Host) -> None:
+    content = desired_table(table(SETS, in_table(*(entry for entry, _ in RULES))))
+    host.apply(content)
+    saved = host.ruleset()
+    host.nft(f"flush ruleset\n{saved}")
+    assert not host.plan(content)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "meta skuid 0 accept",
+        "meta mark and 0xff == 1 accept",
+        "ct state != established drop",
+        "tcp dport 1-1024 drop",
+        "tcp flags syn tcp option maxseg size set 1400",
+        "limit rate 5/second accept",
+        "meta mark set 1",
+        "numgen random mod 2 == 0 drop",
+        "ip saddr & 255.0.255.0 == 10.0.1.0 drop",
+        "ip dscp set cs1",
+        "log level audit",
+        'log prefix "x" flags all',
+    ],
+)
+def test_a_rule_of_what_netctl_never_writes_is_unknown_and_differs(host: Host, text: str) -> None:
+    plain = table((), [forward(rule(Match("iifname", "nc-web"), Verdict("drop")))])
+    host.apply(desired_table(plain))
+    host.nft(f"insert rule inet netctl-shop forward {text}")
+    (first, *_) = host.live_table().chains[0].rules[0].statements
+    assert isinstance(first, Unknown)
+    assert [one.fields[-1] for one in host.plan(desired_table(plain)).changes] == ["chains"]
+    host.apply(desired_table(plain))
+
+
+def test_an_unknown_rule_reads_the_same_whatever_its_counters_count(host: Host) -> None:
+    host.apply(desired_table(table((), [forward()])))
+    host.nft("add rule inet netctl-shop forward meta skuid 0 counter packets 1 bytes 2")
+    first = host.live_table()
+    host.nft("flush chain inet netctl-shop forward")
+    host.nft("add rule inet netctl-shop forward meta skuid 0 counter packets 3 bytes 4")
+    assert host.live_table() == first
+
+
+@pytest.mark.parametrize(
+    ("statement", "reason"),
+    [
+        (Match("ip saddr", "10.0.0.1/8"), "host bits"),
+        (Match("ip saddr", "10.0.0.1-10.0.0.9"), "needs a set"),
+        (Match("ip saddr", "nonsense"), "not an address"),
+        (Match("ct state", "new", "!="), "only be compared with =="),
+        (Match("tcp option", "1"), "tcp option"),
+        (Match("th dport", "70000"), "does not fit"),
+        (Match("iifname", "much-too-long-a-name"), "interface"),
+        (Verdict("jump"), "no verdict"),
+        (Verdict("explode"), "no verdict"),
+        (Lookup(("ip6 saddr",) * 5, "inside4"), "registers"),
+        (Unknown("queue"), "not netctl's"),
+        (Comment("x" * 128), "127 bytes"),
+    ],
+)
+def test_what_cannot_be_written_is_an_error_that_says_why_and_changes_nothing(
+    host: Host, statement: Statement, reason: str
+) -> None:
+    before = host.ruleset()
+    plan = host.plan(desired_table(table(SETS, [forward(rule(statement))])))
+    outcome = host.execute(*plan.changes)[0]
+    assert outcome.failure is not None
+    assert reason in outcome.failure.answer
+    assert host.ruleset() == before
+
+
+def test_statements_of_different_types_are_never_equal() -> None:
+    statements: list[Statement] = [
+        Verdict("accept"),
+        Comment("accept"),
+        Unknown("accept"),
+        Reject("accept"),
+        Counter(),
+        Masquerade(()),
+        Lookup(("accept",), "x"),
+        VerdictMap(("accept",), "x"),
+    ]
+    assert len(set(statements)) == len(statements)
