@@ -54,13 +54,13 @@ def local_of(net: Net, pool: Pool, host: str, hosts: Hosts) -> Local:
     if net.role is Role.BRIDGED:
         bridge = prefix.first + number
         return Local(prefix, bridge, bridge if pool.gateway is None else pool.gateway)
-    gateway = prefix.usable.first if pool.gateway is None else pool.gateway
+    gateway = prefix.first_usable if pool.gateway is None else pool.gateway
     return Local(prefix, gateway, gateway)
 
 
 def occupied(net: Net, pool: Pool, prefix: Prefix, hosts: Hosts) -> set[int]:
     """Addresses of a segment that no endpoint can have: gateways, the bridges' and the hosts' own."""
-    first = prefix.usable.first if pool.gateway is None else pool.gateway
+    first = prefix.first_usable if pool.gateway is None else pool.gateway
     taken = set(hosts.addresses_in(prefix))
     if net.role is not Role.BRIDGED:
         return taken | {first}

@@ -49,6 +49,11 @@ class Prefix(NamedTuple):
             return Span(self.first, self.last)
         return Span(self.first + 1, self.last - (self.family == 4))
 
+    @property
+    def first_usable(self) -> int:
+        """The first address that an interface can have: by default the gateway."""
+        return self.first + (BITS[self.family] - self.length > 1)
+
     def __str__(self) -> str:
         return f"{format_address(self.family, self.first)}/{self.length}"
 

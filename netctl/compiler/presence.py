@@ -1,5 +1,7 @@
 """What a stack presumes of the host and does not make: interfaces and namespaces that must be there."""
 
+from operator import itemgetter
+
 from netctl.compiler.legs import Leg
 from netctl.compiler.places import Path
 from netctl.compiler.prefixes import Prefix, parse_prefix
@@ -18,8 +20,10 @@ def check_presence(site: Site, legs: list[Leg]) -> None:
     for net in site.nets:
         if isinstance(net.spec, MacvlanNetwork) and any(site.host in end.hosts for end in net.endpoints):
             _interface(site, net.spec.parent, (*net.path, "parent"))
-        _namespaces(site, net, facts, missing)
-        _ports(site, net, facts)
+        if net.endpoints:
+            _namespaces(site, net, facts, missing)
+        if net.ports:
+            _ports(site, net, facts)
     _collisions(site, legs, facts)
 
 
@@ -74,7 +78,7 @@ def _collisions(site: Site, legs: list[Leg], facts: Facts) -> None:
         for text in link.addresses
     ]
     widest: dict[bool, tuple[Prefix, str, Leg | None]] = {}
-    for entry in sorted(entries, key=lambda entry: (entry[0], entry[1])):
+    for entry in sorted(entries, key=itemgetter(0, 1)):
         prefix, _, leg = entry
         other = widest.get(leg is None)
         if other is not None and other[0].holds(prefix.family, prefix.first):

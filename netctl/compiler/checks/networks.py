@@ -14,7 +14,7 @@ def check_networks(topology: Topology, problems: Problems) -> None:
         _nat(net, problems)
         _mtu(net, problems)
         _blocks(net, problems)
-        if net.role is not Role.MACVLAN:
+        if topology.stack.hosts and net.role is not Role.MACVLAN:
             _host_addresses(net, topology, problems)
     _used_interfaces(topology, problems)
 
@@ -34,7 +34,7 @@ def _nat(net: Net, problems: Problems) -> None:
 
 def _mtu(net: Net, problems: Problems) -> None:
     mtu = net.spec.mtu
-    carries_ipv6 = any(pool.prefix.family == 6 for pool in net.pools)
+    carries_ipv6 = bool(net.pools) and net.pools[-1].prefix.family == 6
     if isinstance(mtu, int) and mtu < IPV6_MTU and carries_ipv6:
         problems.error(
             "NC231",
@@ -75,7 +75,7 @@ def _blocks(net: Net, problems: Problems) -> None:
 
 def _host_addresses(net: Net, topology: Topology, problems: Problems) -> None:
     """A host whose own address lies in a network loses its way to its peers; a bridged LAN has it on purpose."""
-    for pool in net.pools if topology.stack.hosts and not net.ports else ():
+    for pool in () if net.ports else net.pools:
         inside = topology.hosts.addresses_in(pool.prefix)
         if inside:
             report = problems.error if net.overlay else problems.warn
@@ -104,7 +104,8 @@ def _used_interfaces(topology: Topology, problems: Problems) -> None:
     for net in topology.nets:
         if isinstance(net.spec, MacvlanNetwork):
             _parent(net, net.spec, ports, problems)
-        _own_ports(net, own, problems)
+        if net.ports:
+            _own_ports(net, own, problems)
 
 
 def _parent(net: Net, spec: MacvlanNetwork, ports: Occupancy[str], problems: Problems) -> None:
