@@ -76,8 +76,9 @@ TAMPERING = {
     "the table switched off": ("add table inet netctl-shop {{ flags dormant; }}", {"flags"}),
     "another set with the same elements": (
         (
-            "flush chain inet netctl-shop forward; delete set inet netctl-shop inside4; add set inet netctl-shop inside4 "
-            "{{ type ipv4_addr; flags interval, timeout; elements = {{ 10.10.0.0/24, 10.20.0.0/24 }}; }}"
+            "flush chain inet netctl-shop forward; delete set inet netctl-shop inside4; "
+            "add set inet netctl-shop inside4 {{ type ipv4_addr; flags interval, timeout; "
+            "elements = {{ 10.10.0.0/24, 10.20.0.0/24 }}; }}"
         ),
         {"sets", "chains"},
     ),
