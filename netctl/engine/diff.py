@@ -31,7 +31,8 @@ class Difference(NamedTuple):
     changes: dict[Key, Change]
     conflicts: tuple[Conflict, ...] = ()
     blocked: tuple[Key, ...] = ()
-    """Desired resources that could not be judged because they, or what they need, could not be read."""
+    """Desired resources left as they are: they, or what they need, could not be read, or replacing them would harm
+    what could not be read."""
 
 
 def differing_fields(desired: tuple[object, ...], live: tuple[object, ...]) -> tuple[str, ...]:
@@ -67,7 +68,18 @@ class _Comparison:
         self.conflicts: list[Conflict] = []
 
     def run(self) -> Difference:
-        blocked = self._blocked()
+        blocked = self._behind(self.unread)
+        self._collect(blocked)
+        while harmful := self._harmful(blocked):
+            blocked = self._behind(blocked | harmful)
+            self.changes.clear()
+            self.conflicts.clear()
+            self._collect(blocked)
+        held_back = tuple(key for key in self.desired if key in blocked) if blocked else ()
+        return Difference(self.changes, tuple(self.conflicts), held_back)
+
+    def _collect(self, blocked: frozenset[Key]) -> None:
+        """Find every change but those to what is *blocked*."""
         live = self.live
         for key, want in self.desired.items():
             if key in blocked:
@@ -78,16 +90,16 @@ class _Comparison:
             elif have.attributes != want.attributes or not self._marked(want, have.owner):
                 self._compare(want, have)
         for have in self._leftovers():
-            self.changes[have.key] = self._delete(have)
+            if blocked.isdisjoint(_anchors(have)):
+                self.changes[have.key] = self._delete(have)
         self._cascade(blocked)
         self._imply_deletions()
-        return Difference(self.changes, tuple(self.conflicts), tuple(blocked))
 
-    def _blocked(self) -> frozenset[Key]:
-        """The unread keys and, transitively, what needs them."""
-        if not self.unread:
-            return self.unread
-        blocked = set(self.unread)
+    def _behind(self, keys: frozenset[Key]) -> frozenset[Key]:
+        """The *keys* and, transitively, what needs them."""
+        if not keys:
+            return keys
+        blocked = set(keys)
         grown = True
         while grown:
             more = {
@@ -98,6 +110,11 @@ class _Comparison:
             blocked |= more
             grown = bool(more)
         return frozenset(blocked)
+
+    def _harmful(self, blocked: frozenset[Key]) -> frozenset[Key]:
+        """What would be replaced although something unknown lives in it or needs it."""
+        below = {anchor for key in blocked if key in self.desired for anchor in _anchors(self.desired[key])}
+        return frozenset(key for key in below if key in self.changes and self.changes[key].action is Action.REPLACE)
 
     def _create(self, want: Desired, reason: Reason = Reason.DECLARED) -> Change:
         return Change(
@@ -114,10 +131,9 @@ class _Comparison:
         fields = differing_fields(want.attributes, have.attributes)
         replaced = "type" in fields or not kind.immutable.isdisjoint(fields)
         foreign = have.owner is None or have.owner.stack != self.stack
-        if foreign and not kind.shared:
-            if not self.adopt or replaced:
-                self.conflicts.append(Conflict(want, have, adoptable=not replaced))
-                return
+        if foreign and (replaced or not (kind.shared or self.adopt)):
+            self.conflicts.append(Conflict(want, have, adoptable=not replaced))
+        elif foreign and not kind.shared:
             self.changes[want.key] = self._update(want, have, (*fields, "owner"), Reason.ADOPTED)
         elif replaced:
             self.changes[want.key] = self._update(want, have, fields, Reason.IMMUTABLE)._replace(action=Action.REPLACE)
@@ -149,18 +165,19 @@ class _Comparison:
     def _cascade(self, blocked: frozenset[Key]) -> None:
         """What lives in a replaced resource is made again with it; what merely needs it is asserted again."""
         gone = {key for key, change in self.changes.items() if change.action is Action.REPLACE}
+        out_of_reach = blocked.union(conflict.desired.key for conflict in self.conflicts)
         frontier = gone
         while frontier:
             found: set[Key] = set()
             for key, want in self.desired.items():
-                if key in gone or key in blocked:
+                if key in gone or key in out_of_reach:
                     continue
                 if want.within in frontier:
                     self._remake(want)
                     found.add(key)
-                elif key not in self.changes and not frontier.isdisjoint(want.needs):
+                elif not frontier.isdisjoint(want.needs):
                     self._reassert(want)
-            gone |= found
+            gone = gone | found
             frontier = found
 
     def _remake(self, want: Desired) -> None:
@@ -170,9 +187,12 @@ class _Comparison:
             self.changes[want.key] = change._replace(action=Action.REPLACE, implied=True)
 
     def _reassert(self, want: Desired) -> None:
+        """Set all attributes again, not only those that differ now: more of them will, once what it needs is new."""
         have = self.live.get(want.key)
-        if have is not None and have.owner is not None:
-            self.changes[want.key] = self._update(want, have, (), Reason.CONTAINER)
+        if have is not None:
+            known = self.changes.get(want.key)
+            reason = Reason.ADOPTED if known is not None and known.reason is Reason.ADOPTED else Reason.CONTAINER
+            self.changes[want.key] = self._update(want, have, (), reason)
 
     def _imply_deletions(self) -> None:
         """Mark deletions that another deletion, or a replacement, brings about."""
@@ -182,5 +202,5 @@ class _Comparison:
                 self.changes[key] = change._replace(implied=True)
 
 
-def _anchors(want: Desired) -> tuple[Key, ...]:
+def _anchors(want: Desired | Live) -> tuple[Key, ...]:
     return want.needs if want.within is None else (*want.needs, want.within)
