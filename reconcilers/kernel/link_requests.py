@@ -55,7 +55,7 @@ def create_link(link: Link, index: int, peer: tuple[int, int], lookup: Mapping[s
     *peer* is the index of a veth's other end and a descriptor of its namespace; a macvlan is made straight in the
     namespace of that descriptor. *lookup* has the indexes of the links that this one refers to.
     """
-    up = 0 if isinstance(link, VethPeer) or link.up is False else IFF_UP
+    up = 0 if isinstance(link, VethPeer) or link.up is False or is_made_down(link) else IFF_UP
     body = [_target(index, flags=up, change=IFF_UP), wire.text(IFLA_IFNAME, link.name)]
     body += [wire.number(IFLA_MTU, link.mtu)] if link.mtu else []
     body += [wire.attribute(IFLA_ADDRESS, wire.write_mac(link.mac))] if link.mac else []
@@ -170,6 +170,16 @@ def _changed_details(link: Link, fields: Sequence[str], lookup: Mapping[str, int
 def _ipv4_forwarding(*, on: bool) -> bytes:
     conf = wire.nested(IFLA_INET_CONF, wire.number(IPV4_DEVCONF_FORWARDING, int(on)))
     return wire.nested(IFLA_AF_SPEC, wire.nested(wire.AF_INET, conf))
+
+
+def is_made_down(link: Link) -> bool:
+    """Whether a link is created down: one that forwards IPv6 has settings that count when it comes up."""
+    return bool(link.ipv6_forwarding)
+
+
+def set_up(index: int) -> Request:
+    """Set a link up."""
+    return Request(wire.RTM_SETLINK, 0, _target(index, flags=IFF_UP, change=IFF_UP))
 
 
 def set_altnames(index: int, names: Sequence[str], *, present: bool) -> Request:

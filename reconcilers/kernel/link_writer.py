@@ -13,8 +13,10 @@ from reconcilers.kernel.link_requests import (
     create_link,
     delete_group,
     delete_link,
+    is_made_down,
     set_altnames,
     set_group,
+    set_up,
 )
 from reconcilers.kernel.namespaces import DIRECTORY, inside
 from reconcilers.kernel.refusals import explain, is_done
@@ -74,6 +76,20 @@ class LinkWriter:
         for start in range(0, len(made), _LINKS_A_SEND):
             self._create_some(made[start : start + _LINKS_A_SEND])
         self._ipv6_forwarding(made)
+        self._bring_up(made)
+
+    def _bring_up(self, made: Iterable[Numbered]) -> None:
+        """Set up the links that were made down so that their IPv6 settings come first."""
+        root = self.sources.root()
+        links = [(position, change, cast(Link, change.after)) for position, change in made]
+        self._transact(
+            root,
+            [
+                (position, change, set_up(root.index_of(link.name)))
+                for position, change, link in links
+                if is_made_down(link) and link.up is not False and position not in self.failures
+            ],
+        )
 
     def _create_some(self, made: Sequence[Numbered]) -> None:
         root = self.sources.root()
@@ -138,7 +154,11 @@ class LinkWriter:
         self._ipv6_forwarding(changed)
 
     def _ipv6_forwarding(self, changes: Iterable[Numbered]) -> None:
-        """Netlink can tell this setting, but not set it."""
+        """Netlink can tell this setting, but not set it.
+
+        A link that forwards looks for no duplicates of its own addresses either: for the second or two that this
+        takes, it has no usable link-local address, cannot ask for its neighbours, and drops what it should forward.
+        """
         name = self.sources.ipv6_forwarding_name
         by_view: dict[str, list[tuple[int, Change]]] = {}
         for position, change in changes:
@@ -152,9 +172,11 @@ class LinkWriter:
                 for position, change in concerned_there:
                     link = cast(Link, change.after)
                     escaped = link.name.replace(".", "/")
-                    failure = write_sysctl(f"net.ipv6.conf.{escaped}.{name}", str(int(bool(link.ipv6_forwarding))))
-                    if failure is not None:
-                        self.failures.setdefault(position, failure)
+                    settings = {name: "1", "accept_dad": "0"} if link.ipv6_forwarding else {name: "0"}
+                    for setting, value in settings.items():
+                        failure = write_sysctl(f"net.ipv6.conf.{escaped}.{setting}", value)
+                        if failure is not None:
+                            self.failures.setdefault(position, failure)
 
     def _transact(self, view: View, sent: Sequence[tuple[int, Change, Request]]) -> None:
         errors = view.socket.transact([request for _, _, request in sent])
