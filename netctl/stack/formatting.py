@@ -168,7 +168,8 @@ def _arranged(rows: list[_Row], *, is_ordered: bool) -> list[_Row]:
     above: _Section | None = None
     for section in sections:
         is_block = above is not None and (len(section.rows) > 1 or len(above.rows) > 1)
-        if result and (is_block or section.is_apart):
+        # A blank line after text that keeps its last newlines (`|+`) would be one more of them.
+        if result and result[-1].text and (is_block or section.is_apart):
             result.append(_BLANK)
         result += section.rows
         above = section

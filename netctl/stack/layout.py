@@ -4,6 +4,7 @@ The parser's tokens tell which level a line belongs to. A line keeps all but its
 quotes, hand-made alignment and flow style stay as they are; what continues a value on further lines moves with it.
 """
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,6 +30,8 @@ from ruamel.yaml.tokens import (
 STEP = 2
 """Columns from one level to the next."""
 
+# The header of a block scalar that keeps its last newlines.
+_KEEPING = re.compile(r"[|>][0-9]?\+")
 _FLOW_STARTS = (FlowMappingStartToken, FlowSequenceStartToken)
 _FLOW_ENDS = (FlowMappingEndToken, FlowSequenceEndToken)
 _WITHOUT_TEXT = (BlockMappingStartToken, BlockSequenceStartToken, StreamStartToken)
@@ -140,13 +143,25 @@ class _Scan:
             line.dashes += 1
         if type(token) is ScalarToken and self.top_line:
             self.top_line.top_key, self.top_line = token.value, None
-        last = end.line if end.column or end.line == start.line else end.line - 1
+        last = self._last_line(token)
         for number in range(start.line + 1, last + 1):
             self.lines[number].shift = self._shift
-        for number in range(start.line, end.line):
-            self.lines[number].is_verbatim = True
+        # Of a quoted value the last line's end is outside the quotes.
+        for number in range(start.line, last if end.line == last else last + 1):
+            self.lines[number].is_verbatim = end.line > start.line
         self.last_line = max(self.last_line, last)
         self.lines[last].levels = tuple(self.levels)
+
+    def _last_line(self, token: Any) -> int:
+        """The last line of the token, without blank lines that are no part of a block scalar's value."""
+        start, end = token.start_mark, token.end_mark
+        if end.line == start.line or end.column:
+            return int(end.line)
+        last = end.line - 1
+        is_kept = _KEEPING.match(self.texts[start.line], start.column)
+        while last > start.line and not is_kept and not self.texts[last].strip():
+            last -= 1
+        return int(last)
 
     def _begin(self, line: Line, token: Any) -> None:
         kind = type(token)

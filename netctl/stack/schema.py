@@ -6,6 +6,7 @@ no top-level key is required; and every value may be a variable.
 """
 
 import json
+from copy import deepcopy
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,7 @@ def stack_schema() -> Schema:
     definitions = {name: _record(definition, revise) for name, definition in generated["$defs"].items()}
     definitions |= {name: _conditional(name, variant) for name, variant in variants.items()}
     sections = {name: _optional(revise(schema)) for name, schema in generated["properties"].items()}
-    return {
+    schema = {
         "$schema": _DIALECT,
         "$id": _ID,
         "title": "netctl stack",
@@ -57,6 +58,7 @@ def stack_schema() -> Schema:
         "additionalProperties": False,
         "$defs": {**dict(sorted(definitions.items())), "Variable": _VARIABLE},
     }
+    return deepcopy(schema)
 
 
 def schema_text() -> str:

@@ -73,6 +73,9 @@ def expand(argument: str) -> list[str]:
     path = Path(argument)
     if argument == STDIN:
         return [STDIN]
+    if not argument:
+        # Python takes it for the working directory; it comes of a shell variable that is not set.
+        raise DeclarationError([mistake("NC102", "An empty path names no file.")])
     if path.is_dir():
         return _directory(path)
     if os.path.lexists(path) or not glob.has_magic(argument):

@@ -168,11 +168,11 @@ class _Composer:
                 self._positions[*path, key] = (mark.line + 1, mark.column + 1)
                 inner = None if path else (key,)
             value = following()
-            # The commonest case without a further call: a scalar without an anchor.
-            if type(value) is ScalarEvent and value.anchor is None:
-                result[key] = self._scalar(value)
-            elif key == "<<" and not event.style:
+            if key == "<<" and not event.style:
                 merges.append((value, self._node(value, depth, None)))
+            elif type(value) is ScalarEvent and value.anchor is None:
+                # The commonest case, without a further call.
+                result[key] = self._scalar(value)
             else:
                 result[key] = self._node(value, depth, inner)
         return self._merged(result, merges) if merges else result

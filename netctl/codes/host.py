@@ -1,0 +1,75 @@
+"""NC3xx: what concerns the live host."""
+
+from netctl.codes.code import Code
+
+HOST = {
+    "NC301": Code(
+        "A network namespace that does not exist",
+        "`--netns` names a namespace that is not in `/run/netns`. It is not made silently.",
+        "Correct the name, or make it with `ip netns add <name>`.",
+    ),
+    "NC302": Code(
+        "A missing privilege",
+        "Changing the network needs the capability CAP_NET_ADMIN.",
+        "Run as root. `netctl plan` shows what would change without it.",
+    ),
+    "NC321": Code(
+        "Which host is this?",
+        "The stack declares `hosts`, and neither `--host`, nor the hostname, nor an address tells which of them "
+        "this machine is.",
+        "Give `--host`, or declare this machine.",
+    ),
+    "NC322": Code(
+        "No underlay interface",
+        "An overlay needs the interface that has the host's `address`, or the one that `interface` names, and it "
+        "is not there.",
+        "Correct the host's `address` or `interface`.",
+    ),
+    "NC323": Code(
+        "An underlay address that is not there",
+        "A warning: the underlay interface does not have the host's `address`, so replies from peers may not arrive.",
+        "Correct the host's `address`, or give it to the interface.",
+    ),
+    "NC324": Code(
+        "An interface that does not exist",
+        "A macvlan's parent, a port of a bridge, or the device of a route is not on this host.",
+        "Correct the name, create the interface, or say with `hosts` where it is.",
+    ),
+    "NC325": Code(
+        "A namespace that does not exist",
+        "netctl attaches network namespaces but never creates them.",
+        "Create it with `ip netns add <name>`, or let the container runtime do so first.",
+    ),
+    "NC326": Code(
+        "Hosts that share no link",
+        "`backend: host-gw` reaches every peer directly, and a peer's address is not on a prefix of the underlay "
+        "interface.",
+        "Use `backend: vxlan`, with `direct_routing` for the hosts that do share a link.",
+    ),
+    "NC327": Code(
+        "An MTU that does not fit",
+        "The overlay's MTU and its encapsulation are together more than the underlay's MTU; or what is left is "
+        "too little for IPv6.",
+        "Lower the overlay's `mtu` or use `auto`, or raise the underlay's.",
+    ),
+    "NC328": Code(
+        "A gateway that is out of reach",
+        "A route's gateway or next hop is not on a link of this host.",
+        "Name the device with `dev`, correct the address, or say with `hosts` where the route belongs.",
+    ),
+    "NC329": Code(
+        "A subnet that is in use already",
+        "A warning: an interface of this host that is not the stack's has an address in a subnet of the stack.",
+        "Choose another subnet, or remove the address.",
+    ),
+    "NC330": Code(
+        "A port with an address",
+        "A warning: an interface that becomes a port of a bridge has an address, which does not work there.",
+        "Give the address to the bridge.",
+    ),
+    "NC331": Code(
+        "Declared twice on this host",
+        "Two declarations come to the same object of the kernel, for example a static route and an overlay's.",
+        "Remove one of the two, or give it another table, metric or name.",
+    ),
+}
