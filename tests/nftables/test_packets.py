@@ -129,14 +129,20 @@ def test_a_segment_without_masquerading_keeps_its_source(lab: Lab) -> None:
         assert lab.source_seen(lab.pods, lab.outside, OUTSIDE[family]) == POD[family]
 
 
-def test_what_stays_on_the_segment_s_own_interface_keeps_its_source(lab: Lab) -> None:
-    """The host itself speaks to an address on the segment that is in none of its prefixes."""
+def test_what_goes_back_out_of_the_segment_s_own_interface_keeps_its_source(lab: Lab, netns: Namespaces) -> None:
+    """To an address that a router on the segment has behind it, which is in none of the segment's prefixes."""
+    beyond = {4: "172.31.0.7", 6: "fd31::7"}
+    neighbour = netns("neighbour", loopback=True)
+    veth_between(lab.router.ns, neighbour, "port2", "eth0")
+    ip(
+        lab.router.ns,
+        "link set port2 master nc-pods",
+        *(f"route add {beyond[family]} dev nc-pods" for family in FAMILIES),
+    )
+    ip(neighbour, *_addresses("eth0", "10.42.1.3/24", "fd42:0:0:1::3/64", "172.31.0.7/32", "fd31::7/128"))
+    lab.apply(PODS._replace(masquerade=True))
     for family in FAMILIES:
-        extra = {4: "172.31.0.7", 6: "fd31::7"}[family]
-        ip(lab.pods, *_addresses("eth0", f"{extra}/{32 if family == 4 else 128}"))
-        ip(lab.router.ns, f"route add {extra} dev nc-pods src {POD[family][:-1]}1")
-        lab.apply(PODS._replace(masquerade=True))
-        assert lab.source_seen(lab.router.ns, lab.pods, extra) == f"{POD[family][:-1]}1"
+        assert lab.source_seen(lab.pods, neighbour, beyond[family]) == POD[family]
 
 
 def test_nothing_enters_or_leaves_an_internal_segment(lab: Lab) -> None:

@@ -1,6 +1,8 @@
 """Every statement: written by us and printed by nft; written by nft and read by us."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from netctl.kinds.nftables import (
     Chain,
@@ -19,6 +21,10 @@ from netctl.kinds.nftables import (
     VerdictMap,
     rule,
 )
+from reconcilers.nftables.attributes import parse
+from reconcilers.nftables.decoding import decode_rule
+from reconcilers.nftables.encoding import encode_rule
+from reconcilers.nftables.fields import FIELDS
 from tests.nftables.conftest import Host, desired_table, forward, table
 
 V4 = Match("meta nfproto", "ipv4")
@@ -130,6 +136,35 @@ def test_a_rule_of_what_netctl_never_writes_is_unknown_and_differs(host: Host, t
     assert isinstance(first, Unknown)
     assert [one.fields[-1] for one in host.plan(desired_table(plain)).changes] == ["chains"]
     host.apply(desired_table(plain))
+
+
+LOAD = FIELDS["iifname"].load(0)
+DROP = parse(encode_rule(rule(Verdict("drop"))))[4]
+SOURCE = parse(encode_rule(rule(Match("ip saddr", "10.0.0.0/8"))))[4]
+
+
+@pytest.mark.parametrize(
+    "expressions",
+    [
+        LOAD + DROP,
+        LOAD + LOAD + DROP,
+        SOURCE.replace(b"bitwise", b"bitwize"),
+        SOURCE.replace(b"\xff\0\0\0", b"\xff\0\xff\0"),
+        DROP.replace(b"immediate", b"immedeate"),
+        DROP[:-4] + b"\0\0\0\7",
+        DROP[:-8],
+        b"\1\0",
+    ],
+)
+def test_expressions_that_are_not_just_what_is_written_are_unknown(expressions: bytes) -> None:
+    (statement, *rest) = decode_rule({4: expressions}, {}).statements or (Unknown(""),)
+    assert isinstance(statement, Unknown)
+    assert not rest
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_break_the_decoder(expressions: bytes) -> None:
+    decode_rule({4: expressions}, {})
 
 
 def test_an_unknown_rule_reads_the_same_whatever_its_counters_count(host: Host) -> None:
