@@ -1,6 +1,7 @@
 """A rule's statements as the kernel's expressions, spelled as nft spells them, so that nft prints them well."""
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from struct import pack
 from types import MappingProxyType
 from typing import Any
@@ -20,7 +21,7 @@ from netctl.kinds.nftables import (
     VerdictMap,
 )
 from reconcilers.nftables import uapi
-from reconcilers.nftables.attributes import attribute, nest, string, u32
+from reconcilers.nftables.attributes import attribute, nest, padded, string, u32
 from reconcilers.nftables.datatypes import prefix_host_bits, span_of
 from reconcilers.nftables.fields import FIELDS, WORDS, Field, expression, register_number
 
@@ -36,6 +37,8 @@ REJECT_ANSWERS = MappingProxyType({
     "icmpx admin-prohibited": (2, 3),
 })  # fmt: skip
 """The type (NFT_REJECT_…) and the code."""
+_REMEMBERED = 4096
+"""Statements whose bytes are remembered: most rules are made of the same few."""
 COMMENT = 0
 """The kind of user data that a comment is, on tables and on rules."""
 MAX_COMMENT = 127
@@ -79,6 +82,7 @@ def verdict(kind: str, chain: str = "") -> bytes:
     return nest(uapi.DATA_VERDICT, u32(uapi.VERDICT_CODE, uapi.VERDICTS[kind]), target)
 
 
+@lru_cache(_REMEMBERED)
 def _encode(statement: Statement) -> bytes:
     try:
         return _ENCODERS[type(statement)](statement)
@@ -124,10 +128,17 @@ def _bitwise(mask: bytes) -> bytes:
     )
 
 
+@lru_cache(64)
+def _compare_head(operator: str, length: int) -> bytes:
+    """The comparison of the first register with a value of that length, up to the value."""
+    code = {"==": CMP_EQ, "!=": CMP_NEQ}[operator]
+    whole = expression("cmp", u32(1, register_number(0)), u32(2, code), nest(3, value(bytes(length))))
+    return whole[: -len(padded(bytes(length)))]
+
+
 def compare(operator: str, raw: bytes) -> bytes:
     """The comparison of the first register with a value."""
-    code = {"==": CMP_EQ, "!=": CMP_NEQ}[operator]
-    return expression("cmp", u32(1, register_number(0)), u32(2, code), nest(3, value(raw)))
+    return _compare_head(operator, len(raw)) + padded(raw)
 
 
 def _loads(names: Sequence[str]) -> bytes:

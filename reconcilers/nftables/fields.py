@@ -4,6 +4,7 @@ Registers are numbered here as the kernel's memory is: sixteen words of four byt
 together fill consecutive ones. The kernel's own numbers are 1 to 4 for every fourth word, and 8 to 23 for all.
 """
 
+from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -33,6 +34,7 @@ class Field(NamedTuple):
         """The registers that it fills."""
         return (self.type.length + 3) // 4
 
+    @lru_cache(256)  # noqa: B019 - there are few fields, and they live as long as the module
     def load(self, word: int) -> bytes:
         """The expression that loads it into the registers from *word* on."""
         register = u32(1, register_number(word))
