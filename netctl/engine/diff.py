@@ -93,6 +93,7 @@ class _Comparison:
             if blocked.isdisjoint(_anchors(have)):
                 self.changes[have.key] = self._delete(have)
         self._cascade(blocked)
+        self._follow_exchanges(blocked)
         self._imply_deletions()
 
     def _behind(self, keys: frozenset[Key]) -> frozenset[Key]:
@@ -137,10 +138,10 @@ class _Comparison:
             self.changes[want.key] = self._update(want, have, (*fields, "owner"), Reason.ADOPTED)
         elif replaced:
             self.changes[want.key] = self._update(want, have, fields, Reason.IMMUTABLE)._replace(action=Action.REPLACE)
+        elif not foreign and not self._marked(want, have.owner):
+            self.changes[want.key] = self._update(want, have, (*fields, "owner"), Reason.DIFFERS)
         elif fields:
             self.changes[want.key] = self._update(want, have, fields, Reason.DIFFERS)
-        elif not foreign and not self._marked(want, have.owner):
-            self.changes[want.key] = self._update(want, have, ("owner",), Reason.DIFFERS)
 
     def _update(self, want: Desired, have: Live, fields: tuple[str, ...], reason: Reason) -> Change:
         return Change(
@@ -194,12 +195,31 @@ class _Comparison:
             reason = Reason.ADOPTED if known is not None and known.reason is Reason.ADOPTED else Reason.CONTAINER
             self.changes[want.key] = self._update(want, have, (), reason)
 
+    def _follow_exchanges(self, blocked: frozenset[Key]) -> None:
+        """What needs something that takes another's place is asserted again: what it needed until now is deleted, and
+        may take it along, as the last address of an interface takes the routes.
+        """
+        changes = [change for change in self.changes.values() if change.within is not None]
+        places = {_place(change) for change in changes if change.action is Action.DELETE}
+        new = {change.key for change in changes if change.action is Action.CREATE and _place(change) in places}
+        if not new:
+            return
+        out_of_reach = blocked.union(conflict.desired.key for conflict in self.conflicts)
+        for key, want in self.desired.items():
+            if key not in self.changes and key not in out_of_reach and not new.isdisjoint(want.needs):
+                self._reassert(want)
+
     def _imply_deletions(self) -> None:
         """Mark deletions that another deletion, or a replacement, brings about."""
         ending = {key for key, change in self.changes.items() if change.action in {Action.DELETE, Action.REPLACE}}
         for key, change in self.changes.items():
             if change.action is Action.DELETE and change.within in ending:
                 self.changes[key] = change._replace(implied=True)
+
+
+def _place(change: Change) -> tuple[str, str, Key | None]:
+    """What changes must share for one to take the other's place: the kind, and what they live in."""
+    return change.key.system, change.key.kind, change.within
 
 
 def _anchors(want: Desired | Live) -> tuple[Key, ...]:
