@@ -14,7 +14,7 @@ from reconcilers.nftables.capabilities import capabilities
 from reconcilers.nftables.chains import forward_drops, read_chains, rules_by_key
 from reconcilers.nftables.events import changed_keys
 from reconcilers.nftables.marks import table_of
-from reconcilers.nftables.messages import Interrupted
+from reconcilers.nftables.messages import Interrupted, RequestError
 from reconcilers.nftables.tables import read_head, read_table
 from reconcilers.nftables.transport import Connection
 
@@ -38,17 +38,21 @@ class Reader:
         self.connection.close()
 
     def facts(self) -> Facts:
-        """Who drops forwarded traffic. Empty without the privilege to look; then nothing can be observed either."""
+        """Who drops forwarded traffic.
+
+        Empty without the privilege to look, or in a kernel without nf_tables; then nothing can be observed either, so
+        that nothing is deleted for it.
+        """
         try:
             return Facts(forward_drops=forward_drops(self._consistent(lambda: read_chains(self.connection))))
-        except PrivilegeError:
+        except (PrivilegeError, RequestError):
             return Facts()
 
     def observe(self, scope: Scope) -> Observation:
         """The stack's table and its rules in other tools' chains."""
         try:
             live = self._consistent(lambda: self._read(scope))
-        except PrivilegeError as error:
+        except (PrivilegeError, RequestError) as error:
             return Observation({}, (Unread(SYSTEM, "everything", error.message, _own_keys(scope)),))
         if scope.keys is not None:
             live = {key: resource for key, resource in live.items() if key in scope.keys}

@@ -7,6 +7,7 @@ made in between is overwritten; then it is prepared again.
 import errno
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Self
 
 from netctl.engine.change import Action, Change, Failure, Outcome
@@ -15,7 +16,7 @@ from netctl.errors import BackendError
 from netctl.kinds.nftables import ForeignRule, Table
 from reconcilers.nftables.chains import MarkedRule, rules_by_key
 from reconcilers.nftables.marks import Place, name_in, rule_mark
-from reconcilers.nftables.messages import Interrupted, Refusal, Request
+from reconcilers.nftables.messages import Interrupted, Refusal, Request, RequestError
 from reconcilers.nftables.reader import Reader
 from reconcilers.nftables.requests import (
     create_table,
@@ -52,7 +53,9 @@ class Writer(Reader):
     def __enter__(self) -> Self:
         super().__enter__()
         try:
-            self.connection.generation()
+            # A kernel without nf_tables is an error only for a stack that needs it: when it is executed.
+            with suppress(RequestError):
+                self.connection.generation()
         except BackendError:
             self.connection.close()
             raise

@@ -1,5 +1,6 @@
 """What the reader tells, and what it says where it may not or cannot look."""
 
+import errno
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +15,7 @@ from netctl.engine.resource import Key
 from netctl.errors import BackendError, PrivilegeError
 from netctl.kinds.nftables import Set, Verdict, rule
 from reconcilers.nftables import SYSTEM
-from reconcilers.nftables.messages import Reply
+from reconcilers.nftables.messages import Reply, RequestError
 from reconcilers.nftables.transport import Connection
 from reconcilers.nftables.uapi import Message
 from tests.nftables.conftest import TABLE, Host, desired_table, forward, table, without_capabilities
@@ -152,6 +153,24 @@ def test_a_large_hash_set_is_read_whole_right_after_it_was_written(host: Host) -
     for _ in range(3):
         host.apply(content)
         host.apply()
+
+
+class Absent(Connection):
+    """A kernel without nf_tables."""
+
+    def generation(self) -> int:
+        raise RequestError("read nftables (GETGEN)", errno.EINVAL)
+
+
+def test_without_nf_tables_nothing_is_known_and_a_stack_without_a_firewall_is_applied_all_the_same(host: Host) -> None:
+    writer = SYSTEM.writer(host.context)
+    writer.connection = Absent(host.ns)
+    with writer:
+        assert writer.facts().forward_drops == ()
+        (part,) = writer.observe(Scope("shop", {CONTENT.key: CONTENT})).unread
+        assert part.keys == {TABLE}
+        nf_tables = writer.capabilities()[1]
+    assert (nf_tables.name, nf_tables.available) == ("nf_tables", False)
 
 
 def test_the_doctor_hears_of_the_kernel_the_privilege_and_who_drops(host: Host) -> None:
