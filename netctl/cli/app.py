@@ -6,6 +6,7 @@ Only the module of the command at hand is imported; for help and completion all 
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import MISSING, Field, fields
+from functools import partial
 from importlib import import_module
 from inspect import Parameter, Signature
 from typing import Annotated, Any, get_type_hints
@@ -14,7 +15,10 @@ import typer
 
 from netctl import __version__
 from netctl.cli.commands import COMMANDS, Command, help_text
+from netctl.cli.main import COMPLETE
+from netctl.cli.options import Voice
 
+_VOICE = frozenset(field.name for field in fields(Voice))
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
 
@@ -36,7 +40,7 @@ def build(arguments: Sequence[str] = ()) -> typer.Typer:
 def _needed(arguments: Sequence[str]) -> list[Command]:
     """The command that is named, or all of them."""
     named = [command for command in COMMANDS if arguments and command.name == arguments[0]]
-    return named if named and "_NETCTL_COMPLETE" not in os.environ else list(COMMANDS)
+    return named if named and COMPLETE not in os.environ else list(COMMANDS)
 
 
 def _root(
@@ -57,17 +61,25 @@ def _register(app: typer.Typer, command: Command) -> None:
     app.command(command.name, help=run.__doc__, context_settings=_CONTEXT)(command_function(run))
 
 
-def command_function(run: Callable[[Any], int]) -> Callable[..., int]:
-    """*run*, which takes one object of options, as a function with a parameter for each of its fields."""
+def command_function(run: Callable[[Any], int]) -> Callable[..., Callable[[], int]]:
+    """A function with a parameter for each option of *run*; what it returns runs the command.
+
+    So nothing of the command runs within Typer, which has an opinion of its own on interrupts and broken pipes.
+    """
     options: type = get_type_hints(run)["options"]
 
-    def call(**values: Any) -> int:
-        return run(options(**values))
+    def call(**values: Any) -> Callable[[], int]:
+        return partial(run, options(**values))
 
-    parameters = [_parameter(field) for field in fields(options)]
+    parameters = [_parameter(field) for field in sorted(fields(options), key=_rank)]
     call.__signature__ = Signature(parameters)  # type: ignore[attr-defined]  # what inspect.signature() looks for
     call.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return call
+
+
+def _rank(field: Field[Any]) -> int:
+    """The order in the help: what is declared first, how much is said last, the others as they are defined."""
+    return -1 if field.name == "file" else int(field.name in _VOICE)
 
 
 def _parameter(field: Field[Any]) -> Parameter:

@@ -32,7 +32,7 @@ from netctl.report.apply_report import success_text
 class Options(Changing, Planning):
     """What ``netctl apply`` takes."""
 
-    saved: Annotated[Path | None, typer.Argument(metavar="[PLAN]", help="A plan saved by netctl plan --out.")] = None
+    saved: Annotated[Path | None, typer.Argument(metavar="PLAN", help="A plan saved by netctl plan --out.")] = None
     max_deletes: Annotated[
         int | None, typer.Option("--max-deletes", metavar="N", min=0, help="Refuse more (default: all that is owned).")
     ] = None

@@ -35,14 +35,16 @@ def _details(error: Exception, arguments: Sequence[str]) -> str:
 
 
 def _directories(arguments: Sequence[str]) -> list[str]:
+    """Where the file may go: the state directory, and where that takes none the temporary one."""
     given = [value for option, value in pairwise(arguments) if option == "--state-dir"]
     given += [argument.partition("=")[2] for argument in arguments if argument.startswith("--state-dir=")]
-    return [*given, os.environ.get("NETCTL_STATE_DIR", ""), DEFAULT_STATE_DIR, tempfile.gettempdir()]
+    state_dirs = [*given, os.environ.get("NETCTL_STATE_DIR", ""), DEFAULT_STATE_DIR]
+    return [next(filter(None, state_dirs)), tempfile.gettempdir()]
 
 
 def _store(text: str, directories: Sequence[str]) -> Path | None:
     """The file that holds *text*, in the first directory that takes it."""
-    for directory in filter(None, directories):
+    for directory in directories:
         try:
             handle, name = tempfile.mkstemp(prefix="netctl-crash-", suffix=".txt", dir=directory)
         except OSError:

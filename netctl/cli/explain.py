@@ -13,9 +13,7 @@ from netctl.report.explain import explain
 class Options(Voice):
     """What ``netctl explain`` takes."""
 
-    path: Annotated[str, typer.Argument(metavar="[PATH]", help="As in networks.attach.address; empty: everything.")] = (
-        ""
-    )
+    path: Annotated[str, typer.Argument(metavar="PATH", help="As in networks.attach.address; empty: everything.")] = ""
 
 
 def run(options: Options) -> int:

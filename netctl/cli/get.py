@@ -21,7 +21,7 @@ class Options(Place):
     """What ``netctl get`` takes."""
 
     resource: Annotated[
-        list[str], typer.Argument(metavar="[RESOURCE…]", help="A kind (link) or an address (kernel/link/nc-*).")
+        list[str], typer.Argument(metavar="RESOURCE", help="A kind (link) or an address (kernel/link/nc-*).")
     ] = field(default_factory=list)
     stack: Annotated[str, typer.Option("--stack", metavar="NAME", help="Only what this stack owns, in full.")] = ""
     output: Annotated[Format, typer.Option("-o", "--output", help="How the list is printed.")] = Format.TEXT

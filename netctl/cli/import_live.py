@@ -24,7 +24,7 @@ class Options(Place):
 
     resource: Annotated[
         list[str],
-        typer.Argument(metavar="[RESOURCE…]", help="A kind (link) or an address (kernel/link/br*); default: all."),
+        typer.Argument(metavar="RESOURCE", help="A kind (link) or an address (kernel/link/br*); default: all."),
     ] = field(default_factory=list)
     stack: Annotated[str, typer.Option("--stack", metavar="NAME", help="The name of the stack that is printed.")] = (
         "imported"

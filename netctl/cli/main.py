@@ -1,9 +1,13 @@
 """The console script ``netctl``. What is cheap is answered here; everything else imports what it needs."""
 
+import os
 import sys
 from collections.abc import Sequence
 
 from netctl import __version__
+
+COMPLETE = "_NETCTL_COMPLETE"
+"""In the environment where a shell asks what could follow."""
 
 _HELP = frozenset({(), ("--help",), ("-h",), ("help",)})
 _VERSION = frozenset({("--version",), ("-V",), ("version",)})
@@ -12,9 +16,10 @@ _VERSION = frozenset({("--version",), ("-V",), ("version",)})
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command that the arguments name; return its exit code."""
     given = tuple(sys.argv[1:] if arguments is None else arguments)
-    if given in _VERSION:
+    completes = COMPLETE in os.environ
+    if given in _VERSION and not completes:
         return _print(f"netctl {__version__}")
-    if given in _HELP:
+    if given in _HELP and not completes:
         from netctl.cli.commands import help_text
 
         return _print(help_text())

@@ -32,11 +32,10 @@ def run(arguments: Sequence[str]) -> int:
             sys.stdout.flush()
     except BrokenPipeError:
         return silence()
-    except (KeyboardInterrupt, typer.Abort):
-        terminal.error("\nnetctl: interrupted")
+    except KeyboardInterrupt as interrupt:
+        after = "".join(f"; {note}" for note in getattr(interrupt, "__notes__", ()))
+        terminal.error(f"\nnetctl: interrupted{after}")
         return INTERRUPTED
-    except typer.Exit as leaving:
-        return leaving.exit_code
     except typer.TyperException as error:
         return _mistyped(error, arguments, terminal)
     except NetctlError as error:
@@ -75,8 +74,10 @@ def failure_text(error: NetctlError, paint: Paint, *, verbose: bool = False) -> 
 def _dispatch(arguments: Sequence[str]) -> int:
     from netctl.cli.app import build
 
-    code = build(arguments)(args=list(arguments), prog_name="netctl", standalone_mode=False)
-    return code if isinstance(code, int) else 0
+    parsed = build(arguments)(args=list(arguments), prog_name="netctl", standalone_mode=False)
+    if callable(parsed):
+        return int(parsed())
+    return parsed if isinstance(parsed, int) else 0
 
 
 def _mistyped(error: typer.TyperException, arguments: Sequence[str], terminal: Terminal) -> int:

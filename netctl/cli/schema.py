@@ -21,9 +21,9 @@ class Subject(StrEnum):
 class Options(Voice):
     """What ``netctl schema`` takes."""
 
-    subject: Annotated[
-        Subject, typer.Argument(metavar="[stack|plan]", help="Of a stack file, or of a plan in JSON.")
-    ] = Subject.STACK
+    subject: Annotated[Subject, typer.Argument(metavar="stack|plan", help="Of a stack file, or of a plan in JSON.")] = (
+        Subject.STACK
+    )
 
 
 def run(options: Options) -> int:

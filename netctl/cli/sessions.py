@@ -1,21 +1,31 @@
 """Sessions with the systems that the options choose, for commands that need no stack."""
 
 from netctl.cli.options import Place
-from netctl.engine.protocol import Reader, Writer
-from netctl.engine.registry import find_systems
+from netctl.engine.protocol import Reader, System, Writer
+from netctl.engine.registry import GROUP, find_systems
 from netctl.engine.session import Session, read_session, write_session
+from netctl.errors import NetctlError
 
 
 def open_reader(options: Place) -> Session[Reader]:
     """A session with the chosen systems, to be entered."""
-    return read_session(find_systems(options.providers), options.context)
+    return read_session(_systems(options), options.context)
 
 
 def open_writer(options: Place) -> Session[Writer]:
     """As `open_reader`, with systems that can be changed."""
-    return write_session(find_systems(options.providers), options.context)
+    return write_session(_systems(options), options.context)
 
 
 def place_name(host: str, netns: str) -> str:
     """``node1``, or ``node1/blue`` for a network namespace."""
     return f"{host}/{netns}" if netns else host
+
+
+def _systems(options: Place) -> tuple[System, ...]:
+    if systems := find_systems(options.providers):
+        return systems
+    raise NetctlError(
+        f"no reconciler is installed: the entry-point group {GROUP} is empty",
+        "Install netctl as a package; its source alone, on the module search path, has no entry points.",
+    )

@@ -21,7 +21,12 @@ GOLDEN = Path(__file__).parent / "golden"
 
 
 def want(
-    key: Key, attributes: Attributes, declaration: str, line: int, needs: tuple[Key, ...] = (), within: Key | None = None
+    key: Key,
+    attributes: Attributes,
+    declaration: str,
+    line: int,
+    needs: tuple[Key, ...] = (),
+    within: Key | None = None,
 ) -> Desired:
     """A desired resource that is declared in ``stack.yaml``."""
     return Desired(key, attributes, Origin(declaration, "stack.yaml", line), needs, within)
@@ -32,10 +37,14 @@ def have(key: Key, attributes: Attributes, declaration: str = "", within: Key | 
     return Live(key, attributes, Owner("shop", declaration), within)
 
 
-def plan_of(desired: Iterable[Desired], live: Iterable[Live], unread: tuple[Unread, ...] = (), *, adopt: bool = False) -> Plan:
+def plan_of(
+    desired: Iterable[Desired], live: Iterable[Live], unread: tuple[Unread, ...] = (), *, adopt: bool = False
+) -> Plan:
     """The plan of the stack ``shop`` on ``node1``."""
     observation = Observation({found.key: found for found in live}, unread)
-    return make_plan({found.key: found for found in desired}, observation, KINDS, stack="shop", host="node1", adopt=adopt)
+    return make_plan(
+        {found.key: found for found in desired}, observation, KINDS, stack="shop", host="node1", adopt=adopt
+    )
 
 
 def table(*sources: str, verdict: str = "accept") -> Table:
@@ -56,13 +65,32 @@ DESIRED = [
     want(PEER, VethPeer("web", "eth0", mtu=1450), "networks.frontend", 22, within=WEB),
     want(VXLAN, Vxlan("", "nc-pods-vx", vni=43, local="192.0.2.11", underlay="eth0"), "overlays.pods", 31),
     want(TUNNEL, Address("", "nc-pods-vx", "10.42.1.0/32"), "overlays.pods", 31, within=VXLAN),
-    want(neighbour_key("nc-pods-vx", "10.42.2.0"), Neighbour("nc-pods-vx", "10.42.2.0", VTEP), "overlays.pods", 31, (VXLAN,)),
-    want(fdb_key("nc-pods-vx", VTEP, "192.0.2.12"), FdbEntry("nc-pods-vx", VTEP, "192.0.2.12"), "overlays.pods", 31, (VXLAN,)),
+    want(
+        neighbour_key("nc-pods-vx", "10.42.2.0"),
+        Neighbour("nc-pods-vx", "10.42.2.0", VTEP),
+        "overlays.pods",
+        31,
+        (VXLAN,),
+    ),
+    want(
+        fdb_key("nc-pods-vx", VTEP, "192.0.2.12"),
+        FdbEntry("nc-pods-vx", VTEP, "192.0.2.12"),
+        "overlays.pods",
+        31,
+        (VXLAN,),
+    ),
     want(TAKEN, Bridge("", "nc-lan"), "networks.lan", 27),
-    want(route_key("10.99.0.0/16"), Route("", "10.99.0.0/16", gateway="10.10.0.254", device="nc-frontend"), "routes[0]", 40),
+    want(
+        route_key("10.99.0.0/16"),
+        Route("", "10.99.0.0/16", gateway="10.10.0.254", device="nc-frontend"),
+        "routes[0]",
+        40,
+    ),
     want(
         route_key("10.98.0.0/16"),
-        Route("", "10.98.0.0/16", nexthops=(NextHop("10.10.0.7", "nc-frontend"), NextHop("10.10.0.8", "nc-frontend", 2))),
+        Route(
+            "", "10.98.0.0/16", nexthops=(NextHop("10.10.0.7", "nc-frontend"), NextHop("10.10.0.8", "nc-frontend", 2))
+        ),
         "routes[1]",
         41,
     ),
@@ -87,7 +115,9 @@ LIVE = [
     have(table_key("shop"), table("10.10.0.0/24", verdict="drop"), ""),
 ]
 
-UNREAD = (Unread("kernel", "namespace db", "permission denied", frozenset({address_key("eth0", "10.20.0.10/24", "db")})),)
+UNREAD = (
+    Unread("kernel", "namespace db", "permission denied", frozenset({address_key("eth0", "10.20.0.10/24", "db")})),
+)
 
 
 def everything() -> Plan:

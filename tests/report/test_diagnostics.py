@@ -81,7 +81,8 @@ def test_sarif_has_a_rule_for_each_code_and_a_region_for_each_result() -> None:
 
 
 @pytest.mark.parametrize(
-    "found, text", [([MISTAKE], "1 error"), ([MISTAKE, MISTAKE, WARNING], "2 errors, 1 warning"), ([WARNING], "1 warning")]
+    ("found", "text"),
+    [([MISTAKE], "1 error"), ([MISTAKE, MISTAKE, WARNING], "2 errors, 1 warning"), ([WARNING], "1 warning")],
 )
 def test_mistakes_are_counted(found: list[Diagnostic], text: str) -> None:
     assert diagnostics.count_text(found) == text

@@ -10,7 +10,7 @@ SCHEMA = Stack.model_json_schema()
 
 
 @pytest.mark.parametrize(
-    "path, first_line",
+    ("path", "first_line"),
     [
         ("networks.attach.address", "networks.<name>.attach.address  (text | list of text; optional)"),
         ("networks.frontend.mtu", "networks.<name>.mtu  (number; optional)"),

@@ -4,7 +4,13 @@ import json
 
 from netctl.engine.resource import Live, Owner
 from netctl.kinds.link import Bridge, OtherLink, link_key
-from netctl.report.inventory import Description, description_document, description_text, inventory_document, inventory_text
+from netctl.report.inventory import (
+    Description,
+    description_document,
+    description_text,
+    inventory_document,
+    inventory_text,
+)
 from tests.report.plans import DESIRED, FRONTEND, LIVE, WEB
 
 

@@ -52,7 +52,10 @@ def test_a_change_tells_both_values_and_what_forces_a_replacement(changes: dict[
 def test_a_change_tells_where_it_was_declared(changes: dict[str, Any]) -> None:
     created = changes["kernel/link/nc-web"]
     assert (created["declaration"], created["source"]) == ("networks.frontend", {"file": "stack.yaml", "line": 22})
-    assert (changes["kernel/link/nc-old"]["declaration"], changes["kernel/link/nc-old"]["source"]) == ("networks.old", None)
+    assert (changes["kernel/link/nc-old"]["declaration"], changes["kernel/link/nc-old"]["source"]) == (
+        "networks.old",
+        None,
+    )
 
 
 def test_what_is_not_managed_is_not_in_the_attributes(changes: dict[str, Any]) -> None:

@@ -68,7 +68,9 @@ def test_a_name_cannot_send_control_characters_to_the_terminal() -> None:
 
 def test_ten_thousand_changes_are_printed_in_well_under_a_second() -> None:
     macs = [f"02:00:00:00:{n >> 8:02x}:{n & 255:02x}" for n in range(10_000)]
-    desired = [want(fdb_key("vx", mac, "192.0.2.1"), FdbEntry("vx", mac, "192.0.2.1"), "overlays.pods", 1) for mac in macs]
+    desired = [
+        want(fdb_key("vx", mac, "192.0.2.1"), FdbEntry("vx", mac, "192.0.2.1"), "overlays.pods", 1) for mac in macs
+    ]
     plan: Plan = plan_of(desired, [])
     started = perf_counter()
     text = plan_text(plan)

@@ -33,7 +33,10 @@ TURNED_AWAY = Rule(4, 5, source="192.0.2.0/24", action="blackhole")
 CUTS: dict[str, tuple[list[Desired], list[Live]]] = {
     "the link is deleted": ([], [have(ETH0, Bridge("", "eth0"))]),
     "the link is taken down": ([declared(ETH0, Bridge("", "eth0", up=False))], [have(ETH0, Bridge("", "eth0"))]),
-    "the link gets another mtu": ([declared(ETH0, Bridge("", "eth0", mtu=9000))], [have(ETH0, Bridge("", "eth0", mtu=1500))]),
+    "the link gets another mtu": (
+        [declared(ETH0, Bridge("", "eth0", mtu=9000))],
+        [have(ETH0, Bridge("", "eth0", mtu=1500))],
+    ),
     "the interface becomes a port": ([declared(port_key("eth0"), Port("", "eth0", "nc-lan"))], []),
     "the address is deleted": ([], [have(ADDRESS, Address("", "eth0", "192.0.2.11/24"))]),
     "the route back is deleted": ([], [have(DEFAULT, Route("", "0.0.0.0/0", gateway="192.0.2.1"))]),
@@ -61,7 +64,10 @@ HARMLESS: dict[str, tuple[list[Desired], list[Live]]] = {
         [],
         [have(address_key("eth0", "192.0.2.12/24"), Address("", "eth0", "192.0.2.12/24"))],
     ),
-    "a route elsewhere is made": ([declared(route_key("10.9.0.0/16"), Route("", "10.9.0.0/16", gateway="192.0.2.1"))], []),
+    "a route elsewhere is made": (
+        [declared(route_key("10.9.0.0/16"), Route("", "10.9.0.0/16", gateway="192.0.2.1"))],
+        [],
+    ),
     "a default route in another table is made": (
         [declared(route_key("0.0.0.0/0", 100), Route("", "0.0.0.0/0", table=100, gateway="192.0.2.9"))],
         [],
@@ -95,7 +101,7 @@ def test_without_a_connection_or_with_one_to_another_machine_nothing_is_said() -
 
 
 @pytest.mark.parametrize(
-    "text, expected",
+    ("text", "expected"),
     [
         ("198.51.100.7 50022 192.0.2.11 22", CONNECTION),
         ("2001:db8::7 1 fe80::1%eth0 22", Connection("2001:db8::7", "fe80::1")),

@@ -33,7 +33,10 @@ def test_each_declaration_has_the_worst_state_of_its_resources() -> None:
 
 
 def test_what_is_owned_and_no_longer_declared_is_left_over() -> None:
-    assert [str(change.key) for change in status().leftovers] == ["kernel/link/nc-old", "kernel/address/nc-old 10.9.0.1/24"]
+    assert [str(change.key) for change in status().leftovers] == [
+        "kernel/link/nc-old",
+        "kernel/address/nc-old 10.9.0.1/24",
+    ]
     assert not status().in_sync
 
 

@@ -1,0 +1,1 @@
+"""The commands, on the real kernel in namespaces of the tests' own."""

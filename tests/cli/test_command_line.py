@@ -1,0 +1,118 @@
+"""Help, versions, mistyped command lines, completion."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from netctl import __version__
+from netctl.cli.commands import COMMANDS
+from tests.cli.conftest import Netctl, environment
+
+NAMES = [command.name for command in COMMANDS]
+
+
+@pytest.mark.parametrize("flag", ["--version", "-V", "version"])
+def test_the_version_is_printed(netctl: Netctl, flag: str) -> None:
+    assert netctl(flag) == (0, f"netctl {__version__}\n", "")
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"], ["help"]])
+def test_help_fits_a_screen_and_has_groups_examples_and_exit_codes(netctl: Netctl, arguments: list[str]) -> None:
+    ran = netctl(*arguments)
+    lines = ran.out.splitlines()
+    assert ran.code == 0
+    assert len(lines) <= 40
+    assert max(map(len, lines)) <= 80
+    assert [line for line in lines if line.endswith(":") and not line.startswith(" ")] == [
+        "Change what is there:",
+        "Look at what is there:",
+        "Write declarations:",
+        "Examples:",
+    ]
+    assert sum(line.startswith("  netctl ") for line in lines) == 3
+    assert all(code in ran.out for code in (" 0 ", " 1 ", " 64 ", " 130 ", "2: there are changes"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_help_names_every_command_and_each_command_explains_itself_on_a_screen(netctl: Netctl, name: str) -> None:
+    assert f"\n  {name} " in netctl("--help").out
+    ran = netctl(name, "--help")
+    assert ran.code == 0
+    assert ran.out.startswith(f"Usage: netctl {name} ")
+    assert len(ran.out.splitlines()) <= 50
+
+
+@pytest.mark.parametrize(
+    ("arguments", "wrong"),
+    [
+        (["plan", "--frobnicate"], "--frobnicate"),
+        (["frobnicate"], "frobnicate"),
+        (["--frobnicate"], "--frobnicate"),
+        (["plan", "-f"], "-f"),
+        (["plan", "-f", "x", "-o", "xml"], "xml"),
+        (["apply", "-f", "x", "--max-deletes", "many"], "--max-deletes"),
+        (["apply", "-f", "x", "--max-deletes", "-1"], "--max-deletes"),
+        (["fmt"], "FILES"),
+        (["describe"], "RESOURCE"),
+        (["schema", "planet"], "planet"),
+        (["plan"], "no declaration was named"),
+        (["apply", "a", "b"], "b"),
+        (["plan", "-f", "x", "--provider", "cloud"], "cloud"),
+        (["destroy"], "no stack was named"),
+        (["destroy", "--stack", "../etc"], "../etc"),
+        (["destroy", "--stack", "a", "-f", "b"], "--stack"),
+    ],
+)
+def test_a_mistyped_command_line_is_64_and_says_what_is_wrong_in_one_line(
+    netctl: Netctl, arguments: list[str], wrong: str
+) -> None:
+    Path("x").write_text("stack: shop\n")
+    ran = netctl(*arguments)
+    first, *rest = ran.err.splitlines()
+    assert ran.code == 64
+    assert ran.out == ""
+    assert first.startswith("netctl: error: ")
+    assert wrong in first
+    assert len(rest) <= 1
+    assert all(line.startswith("  ") for line in rest)
+
+
+def test_no_color_is_understood_before_anything_else(process: Netctl) -> None:
+    assert "\x1b" not in process("plan", "--no-color", "--frobnicate").err
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_can_be_shown(shell: str) -> None:
+    shown = subprocess.run(
+        [sys.executable, "-m", "netctl", "--show-completion", shell],
+        capture_output=True, text=True, check=False,
+        env=environment() | {"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"},
+    )  # fmt: skip
+    assert shown.returncode == 0, shown.stderr
+    assert "_NETCTL_COMPLETE" in shown.stdout
+
+
+@pytest.mark.parametrize(("line", "expected"), [("netctl pl", "plan"), ("netctl plan --det", "--detailed-exitcode")])
+def test_commands_and_options_are_completed(line: str, expected: str) -> None:
+    words = line.split()
+    completed = subprocess.run(
+        [sys.executable, "-m", "netctl"],
+        capture_output=True, text=True, check=False,
+        env=environment()
+        | {"_NETCTL_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1)},
+    )  # fmt: skip
+    assert completed.stdout.split() == [expected], completed.stderr
+
+
+def test_a_reader_that_leaves_is_no_error_to_tell_of() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    finished = subprocess.run(
+        [sys.executable, "-m", "netctl", "schema", "plan"],
+        stdout=writing, stderr=subprocess.PIPE, text=True, check=False, env=environment(),
+    )  # fmt: skip
+    os.close(writing)
+    assert (finished.returncode, finished.stderr) == (1, "")
