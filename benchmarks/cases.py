@@ -1,0 +1,150 @@
+"""What is measured: each case yields rows of netctl's seconds, the yardstick's, and the ratio aimed at."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+from benchmarks import ifupdown2, stacks, workload, yardsticks
+from benchmarks.stage import ENDPOINTS, HOST, NETCTL, host, median, timed
+
+SIZES = (100, 1_000, 10_000)
+QUICKSTART = "examples/quickstart.yaml"
+
+
+class Row(NamedTuple):
+    """One figure."""
+
+    what: str
+    objects: int
+    seconds: float
+    yardstick: str
+    yardstick_seconds: float
+    aim: str
+    """``<= 1.2``: the ratio of the two that is aimed at; ``>= 20`` for the yardstick's over ours."""
+
+    @property
+    def ratio(self) -> float:
+        """Ours over the yardstick's; the inverse where the aim is to be so many times faster."""
+        ratio = self.seconds / self.yardstick_seconds
+        return 1 / ratio if self.aim.startswith(">=") else ratio
+
+    @property
+    def met(self) -> bool:
+        """Whether the aim is reached."""
+        bound = float(self.aim.split()[1])
+        return self.ratio >= bound if self.aim.startswith(">=") else self.ratio <= bound
+
+
+Case = Callable[[], Iterator[Row]]
+
+
+def writing() -> Iterator[Row]:
+    """Creating objects, and planning with nothing to do."""
+    for name, make, whole in (("mix", stacks.mix, 3), ("overlay", stacks.overlay, 10)):
+        for size in SIZES:
+            yield from _one_stack(name, make(size), whole)
+
+
+def _one_stack(name: str, text: str, whole: int) -> Iterator[Row]:
+    namespaces = (ENDPOINTS,) if name == "mix" else ()
+    with host(*namespaces):
+        desired = workload.compiled(text)
+        scripts = yardsticks.create_scripts(desired.values())
+        created = yardsticks.run(scripts)
+    count = len(desired)
+    with host(*namespaces):
+        phases = workload.apply(desired)
+        yield Row(f"{name}: execution of `apply`", count, phases.execute, "`ip -batch`", created, "<= 1.2")
+        printed = sorted(yardsticks.print_everything((HOST, *namespaces)) for _ in range(5))[2]
+        compared = workload.compare(desired)
+        yield Row(f"{name}: observe and compare", count, compared, "`ip -d -j`", printed, "<= 1.0")
+        with workload.stack_file(text) as path:
+            planned = median([*NETCTL, "plan", "-f", path, "--netns", HOST], runs=3)
+            yield Row(f"{name}: `netctl plan`, nothing to do", count, planned, "`ip -d -j`", printed, "<= 3")
+    with host(*namespaces), workload.stack_file(text) as path:
+        applied = timed(*NETCTL, "apply", "-f", path, "--netns", HOST)
+        yield Row(f"{name}: `netctl apply`, whole process", count, applied, "`ip -batch`", created, f"<= {whole}")
+
+
+def deleting() -> Iterator[Row]:
+    """Destroying a thousand links."""
+    text = stacks.attached(1_000)
+    with host(ENDPOINTS):
+        desired = workload.compiled(text)
+        workload.apply(desired)
+        script = yardsticks.delete_script(desired.values())
+        deleted = yardsticks.run(script)
+    with host(ENDPOINTS), workload.stack_file(text) as path:
+        workload.apply(desired)
+        destroyed = timed(*NETCTL, "destroy", "-f", path, "--netns", HOST, "--yes")
+    count = len(script[0][2])
+    yield Row("`netctl destroy` of links", count, destroyed, "`ip -batch`, one by one", deleted, ">= 20")
+
+
+def declarative_peer() -> Iterator[Row]:
+    """The same segments by ifupdown2, whole process against whole process."""
+    for segments in (100, 500):
+        text = stacks.mix(segments * stacks.OBJECTS_OF_A_SEGMENT)
+        with host(ENDPOINTS):
+            desired = workload.compiled(text)
+            configuration = ifupdown2.configuration(desired.values())
+            first, again = ifupdown2.apply_twice(configuration)
+        with host(ENDPOINTS), workload.stack_file(text) as path:
+            applied = timed(*NETCTL, "apply", "-f", path, "--netns", HOST)
+            planned = median([*NETCTL, "apply", "-f", path, "--netns", HOST], runs=3)
+        count = len(desired)
+        yield Row(f"{segments} segments: first apply", count, applied, "ifupdown2", first, ">= 20")
+        yield Row(f"{segments} segments: nothing to do", count, planned, "ifupdown2", again, ">= 40")
+
+
+def starting() -> Iterator[Row]:
+    """How long commands take before they do anything: seconds beyond those of bare Python."""
+    bare = median([sys.executable, "-c", "pass"], runs=15)
+    version = median([*NETCTL, "--version"], runs=15)
+    yield Row("`netctl --version`, beyond bare Python", 0, version - bare, "80 ms", 0.080, "<= 1")
+    for name in ("node1", "web", "db", "job-1"):
+        subprocess.run(["ip", "netns", "add", name], check=True)
+    try:
+        _underlay("node1")
+        planned = median([*NETCTL, "plan", "-f", QUICKSTART, "--netns", "node1", "--host", "node1"], runs=9)
+    finally:
+        for name in ("node1", "web", "db", "job-1"):
+            subprocess.run(["ip", "netns", "del", name], check=True)
+    yield Row("`netctl plan` of the quickstart, beyond bare Python", 0, planned - bare, "400 ms", 0.400, "<= 1")
+
+
+def _underlay(netns: str) -> None:
+    for command in (
+        "link add eth0 type veth peer name underlay",
+        "link set underlay up",
+        "addr add 192.0.2.11/24 dev eth0",
+        "link set eth0 up",
+    ):
+        subprocess.run(["ip", "-n", netns, *command.split()], check=True)
+
+
+def loading() -> Iterator[Row]:
+    """Reading and validating ten thousand declarations, and finding a mistake in the last line."""
+    lines = ["stack: bench", "networks:"]
+    lines += [f"  n{i}: {{nat: none, subnet: {{cidr: 10.{i >> 8}.{i & 255}.0/24}}}}" for i in range(10_000)]
+    with TemporaryDirectory() as directory:
+        good, bad = Path(directory) / "good.yaml", Path(directory) / "bad.yaml"
+        good.write_text("\n".join([*lines, ""]))
+        bad.write_text("\n".join([*lines, "  last: {mut: 1500}", ""]))
+        seconds = median([*NETCTL, "validate", "-f", str(good)], runs=3)
+        yield Row("`netctl validate`, 10,000 networks", 10_000, seconds, "2 s", 2.0, "<= 1")
+        answer = subprocess.run([*NETCTL, "validate", "-f", str(bad)], capture_output=True, text=True, check=False)
+        if f"bad.yaml:{len(lines) + 1}:" not in answer.stderr + answer.stdout:
+            raise AssertionError(f"the mistake in the last line was not placed: {answer.stderr}")
+
+
+CASES: dict[str, Case] = {
+    "writing and reading": writing,
+    "deleting": deleting,
+    "a declarative peer": declarative_peer,
+    "starting": starting,
+    "loading": loading,
+}
