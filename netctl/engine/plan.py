@@ -2,9 +2,10 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from hashlib import sha256
 from itertools import chain
+from operator import attrgetter
 
 from netctl.engine.change import Action, Change
 from netctl.engine.diff import Conflict, Kinds, diff
@@ -45,9 +46,29 @@ class Plan:
     def fingerprint(self) -> str:
         """A digest of the changes: two plans with one fingerprint do the same from the same state."""
         digest = sha256(f"{self.stack}\0{self.host}".encode())
-        for change in sorted(self.changes, key=lambda change: change.key):
-            digest.update(repr((change.action.value, change.key, change.before, change.after)).encode())
+        for change in sorted(self.changes, key=_by_key):
+            action, key, before, after, _, _, owner_before, owner, *_ = change
+            digest.update(_canonical((action.value, tuple(key), before, after, owner_before, owner)).encode())
         return digest.hexdigest()
+
+
+_by_key = attrgetter("key")
+
+
+def _canonical(value: object) -> str:
+    """The same text for equal values in every process. The order of a set is no part of its value."""
+    text = repr(value)
+    return repr(_ordered(value)) if "frozenset(" in text else text
+
+
+def _ordered(value: object) -> object:
+    if isinstance(value, frozenset):
+        return ("frozenset", *sorted(repr(_ordered(member)) for member in value))
+    if isinstance(value, tuple):
+        return (type(value).__name__, *map(_ordered, value))
+    if is_dataclass(value):
+        return (type(value).__name__, *(_ordered(getattr(value, field.name)) for field in fields(value)))
+    return value
 
 
 def make_plan(
