@@ -5,7 +5,7 @@ Changes in one batch need nothing of one another.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 
 from netctl.engine.change import Action, Change
 from netctl.engine.resource import Key
@@ -29,28 +29,26 @@ def _levels(changes: Mapping[Key, Change]) -> list[tuple[Change, ...]]:
 def _depths(changes: Mapping[Key, Change]) -> dict[Key, int]:
     """How long the longest chain of needs below each change is. Raises ValueError for a cycle."""
     depths: dict[Key, int] = {}
-    for start in changes:
+    for start, change in changes.items():
         if start not in depths:
-            _measure(start, changes, depths)
+            _measure({start: iter(_edges(change))}, changes, depths)
     return depths
 
 
-def _measure(start: Key, changes: Mapping[Key, Change], depths: dict[Key, int]) -> None:
-    path: list[Key] = [start]
-    on_path = {start}
+def _measure(path: dict[Key, Iterator[Key]], changes: Mapping[Key, Change], depths: dict[Key, int]) -> None:
+    """Find the depths of all on the *path*, a chain of needs, each with those of its needs still to be looked at."""
     while path:
-        key = path[-1]
-        below = [need for need in _edges(changes[key]) if need in changes]
-        open_need = next((need for need in below if need not in depths), None)
-        if open_need is None:
-            depths[key] = 1 + max((depths[need] for need in below), default=-1)
-            on_path.discard(path.pop())
-        elif open_need in on_path:
-            raise ValueError(f"{open_need} needs itself, by way of {key}")
+        key, rest = next(reversed(path.items()))
+        for need in rest:
+            if need in path:
+                raise ValueError(f"{need} needs itself, by way of {key}")
+            if need in changes and need not in depths:
+                path[need] = iter(_edges(changes[need]))
+                break
         else:
-            path.append(open_need)
-            on_path.add(open_need)
+            depths[key] = 1 + max([depths.get(need, -1) for need in _edges(changes[key])], default=-1)
+            path.popitem()
 
 
-def _edges(change: Change) -> Iterable[Key]:
+def _edges(change: Change) -> tuple[Key, ...]:
     return change.needs if change.within is None else (*change.needs, change.within)
