@@ -1,12 +1,11 @@
 """``netctl explain``."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from netctl.cli.options import Voice
-from netctl.report.explain import explain
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,15 +17,7 @@ class Options(Voice):
 
 def run(options: Options) -> int:
     """Say what a key of the language means, what it takes, and its default."""
-    options.terminal().result(explain(_schema(), options.path))
+    from netctl.stack.explain import explain
+
+    options.terminal().result(explain(options.path))
     return 0
-
-
-def _schema() -> dict[str, Any]:
-    """The models' own schema: editors get another, which allows a variable in the place of every value."""
-    from netctl.stack.models import Stack
-    from netctl.stack.schema import stack_schema
-
-    schema = Stack.model_json_schema()
-    beside = {key: value for key, value in stack_schema()["properties"].items() if key in {"include", "vars"}}
-    return schema | {"properties": beside | schema["properties"]}

@@ -4,9 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from netctl.engine.plan import Plan
 from netctl.report.paint import SIGNS, printable
-from netctl.report.plan_text import count_text, matches_text
+from netctl.report.plan_text import conflict_text, count_text, matches_text
 from netctl.report.rows import Row, key_order, plural, rows_by_system
-from netctl.report.wording import live_text
 
 LIMIT = 65_000
 """Characters of the whole; what does not fit is counted."""
@@ -69,7 +68,7 @@ def _conflicts(plan: Plan) -> list[str]:
     for conflict in ordered[:50]:
         place = conflict.desired.origin.place
         lines.append(
-            f"- {_code(str(conflict.desired.key))} is {_plain(live_text(conflict.live))}; declared at {_code(place)}"
+            f"- {_code(str(conflict.desired.key))} is {_plain(conflict_text(conflict))}; declared at {_code(place)}"
         )
     if len(ordered) > 50:
         lines.append(f"- and {len(ordered) - 50} more")

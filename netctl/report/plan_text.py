@@ -10,7 +10,7 @@ Plan: 1 to create, 1 to update, 0 to replace, 0 to delete.
 from collections.abc import Iterable, Iterator, Sequence
 
 from netctl.engine.change import Action
-from netctl.engine.diff import Conflict
+from netctl.engine.diff import Conflict, differing_fields
 from netctl.engine.plan import Plan
 from netctl.report.paint import COLOURS, PLAIN, SIGNS, Paint, printable
 from netctl.report.rows import Row, key_order, plural, rows_by_system
@@ -76,8 +76,14 @@ def _conflicts(conflicts: Sequence[Conflict], paint: Paint) -> list[str]:
     lines = [paint("red", f"Conflicts: {len(ordered)} declared, but there already and not of this stack")]
     for conflict in ordered:
         where = f"  {conflict.desired.origin.place}" if conflict.desired.origin.place else ""
-        lines.append(printable(f"  !    {conflict.desired.key}  is {live_text(conflict.live)}{where}"))
+        lines.append(printable(f"  !    {conflict.desired.key}  is {conflict_text(conflict)}{where}"))
     return [*lines, *ways_out(ordered)]
+
+
+def conflict_text(conflict: Conflict) -> str:
+    """What is there, whose it is, and how it differs: ``a bridge, foreign; differs in mtu``."""
+    fields = differing_fields(conflict.desired.attributes, conflict.live.attributes)
+    return live_text(conflict.live) + (f"; differs in {', '.join(fields)}" if fields else "")
 
 
 def ways_out(conflicts: Sequence[Conflict]) -> list[str]:
@@ -89,7 +95,7 @@ def ways_out(conflicts: Sequence[Conflict]) -> list[str]:
         )
     lines.append(f"  To see what is there as a declaration: netctl import '{conflicts[0].desired.key}'.")
     if len(adoptable) < len(conflicts):
-        lines.append("  What is of another kind cannot be taken over: remove it, or choose another interface_name.")
+        lines.append("  What cannot be changed in place cannot be taken over: remove it, or rename the declaration.")
     return lines
 
 

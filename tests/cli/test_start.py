@@ -1,0 +1,52 @@
+"""What starting costs: a command imports what it needs, and what is trivial needs nothing."""
+
+import subprocess
+import sys
+from time import perf_counter
+
+import pytest
+
+from tests.cli.conftest import environment
+
+HEAVY = ("typer", "pydantic", "ruamel", "rich", "pyroute2", "asyncio", "importlib.metadata")
+
+
+def imported(*arguments: str) -> set[str]:
+    """The modules that are loaded when the command has run."""
+    program = (
+        "import sys; from netctl.cli.main import main\n"
+        f"code = main({list(arguments)!r})\n"
+        "sys.stderr.write('\\n'.join(sys.modules)); sys.exit(code)"
+    )
+    finished = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment()
+    )
+    return set(finished.stderr.splitlines())
+
+
+@pytest.mark.parametrize("flag", ["--version", "--help"])
+def test_version_and_help_load_nothing_heavy(flag: str) -> None:
+    assert imported(flag).isdisjoint(HEAVY)
+
+
+def test_what_needs_no_stack_loads_no_yaml_and_no_compiler() -> None:
+    loaded = imported("schema", "plan")
+    assert not [name for name in loaded if name.startswith(("ruamel", "rich", "netctl.compiler", "netctl.stack"))]
+
+
+def test_only_the_module_of_the_command_is_loaded() -> None:
+    loaded = imported("schema", "plan")
+    assert "netctl.cli.schema" in loaded
+    assert "netctl.cli.apply" not in loaded
+
+
+def test_the_version_takes_little_longer_than_python_itself() -> None:
+    def fastest(*arguments: str) -> float:
+        def once() -> float:
+            started = perf_counter()
+            subprocess.run([sys.executable, *arguments], capture_output=True, check=True, env=environment())
+            return perf_counter() - started
+
+        return min(once() for _ in range(15))
+
+    assert fastest("-m", "netctl", "--version") - fastest("-c", "pass") < 0.08
