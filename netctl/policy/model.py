@@ -37,7 +37,7 @@ class Action(StrEnum):
     DENY = "deny"
     LOG = "log"
     """Log, and go on with the next rule."""
-    PASS = "pass"
+    PASS = "pass"  # noqa: S105 - no password
     """Go on with the next tier; after the last one what no tier denies is allowed."""
 
 

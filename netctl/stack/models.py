@@ -6,8 +6,11 @@ The docstring of a model and the description of a field are what ``netctl explai
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import Discriminator, Field, Tag
 
+from netctl.stack.declaration import Declaration
+from netctl.stack.policy_models import Expectation, Failsafe, Policy, Service, Tier
+from netctl.stack.policy_scalars import NamedPorts
 from netctl.stack.scalars import (
     Address,
     Addresses,
@@ -23,12 +26,6 @@ from netctl.stack.scalars import (
     NetnsName,
     PrefixLengths,
 )
-
-
-class Declaration(BaseModel):
-    """Base of everything in a stack: unknown keys are errors, values are not coerced."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class Host(Declaration):
@@ -52,12 +49,12 @@ class Subnet(Declaration):
         None, description="Prefix length of each host's block; a list for one of each family."
     )
     gateway: Addresses | None = Field(None, description="Default: the subnet's (or the host's block's) first address.")
-    reserved: Annotated[
-        list[AddressRange], Field(description="Addresses, CIDRs and `first-last` ranges that are never assigned.")
-    ] = []
-    range: Annotated[
-        list[AddressRange], Field(description="Where assigned addresses come from; default: the whole subnet.")
-    ] = []
+    reserved: list[AddressRange] = Field(
+        default_factory=list, description="Addresses, CIDRs and `first-last` ranges that are never assigned."
+    )
+    range: list[AddressRange] = Field(
+        default_factory=list, description="Where assigned addresses come from; default: the whole subnet."
+    )
 
 
 class NamespaceAttachment(Declaration):
@@ -75,7 +72,15 @@ class NamespaceAttachment(Declaration):
         None, description="The host's end of the veth pair; default: made from the names."
     )
     hosts: HostSelector | None = Field(None, description="On which hosts; default: those of the network.")
-    labels: Labels = Field(default_factory=dict, description="Labels of this endpoint.")
+    labels: Labels = Field(
+        default_factory=dict, description="Labels of this endpoint; it has `host`, `network` and `service` besides."
+    )
+    ports: NamedPorts = Field(
+        default_factory=dict, description="Its ports by name: `{http: 80/tcp}`; policies may refer to them."
+    )
+    anti_spoofing: bool = Field(
+        True, description="Drop what it sends from an address or a MAC address that is not its own."
+    )
 
 
 class InterfaceAttachment(Declaration):
@@ -255,7 +260,7 @@ class RoutingRule(Declaration):
 
 
 class Stack(Declaration):
-    """A stack: hosts, subnets, networks, overlays, routes and rules under one owner's name."""
+    """A stack: hosts, networks and overlays, and who may talk to whom on them, under one owner's name."""
 
     version: Literal[1] = Field(1, description="Of the language.")
     stack: Name = Field(description="The owner of everything declared below.")
@@ -265,5 +270,12 @@ class Stack(Declaration):
     subnets: dict[Name, Subnet] = Field(default_factory=dict, description="Ranges of addresses.")
     networks: dict[Name, Network] = Field(default_factory=dict, description="L2 segments, one on each of their hosts.")
     overlays: dict[Name, Overlay] = Field(default_factory=dict, description="Networks that span hosts.")
+    services: dict[Name, Service] = Field(default_factory=dict, description="Endpoints that offer the same, by name.")
+    tiers: dict[Name, Tier] = Field(default_factory=dict, description="Groups of policies, consulted in order.")
+    failsafe: Failsafe | None = Field(None, description="Ports of hosts that no policy closes.")
+    policies: dict[Name, Policy] = Field(default_factory=dict, description="Who may talk to whom.")
     routes: list[StaticRoute] = Field(default_factory=list, description="Routes of the hosts.")
     rules: list[RoutingRule] = Field(default_factory=list, description="Policy-routing rules of the hosts.")
+    expect: list[Expectation] = Field(
+        default_factory=list, description="Reachability that must hold; proved before anything is changed."
+    )

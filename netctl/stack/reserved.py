@@ -12,24 +12,27 @@ from netctl.stack.models import (
     NamespaceAttachment,
     Stack,
 )
+from netctl.stack.policy_models import AttachmentSelector, Service
 
 _ENDPOINT = {
     "container": "Attaching containers is",
     "containers": "Attaching containers is",
     "aliases": "Aliases of endpoints are",
-    "ports": "Named ports of endpoints are",
 }
 
 KEYS: Mapping[type[BaseModel], Mapping[str, str]] = MappingProxyType(
     {
-        Stack: {
-            "services": "Services are",
-            "policies": "Policies are",
-            "expect": "Expected reachability is",
-            "kv": "Consul's key/value store is",
+        Stack: {"kv": "Consul's key/value store is"},
+        Service: {
+            "checks": "Health checks of services are",
+            "tags": "Tags of services are",
+            "vip": "Virtual addresses of services are",
+            "publish": "Publishing ports is",
+            "external": "External services are",
         },
+        AttachmentSelector: {"containers": "Selecting containers is"},
         NamespaceAttachment: _ENDPOINT,
-        InterfaceAttachment: _ENDPOINT,
+        InterfaceAttachment: {**_ENDPOINT, "ports": "Named ports of attached interfaces are"},
         BridgeNetwork: {"overlay": "A network that is a leg of an overlay is", "name": "A name for Docker is"},
         MacvlanNetwork: {"name": "A name for Docker is"},
     }

@@ -41,6 +41,12 @@ def canonical_cidr(text: str) -> str:
     return f"{canonical}/{length}"
 
 
+def holds_cidr(outer: str, inner: str) -> bool:
+    """Whether all of one canonical CIDR is within another."""
+    wide, narrow = ip_network(outer), ip_network(inner)
+    return wide.version == narrow.version and narrow.subnet_of(wide)  # type: ignore[arg-type]  # of one version
+
+
 def address_range(text: str) -> str:
     """An address, a CIDR, or ``first-last``."""
     if "/" in text:

@@ -13,7 +13,7 @@ from annotated_types import Ge, Le, MaxLen, MinLen
 from pydantic import AfterValidator, BaseModel, Discriminator, Tag, TypeAdapter
 from pydantic.fields import FieldInfo
 
-from netctl.stack import scalars
+from netctl.stack import policy_scalars, scalars
 
 
 class Scalar(NamedTuple):
@@ -90,6 +90,12 @@ _NOUNS: dict[Callable[..., Any], str] = {
     scalars.canonical_mac: "a MAC address",
     scalars.interface_name: "an interface's name",
     scalars.netns_name: "the name of a network namespace",
+    policy_scalars.port_number: "a port",
+    policy_scalars.port_range: "a port or a range of ports",
+    policy_scalars.ports_or_protocol: "a port, a range of ports or a protocol",
+    policy_scalars.policy_port: "a port, a range of ports, a protocol or a port's name",
+    policy_scalars.expected_port: "a port, a port's name or `icmp`",
+    policy_scalars.label_expression: "an expression",
 }
 _PLAIN = {str: "text", int: "an integer", bool: "`true` or `false`"}
 

@@ -33,14 +33,22 @@ class Violation(NamedTuple):
     """The variants that the record around the path was one of."""
 
 
+class _Choice(NamedTuple):
+    """A union that was passed on the way: where, which, and which member the error is about."""
+
+    path: Path
+    union: Either
+    member: str
+
+
 class _Step(NamedTuple):
     """How far a location has been followed."""
 
     path: Path
     shape: Shape
     value: Any
-    choice: "tuple[Path, Either, str] | None" = None
-    """The union that was passed: where, which, and which member the error is about."""
+    choices: tuple[_Choice, ...] = ()
+    """Outermost first."""
     chosen_from: Variant | None = None
     """What the shape has just been chosen from."""
     within: Variant | None = None
@@ -48,19 +56,13 @@ class _Step(NamedTuple):
 
 def violations(errors: Iterable[Any], content: Any) -> list[Violation]:
     """The violations that pydantic's error dictionaries amount to."""
-    plain: list[Violation] = []
-    unions: dict[Path, list[tuple[_Step, Violation]]] = {}
+    found: list[tuple[tuple[_Choice, ...], Violation]] = []
     for error in errors:
         step, is_key = _follow(error["loc"], content)
         context = error.get("ctx", {})
         violation = Violation(error["type"], step.path, step.shape, error["input"], context, is_key, step.within)
-        if step.choice:
-            unions.setdefault(step.choice[0], []).append((step, violation))
-        else:
-            plain.append(violation)
-    for path, found in unions.items():
-        plain.extend(_of_union(path, found, content))
-    return plain
+        found.append((step.choices, violation))
+    return list(_settled(found, content))
 
 
 def _follow(location: tuple[str | int, ...], content: Any) -> tuple[_Step, bool]:
@@ -78,8 +80,8 @@ def _enter(step: _Step, element: str | int) -> _Step:
         case Variant(members=members):
             return step._replace(shape=members[str(element)], chosen_from=step.shape)
         case Either(members=members) if element in members:
-            choice = step.choice or (step.path, step.shape, str(element))
-            return step._replace(shape=members[str(element)], choice=choice)
+            choice = _Choice(step.path, step.shape, str(element))
+            return step._replace(shape=members[str(element)], choices=(*step.choices, choice))
         case Record() as record if element in record.fields:
             shape: Shape = record.fields[str(element)].shape
         case Sequence(items=inner) if not isinstance(step.value, list):
@@ -90,7 +92,7 @@ def _enter(step: _Step, element: str | int) -> _Step:
         case _:
             # An unknown key: the record itself is what knows the right ones.
             shape = step.shape
-    return _Step((*step.path, element), shape, _item(step.value, element), step.choice, within=step.chosen_from)
+    return _Step((*step.path, element), shape, _item(step.value, element), step.choices, within=step.chosen_from)
 
 
 def _item(value: Any, step: str | int) -> Any:
@@ -108,17 +110,27 @@ def at(content: Any, path: Path) -> Any:
     return content
 
 
-def _of_union(path: Path, found: list[tuple[_Step, Violation]], content: Any) -> Iterator[Violation]:
+def _settled(found: list[tuple[tuple[_Choice, ...], Violation]], content: Any) -> Iterator[Violation]:
+    """The violations outside of unions, then of each union those that are the user's own."""
+    unions: dict[Path, list[tuple[tuple[_Choice, ...], Violation]]] = {}
+    for choices, violation in found:
+        if choices:
+            unions.setdefault(choices[0].path, []).append((choices, violation))
+        else:
+            yield violation
+    for path, within in unions.items():
+        yield from _of_union(path, within, content)
+
+
+def _of_union(path: Path, found: list[tuple[tuple[_Choice, ...], Violation]], content: Any) -> Iterator[Violation]:
     """The violations of the member that the value was meant to be, or one that names all members."""
-    choice = found[0][0].choice
-    assert choice is not None  # noqa: S101 - only locations that passed a union are grouped here
-    union, value = choice[1], at(content, path)
+    union, value = found[0][0][0].union, at(content, path)
     meant = {name for name, shape in union.members.items() if _resembles(value, shape)}
-    kept = [violation for step, violation in found if step.choice and step.choice[2] in meant]
+    kept = [(choices[1:], violation) for choices, violation in found if choices[0].member in meant]
     if len(meant) > 1:
-        kept = [violation for violation in kept if not violation.type.endswith(_NO_SUCH_TYPE)]
+        kept = [(inner, violation) for inner, violation in kept if not violation.type.endswith(_NO_SUCH_TYPE)]
     if kept:
-        yield from kept
+        yield from _settled(kept, content)
     else:
         yield Violation("union_type", path, union, value, {})
 

@@ -187,10 +187,19 @@ HOST = "stack: s\nhosts: {h: {address: 10.0.0.1}}\n"
             "",
         ),
         # What is to come.
-        ("services: {}", At("NC112", 2, 1), "Services are not supported by this version of netctl yet.", "Remove it"),
-        ("policies: {}", At("NC112", 2, 1), "Policies are not", "Remove it"),
-        ("expect: []", At("NC112", 2, 1), "Expected reachability is not", "Remove it"),
-        ("kv: {}", At("NC112", 2, 1), "Consul's key/value store is not", "Remove it"),
+        (
+            "kv: {}",
+            At("NC112", 2, 1),
+            "Consul's key/value store is not supported by this version of netctl yet.",
+            "Remove it",
+        ),
+        ("services: {s: {vip: auto}}", At("NC112", 2, 16), "Virtual addresses of services are not", "Remove it"),
+        (
+            "services: {s: {endpoints: {containers: {labels: {app: web}}}}}",
+            At("NC112", 2, 28),
+            "Selecting containers is not",
+            "Remove it",
+        ),
         (
             "networks: {n: {provider: docker, driver: bridge, name: x}}",
             At("NC112", 2, 26),

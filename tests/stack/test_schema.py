@@ -80,7 +80,7 @@ def test_what_loads_is_valid(text: str) -> None:
     ("text", "path"),
     [
         ("netwroks: {}", []),
-        ("services: {}", []),
+        ("kv: {}", []),
         ("networks: {N: {}}", ["networks"]),
         ("networks: {n: {mtuu: 5}}", ["networks", "n"]),
         ("networks: {n: {mtu: 5}}", ["networks", "n", "mtu"]),

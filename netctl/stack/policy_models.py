@@ -1,0 +1,180 @@
+"""Services, policies and expectations as typed models: what may talk to whom."""
+
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field, field_validator, model_validator
+
+from netctl.stack.declaration import Declaration
+from netctl.stack.policy_scalars import (
+    ExpectedPort,
+    LabelExpression,
+    NamedPorts,
+    PolicyPorts,
+    PortNumbers,
+    ProtocolOrPorts,
+)
+from netctl.stack.scalars import LISTED, ONE_OR_MORE, Address, Cidr, Labels, Name, holds_cidr
+
+DEFAULT_TIER = "default"
+DEFAULT_TIER_ORDER = 1_000_000
+
+
+class Selector(Declaration):
+    """Endpoints, or addresses. Of several keys, all must hold."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+
+    service: Name | None = Field(None, description="The endpoints of a service.")
+    network: Name | None = Field(None, description="The endpoints of a network, or of an overlay.")
+    overlay: Name | None = Field(None, description="The endpoints of an overlay.")
+    host: Name | None = Field(None, description="Alone: the host itself. With other keys: only what is on this host.")
+    cidr: Annotated[list[Cidr], LISTED, Field(min_length=1), ONE_OR_MORE] | None = Field(
+        None, description="Addresses, whether they are an endpoint's or not."
+    )
+    except_: Annotated[list[Cidr], LISTED, ONE_OR_MORE] | None = Field(
+        None, alias="except", description="CIDRs within `cidr` that are not meant."
+    )
+    labels: Labels | None = Field(None, description="Endpoints that have all of these labels.")
+    expr: LabelExpression | None = Field(
+        None,
+        description="Endpoints by an expression over their labels, in Calico's grammar: `app in {'web', 'api'} && "
+        "env != 'dev'`; also `not in`, `has(key)`, `contains`, `starts with`, `ends with`, `all()`, `!`, `||` and "
+        "parentheses.",
+    )
+    any: Literal[True] | None = Field(None, description="Every endpoint; in `from` and `to`, every address as well.")
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> "Selector":
+        """Refuses what selects nothing in particular. Raises ValueError."""
+        if not any(value is not None for _, value in self):
+            raise ValueError("a selector needs a key such as 'service', 'labels' or 'any: true'")
+        for hole in self.except_ or ():
+            if not any(holds_cidr(cidr, hole) for cidr in self.cidr or ()):
+                raise ValueError(f"'except' {hole} is not within {' or '.join(self.cidr or ['any `cidr`'])}")
+        return self
+
+
+Selectors = Annotated[list[Selector], LISTED, Field(min_length=1), ONE_OR_MORE]
+
+
+class IcmpType(Declaration):
+    """ICMP messages, or ICMPv6 messages between IPv6 addresses."""
+
+    type: int = Field(ge=0, le=255, description="As in the message: 8 is an echo request of ICMP, 128 of ICMPv6.")
+    code: int | None = Field(None, ge=0, le=255, description="Default: any.")
+
+
+IcmpTypes = Annotated[list[IcmpType], LISTED, Field(min_length=1), ONE_OR_MORE]
+Action = Literal["allow", "deny", "log", "pass"]
+
+_PORTS = (
+    "Destination ports, one or a list: `80` (TCP), `80/udp`, `8000-8010/sctp`, a protocol alone (any port of it, or "
+    "all of `icmp`), or the name of a port of the destination (`http`, `http/tcp`). Default, without `icmp`: anything."
+)
+_ICMP = "ICMP messages, one or a list; in addition to `ports`."
+_ACTION = "`allow`; `deny`; `log`: and go on with the next rule; `pass`: go on with the next tier."
+
+
+class IngressRule(Declaration):
+    """A rule about what comes in; the first one that matches decides."""
+
+    from_: Selectors | None = Field(None, alias="from", description="Sources, one or a list. Default: anyone.")
+    ports: PolicyPorts | None = Field(None, description=_PORTS)
+    icmp: IcmpTypes | None = Field(None, description=_ICMP)
+    action: Action = Field("allow", description=_ACTION)
+
+
+class EgressRule(Declaration):
+    """A rule about what goes out; the first one that matches decides."""
+
+    to: Selectors | None = Field(None, description="Destinations, one or a list. Default: anyone.")
+    ports: PolicyPorts | None = Field(None, description=_PORTS)
+    icmp: IcmpTypes | None = Field(None, description=_ICMP)
+    action: Action = Field("allow", description=_ACTION)
+
+
+class Policy(Declaration):
+    """Who may talk to the endpoints that it applies to, and whom they may talk to.
+
+    An endpoint that no policy governs in a direction is open in that direction. One that is governed admits what a rule
+    allows, and nothing else. A connection needs the consent of both ends; replies follow it.
+    """
+
+    applies_to: Selectors = Field(description="The endpoints that are governed, by one selector or a list.")
+    tier: Name = Field(DEFAULT_TIER, description="The tier that it belongs to.")
+    order: int = Field(
+        1000, ge=0, le=0x7FFFFFFF, description="Lower is consulted earlier; of equal ones, by name. Matters for `deny`."
+    )
+    staged: bool = Field(False, description="Count and log what would be dropped; drop nothing.")
+    ingress: list[IngressRule] | None = Field(
+        None, description="What may come in, by the first rule that matches; `[]`: nothing. Default: not governed."
+    )
+    egress: list[EgressRule] | None = Field(
+        None, description="What may go out, by the first rule that matches; `[]`: nothing. Default: not governed."
+    )
+
+
+class Tier(Declaration):
+    """Policies that are consulted together: a tier that governs an endpoint decides, unless a rule says `pass`."""
+
+    order: int = Field(
+        ge=0, le=0x7FFFFFFF, description=f"Lower is earlier. The tier `{DEFAULT_TIER}` has {DEFAULT_TIER_ORDER}."
+    )
+
+
+class Failsafe(Declaration):
+    """Ports of hosts that no policy closes, so that nobody locks himself out."""
+
+    ingress: list[ProtocolOrPorts] | None = Field(
+        None, description="Default: 22/tcp, 68/udp, 8300-8302/tcp, 8300-8302/udp, 8500-8503/tcp, 8600/tcp, 8600/udp."
+    )
+    egress: list[ProtocolOrPorts] | None = Field(
+        None,
+        description="Default: 53/tcp, 53/udp, 67/udp, 123/udp, 8300-8302/tcp, 8300-8302/udp, 8500-8503/tcp.",
+    )
+
+
+class ServiceEndpoint(Declaration):
+    """An address at which a service is."""
+
+    address: Address = Field(description="Of an attachment, or of something that netctl does not attach.")
+    host: Name | None = Field(None, description="The host that it is on; default: found by the network.")
+    weight: int = Field(1, ge=1, le=65535, description="Share of the connections.")
+
+
+class AttachmentSelector(Declaration):
+    """Attachments by their labels. Of several keys, all must hold."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+
+    labels: Labels | None = Field(None, description="Attachments that have all of these labels.")
+    expr: LabelExpression | None = Field(None, description="Attachments by an expression over their labels.")
+
+
+_Endpoints = list[Address | ServiceEndpoint] | AttachmentSelector
+
+
+class Service(Declaration):
+    """Endpoints that offer the same, under one name."""
+
+    network: Name | None = Field(None, description="The network or overlay that its endpoints are on; default: any.")
+    port: PortNumbers | None = Field(None, description="What it listens on, one or a list: `80` (TCP), `80/udp`.")
+    ports: NamedPorts = Field(default_factory=dict, description="Ports with a name: `{http: 80/tcp}`.")
+    endpoints: _Endpoints = Field(description="A list of addresses, or what selects attachments.")
+
+    @field_validator("endpoints")
+    @classmethod
+    def _selects_something(cls, endpoints: _Endpoints) -> _Endpoints:
+        """Refuses a selector without a key. Raises ValueError."""
+        if isinstance(endpoints, AttachmentSelector) and endpoints.labels is None and endpoints.expr is None:
+            raise ValueError("a selector of attachments needs the key 'labels' or 'expr'")
+        return endpoints
+
+
+class Expectation(Declaration):
+    """Reachability that must hold: for every pair of what `from` and `to` select."""
+
+    from_: Selectors = Field(alias="from", description="Sources, one or a list.")
+    to: Selectors = Field(description="Destinations, one or a list.")
+    port: ExpectedPort = Field(description="One port: `5432/tcp`, the name of one of the destination's, or `icmp`.")
+    verdict: Literal["allow", "deny"] = Field(description="Whether the policies allow it.")
