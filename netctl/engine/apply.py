@@ -1,21 +1,21 @@
 """Apply a plan: execute, verify, and undo what was done where something fails.
 
 The steps can be read in `apply_plan`. After execution everything is observed again and the plan must be empty: what
-did not stick is a failure that shows both values. Undoing runs the inverse of each change that was made, in reverse
-order, and is itself verified by observation.
+did not stick, or cannot be read any more, is a failure. What was touched is then brought back to how it was
+(`netctl.engine.undo`), which is itself verified by observation.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from netctl.engine.change import Change, Failure, Outcome
-from netctl.engine.diff import differing_fields
+from netctl.engine.change import Action, Change, Failure, Outcome
 from netctl.engine.plan import Plan
 from netctl.engine.protocol import Scope, Writer
-from netctl.engine.resource import Attributes, Desired, Key
+from netctl.engine.resource import Desired, Key
 from netctl.engine.session import Session
-from netctl.errors import BackendError, NetctlError
+from netctl.engine.undo import Undo
+from netctl.errors import NetctlError
 
 Progress = Callable[[int, int], None]
 """Called with the number of changes made and their total."""
@@ -37,11 +37,13 @@ class Report:
     result: Result
     done: tuple[Change, ...] = ()
     failed: tuple[Outcome, ...] = ()
+    """Refused; or made, and impossible to verify because it could not be read again."""
     skipped: tuple[Change, ...] = ()
     """Not tried, because something before them failed."""
     unverified: tuple[Change, ...] = ()
     """Made, acknowledged, and yet not as declared when observed again: what would still have to change."""
     not_undone: tuple[Outcome, ...] = ()
+    """What is not as it was before, or could not be read to tell."""
 
 
 class ApplyError(NetctlError):
@@ -63,21 +65,21 @@ def apply_plan(
     """Make the changes of *plan*, so that the host matches *desired*.
 
     Raises ApplyError where a change fails or does not stick, after undoing what was done (unless *keep_partial*).
-    An interrupt undoes too, and is raised again.
+    An interrupt undoes too, and is raised again, with a note that says what has become of the host.
     """
     if not plan.batches:
         return Report(Result.UNCHANGED)
     run = _Run(plan, desired, session, progress)
     try:
         run.execute()
-        unverified = () if run.failed else run.verify()
-    except BaseException:
-        if not keep_partial:
-            run.undo()
+        unverified = () if run.failed else tuple(run.verify())
+    except BaseException as error:
+        error.add_note(_after(run.broken_off(keep_partial=keep_partial)))
         raise
     if not run.failed and not unverified:
         return Report(Result.APPLIED, tuple(run.done))
-    raise run.failure(unverified, keep_partial=keep_partial)
+    report = run.broken_off(unverified, keep_partial=keep_partial)
+    raise ApplyError(_summary(report, run.total), report, _advice(report)) from run.crash
 
 
 class _Run:
@@ -95,7 +97,9 @@ class _Run:
         self.failed: list[Outcome] = []
         self.skipped: list[Change] = []
         self.started: set[Key] = set()
-        """What may have been touched: also what failed half-way, or was under way when an interrupt came."""
+        """What may have been made: also what failed half-way, or was under way when an interrupt came."""
+        self.crash: Exception | None = None
+        """A bug that undoing met with."""
 
     def execute(self) -> None:
         """Execute batch after batch; after a failure the rest is skipped."""
@@ -104,7 +108,7 @@ class _Run:
                 self.skipped.extend(batch)
                 continue
             self.started.update(change.key for change in batch)
-            for outcome in self._execute_batch(batch):
+            for outcome in self.session.execute(batch):
                 if outcome.failure is None:
                     self.done.append(outcome.change)
                 else:
@@ -112,88 +116,75 @@ class _Run:
             if self.progress:
                 self.progress(len(self.done), self.total)
 
-    def verify(self) -> tuple[Change, ...]:
-        """What would still have to change, observed anew."""
+    def verify(self) -> Iterator[Change]:
+        """What of the touched would still have to change, observed anew. What cannot be read any more has failed."""
         again = self.session.plan(self.desired, stack=self.plan.stack, host=self.plan.host)
-        touched = {change.key for change in self.done}
-        return tuple(change for change in again.changes if change.key in touched)
+        touched = {change.key: change for change in self.plan.changes}
+        unseen = _unseen(self.plan, again)
+        self.failed += (
+            Outcome(change, Failure(f"verify {key}", unseen[key])) for key, change in touched.items() if key in unseen
+        )
+        yield from (change for change in again.changes if change.key in touched)
+        for conflict in again.conflicts:
+            if change := touched.get(conflict.desired.key):
+                yield change._replace(before=conflict.live.attributes, fields=("owner",))
 
-    def failure(self, unverified: tuple[Change, ...], *, keep_partial: bool) -> ApplyError:
-        """Undo, and the error that tells all of it."""
-        not_undone = () if keep_partial else self.undo()
-        partial = keep_partial or bool(not_undone)
-        report = Report(
-            Result.PARTIAL if partial else Result.UNDONE,
+    def broken_off(self, unverified: tuple[Change, ...] = (), *, keep_partial: bool) -> Report:
+        """The report of an apply that went wrong, after undoing it."""
+        not_undone = () if keep_partial else self._undo()
+        return Report(
+            Result.PARTIAL if keep_partial or not_undone else Result.UNDONE,
             tuple(self.done), tuple(self.failed), tuple(self.skipped), unverified, not_undone,
         )  # fmt: skip
-        return ApplyError(_summary(report), report, _advice(report, keep_partial=keep_partial))
 
-    def undo(self) -> tuple[Outcome, ...]:
-        """Run the inverse of what was done, newest first; what could not be undone, with the reason.
-
-        The inverse of a change that never took effect fails, harmlessly: the observation afterwards decides.
-        """
-        refusals: dict[Key, Outcome] = {}
-        for batch in reversed(self.plan.batches):
-            inverse = [_inverse(change) for change in reversed(batch) if change.key in self.started]
-            refusals |= {outcome.change.key: outcome for outcome in self._execute_batch(inverse) if outcome.failure}
-        return tuple(refusals.get(change.key) or Outcome(change, failure) for change, failure in self._remaining())
-
-    def _remaining(self) -> Iterator[tuple[Change, Failure]]:
-        """The changes whose resource is not as it was before the apply."""
-        live = self.session.observe(Scope(self.plan.stack, self.desired)).live
-        for change in self.plan.changes:
-            now = live[change.key].attributes if change.key in live else None
-            if change.key in self.started and not _restored(change.before, now):
-                yield change, Failure(f"restore {change.key}", _both(change.before, now))
-
-    def _execute_batch(self, batch: Sequence[Change]) -> Iterable[Outcome]:
-        """Each system's share of a batch, as one call each."""
-        shares: dict[str, list[Change]] = {}
-        for change in batch:
-            shares.setdefault(change.key.system, []).append(change)
-        return [outcome for name, share in shares.items() for outcome in self._execute_share(name, share)]
-
-    def _execute_share(self, system: str, share: Sequence[Change]) -> Sequence[Outcome]:
-        try:
-            return self.session.members[system].execute(share)
-        except BackendError as error:
-            return [
-                Outcome(change, Failure(f"{change.action} {change.key}", error.message, error.advice))
-                for change in share
-            ]
+    def _undo(self) -> tuple[Outcome, ...]:
+        # What was not started may be touched all the same: detached from something that was deleted or replaced.
+        touched = [change for change in self.plan.changes if change.key in self.started or change.before is not None]
+        acknowledged = {change.key for change in self.done}
+        undo = Undo(touched, acknowledged, self.session, Scope(self.plan.stack, self.desired))
+        not_undone = undo.run()
+        self.crash = undo.crash
+        return not_undone
 
 
-def _inverse(change: Change) -> Change:
-    """What undoes *change*: what went with another resource comes back by a creation of its own."""
-    return change.inverse()._replace(implied=False)
-
-
-def _restored(before: Attributes | None, now: Attributes | None) -> bool:
-    if before is None or now is None:
-        return before is now
-    return not differing_fields(before, now)
-
-
-def _both(before: Attributes | None, now: Attributes | None) -> str:
-    return f"it was {before if before is not None else 'absent'} and is {now if now is not None else 'absent'}"
-
-
-def _summary(report: Report) -> str:
-    if report.failed:
-        reason = f"{len(report.failed)} of {len(report.failed) + len(report.done) + len(report.skipped)} changes failed"
-    else:
-        reason = f"{len(report.unverified)} changes did not stick"
-    state = {
-        Result.UNDONE: "everything that was done has been undone",
-        Result.PARTIAL: "part of it remains",
+def _unseen(plan: Plan, again: Plan) -> dict[Key, str]:
+    """What *plan* was about and *again* could not see, with the reason."""
+    known = {part[:2] for part in plan.unread}
+    lost = {part.system: part.reason for part in again.unread if part[:2] not in known}
+    unseen = dict.fromkeys(again.blocked, "what it needs cannot be read")
+    unseen |= {key: part.reason for part in again.unread for key in part.keys}
+    unseen |= {
+        change.key: lost[change.key.system]
+        for change in plan.changes
+        if change.action is Action.DELETE and change.key.system in lost
     }
-    return f"{reason}; {state[report.result]}"
+    return unseen
 
 
-def _advice(report: Report, *, keep_partial: bool) -> str:
-    if keep_partial:
-        return "it was left as it is (--keep-partial); apply again once the cause is mended"
+def _summary(report: Report, total: int) -> str:
+    """What went wrong, and what has become of the host, in one sentence."""
+    if report.failed:
+        what, verb, more = _first(report.failed).attempt, "failed", len(report.failed) - 1
+    else:
+        what, verb, more = str(report.unverified[0].key), "did not stick", len(report.unverified) - 1
+    others = f" and {more} more of {total} changes" if more else ""
+    return f"{what}{others} {verb}; {_after(report)}"
+
+
+def _first(failures: tuple[Outcome, ...]) -> Failure:
+    return failures[0].failure or Failure("", "")
+
+
+def _after(report: Report) -> str:
+    """What has become of the host."""
+    if stuck := len(report.not_undone):
+        return f"{stuck} change{'s' if stuck > 1 else ''} could not be undone, first: {_first(report.not_undone)}"
+    if report.result is Result.PARTIAL:
+        return "what was done was left as it is"
+    return "the host is as it was before"
+
+
+def _advice(report: Report) -> str:
     if report.not_undone:
-        return "see what could not be undone; the next apply converges"
-    return "the host is as it was before; apply again once the cause is mended"
+        return "Look at what could not be undone; once the cause is mended, the next apply converges."
+    return "Apply again once the cause is mended."

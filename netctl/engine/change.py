@@ -47,7 +47,7 @@ class Change(NamedTuple):
     """True for a deletion that another deletion brings about: an address goes with its link. Nothing is executed."""
 
     def inverse(self) -> "Change":
-        """The change that undoes this one."""
+        """The change that undoes this one. What went with another resource comes back by a creation of its own."""
         return self._replace(
             action=_INVERSE[self.action],
             before=self.after,
@@ -55,6 +55,7 @@ class Change(NamedTuple):
             reason=Reason.UNDO,
             owner_before=self.owner,
             owner=self.owner_before,
+            implied=self.implied and self.action is not Action.DELETE,
         )
 
 

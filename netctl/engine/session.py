@@ -1,10 +1,11 @@
 """A session with the systems of one host: their readers (or writers), opened together, spoken to as one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
+from netctl.engine.change import Change, Failure, Outcome
 from netctl.engine.diff import Kinds
 from netctl.engine.facts import Facts
 from netctl.engine.plan import Plan, make_plan
@@ -62,6 +63,17 @@ class Session(Generic[AnyReader]):
         observation = self.observe(Scope(stack, desired))
         return make_plan(desired, observation, self.kinds, stack=stack, host=host, adopt=adopt)
 
+    def execute(self: "Session[Writer]", batch: Sequence[Change]) -> Iterator[Outcome]:
+        """Make the changes, each system's share in one call; the outcomes as the systems return.
+
+        Where a system fails, all of its share is taken to have failed: some of it may have been made.
+        """
+        for share in shares(batch):
+            try:
+                yield from self.members[share[0].key.system].execute(share)
+            except BackendError as error:
+                yield from failed(share, error.message, error.advice)
+
     def _unserved(self, scope: Scope) -> Sequence[Unread]:
         systems = sorted({key.system for key in scope.desired} - set(self.members))
         return [Unread(name, "everything", "it was left out", _keys_of(name, scope)) for name in systems]
@@ -75,6 +87,19 @@ def read_session(systems: Sequence[System], context: Context) -> Session[Reader]
 def write_session(systems: Sequence[System], context: Context) -> Session[Writer]:
     """A session that can. Entering it raises PrivilegeError where changes are not permitted."""
     return Session(kinds_of(systems), {system.name: system.writer(context) for system in systems})
+
+
+def shares(batch: Iterable[Change]) -> Iterable[Sequence[Change]]:
+    """The changes of a batch, by system."""
+    found: dict[str, list[Change]] = {}
+    for change in batch:
+        found.setdefault(change.key.system, []).append(change)
+    return found.values()
+
+
+def failed(share: Sequence[Change], answer: str, advice: str = "") -> Iterator[Outcome]:
+    """The outcomes of changes that failed together."""
+    return (Outcome(change, Failure(f"{change.action} {change.key}", answer, advice)) for change in share)
 
 
 def _keys_of(system: str, scope: Scope) -> frozenset[Key]:

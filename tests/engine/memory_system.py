@@ -138,7 +138,8 @@ class Memory:
 
     def put(self, attributes: Attributes, owner: Owner | None = None, *, system: str = MEMORY) -> None:
         """Have something there from the beginning."""
-        self.store[key_of(attributes, system)] = Stored(complete(attributes), _mark(attributes, owner))
+        original = "0" if isinstance(attributes, Setting) and owner is not None else None
+        self.store[key_of(attributes, system)] = Stored(complete(attributes), _mark(attributes, owner), original)
 
     def contents(self, key: Key) -> list[Key]:
         """What lives in *key*."""
