@@ -16,8 +16,11 @@ class Locations:
         self._outlines: dict[int, Outline] = {}
 
     def declared(self, path: Path) -> tuple[str, int]:
-        """File and line of the declaration that the path leads to or into, without reading anything again."""
-        for length in (2, 1):
+        """File and line of the declaration that the path leads to or into, without reading anything again.
+
+        Of a policy, the line of its rule, where the path leads to or into one.
+        """
+        for length in range(min(len(path), 4), 0, -1):
             if index := self._mentions.get(path[:length]):
                 document = self._documents[index[-1]]
                 return document.source.name, document.positions[path[:length]][0]

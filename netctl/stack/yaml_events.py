@@ -40,6 +40,8 @@ _SCALAR_TAGS: dict[str, tuple[type, ...]] = {
     f"{_TAG}bool": (bool,),
     f"{_TAG}null": (type(None),),
 }
+# How far down the places of keys are kept: a verdict names the line of the rule that decided it.
+_DEPTHS: dict[str | int, int] = {"policies": 3}
 # libyaml knows YAML 1.1 only, and refuses a file that says what every stack file is.
 _VERSION_1_2 = re.compile(
     r"((?:\A|^\.\.\.[^\n]*\n)(?:[ \t]*(?:#[^\n]*)?\n)*)%(?=YAML[ \t]+1\.2[ \t\r]*(?:#.*)?$)", re.MULTILINE
@@ -58,7 +60,7 @@ class Document:
     """Lines before it."""
     content: dict[str, Any]
     positions: dict[Path, tuple[int, int]]
-    """Line and column, from 1, of each top-level key and each declaration under one."""
+    """Line and column, from 1, of each top-level key and each declaration under one; of policies, of each rule."""
 
     @property
     def text(self) -> str:
@@ -166,7 +168,7 @@ class _Composer:
             marks[key] = mark
             if path is not None:
                 self._positions[*path, key] = (mark.line + 1, mark.column + 1)
-                inner = None if path else (key,)
+                inner = (*path, key) if len(path) < _DEPTHS.get(path[0] if path else key, 1) else None
             value = following()
             if key == "<<" and not event.style:
                 merges.append((value, self._node(value, depth, None)))

@@ -213,3 +213,17 @@ def test_ten_thousand_declarations_load_and_a_mistake_in_the_last_line_names_it(
 def test_ten_thousand_mistakes_are_all_reported() -> None:
     found = mistakes(many(10_000).replace("mtu: 1450", "mtu: x\n    foo: 1"))
     assert len(found) == 10_000
+
+
+def test_a_rule_of_a_policy_has_a_line_of_its_own() -> None:
+    text = (
+        "stack: s\npolicies:\n  p:\n    applies_to: {any: true}\n    ingress:\n      - from: {any: true}\n"
+        "        ports: 80\n      - ports: 81\n    egress: []\n---\npolicies:\n  p: {egress: [{ports: 1},\n    {}]}\n"
+    )
+    origin = loaded(text).origin
+    lines = {
+        path: origin(("policies", "p", *path)).line
+        for path in [(), ("ingress", 0), ("ingress", 1, "ports", 0), ("egress", 0), ("egress", 1)]
+    }
+    assert list(lines.values()) == [12, 6, 8, 12, 13]
+    assert {origin(("policies", "p", *path)).declaration for path in lines} == {"policies.p"}
