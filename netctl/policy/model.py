@@ -80,6 +80,8 @@ class Endpoint(NamedTuple):
     mac: str = ""
     """Of an attachment, inside its namespace."""
     netns: str = ""
+    anti_spoofing: bool = True
+    """Whether what an attachment sends from another's address or MAC is dropped."""
 
 
 class Peers(NamedTuple):
@@ -89,6 +91,9 @@ class Peers(NamedTuple):
     """Names."""
     prefixes: tuple[str, ...] = ()
     """Canonical, with exceptions already cut out, merged and sorted; no two overlap."""
+    definition: str = ""
+    """The selectors, in one canonical text: what has the same definition has the same members, today and after any
+    change of an endpoint, so that the kernel can keep one set for all of them. Empty: shared with no other rule."""
 
 
 class Rule(NamedTuple):
@@ -106,6 +111,9 @@ class Rule(NamedTuple):
     origin: Origin
     text: str = ""
     """As declared, in one line, for a person: ``from service web, ports 5432/tcp``."""
+    port_names: tuple[str, ...] = ()
+    """The named ports as declared, sorted: ``http``, ``dns/udp``. Rules of one direction that name the same ones mean the
+    same by them at every endpoint. Empty where there are none, or where they are shared with no other rule."""
 
 
 class Policy(NamedTuple):
