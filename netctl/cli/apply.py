@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -43,12 +44,15 @@ def run(options: Options) -> int:
     """Make this host match the declaration, and verify it. Where that fails, what was done is undone."""
     terminal = options.terminal()
     saved = _saved_plan(options)
+    inputs = options_of(saved.inputs, options) if saved else options
     with (
-        _workspace(options, saved, terminal) as work,
-        sole_writer(lock_name(work.stack, work.options.netns, work.facts), "netctl apply", options, terminal),
+        _workspace(inputs, saved, terminal) as work,
+        sole_writer(lock_name(work.stack, inputs.netns, work.facts), "netctl apply", options, terminal),
     ):
-        plan = _agreed_plan(work, saved, options, terminal)
-        report, seconds = carry_out(plan, Job(work.plan, work.desired, work.session, options, terminal, options.output))
+        make_plan = partial(work.plan, adopt=inputs.adopt, targets=inputs.target)
+        plan = make_plan()
+        _agree(plan, work, saved, options, terminal)
+        report, seconds = carry_out(plan, Job(make_plan, work.desired, work.session, options, terminal, options.output))
         if report.done and options.output is Format.TEXT:
             terminal.say(success_text(report, seconds, terminal.paint))
         _refuse_to_call_it_complete(work, plan)
@@ -78,28 +82,26 @@ def _saved_plan(options: Options) -> SavedPlan | None:
 
 
 @contextmanager
-def _workspace(options: Options, saved: SavedPlan | None, terminal: Terminal) -> Iterator[Workspace[Writer]]:
-    """The workspace that the options, or the saved plan, describe."""
+def _workspace(inputs: Planning, saved: SavedPlan | None, terminal: Terminal) -> Iterator[Workspace[Writer]]:
+    """The workspace for the inputs; those of a saved plan must be as they were."""
     if saved is None:
-        with writing(options, terminal) as work:
+        with writing(inputs, terminal) as work:
             yield work
         return
     refuse_changed_sources(saved, current_sources(saved))
-    with writing(options_of(saved.inputs, options), terminal, saved.inputs.environment) as work:
+    with writing(inputs, terminal, saved.inputs.environment) as work:
         refuse_changed_sources(saved, work.declarations.sources)
         yield work
 
 
-def _agreed_plan(work: Workspace[Writer], saved: SavedPlan | None, options: Options, terminal: Terminal) -> Plan:
-    """The plan, printed, and free of what forbids its execution."""
-    plan = work.plan()
+def _agree(plan: Plan, work: Workspace[Writer], saved: SavedPlan | None, options: Options, terminal: Terminal) -> None:
+    """Print the plan, and raise what forbids its execution."""
     if saved is not None:
         refuse_other_outcome(saved, plan)
     if options.output is Format.TEXT:
         print_plan(plan, work.warnings(plan), PlanFormat.TEXT, terminal)
     refuse_conflicts(plan)
     refuse_mass_deletion(plan, options.max_deletes)
-    return plan
 
 
 def _refuse_to_call_it_complete(work: Workspace[Writer], plan: Plan) -> None:

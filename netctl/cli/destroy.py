@@ -15,6 +15,7 @@ from netctl.engine.plan import Plan
 from netctl.engine.protocol import Writer
 from netctl.engine.session import Session
 from netctl.errors import NetctlError, UsageError
+from netctl.report.apply_report import duration
 from netctl.report.ssh_cut import ssh_warnings
 
 
@@ -45,7 +46,7 @@ def run(options: Options) -> int:
             report, seconds = carry_out(plan, Job(make_plan, {}, session, options, terminal, options.output))
             _demand_nothing_left(make_plan() if report.done else plan, session)
         if report.done and options.output is Format.TEXT:
-            text = f"Removed in {seconds:.2f} s, and looked again: {stack} owns nothing on {place}."
+            text = f"Removed in {duration(seconds)}, and looked again: {stack} owns nothing on {place}."
             terminal.say(terminal.paint("green", text))
     return 0
 

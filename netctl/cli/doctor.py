@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from netctl.cli.options import Format, Planning
+from netctl.cli.options import Compiling, Format
 from netctl.cli.sessions import open_reader
 from netctl.cli.workspace import reading
 from netctl.engine.protocol import Reader
@@ -15,7 +15,7 @@ from netctl.report.doctor import Findings, doctor_document, doctor_text, is_able
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options(Planning):
+class Options(Compiling):
     """What ``netctl doctor`` takes."""
 
     output: Annotated[Format, typer.Option("-o", "--output", help="How the findings are printed.")] = Format.TEXT

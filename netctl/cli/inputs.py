@@ -1,5 +1,6 @@
 """What a saved plan is computed from, and the options that compute it again."""
 
+import os
 from pathlib import Path
 
 from netctl.cli.options import Planning
@@ -7,11 +8,10 @@ from netctl.cli.saved_plan import Inputs
 from netctl.cli.workspace import AnyReader, Workspace
 
 
-def inputs_of(work: Workspace[AnyReader]) -> Inputs:
+def inputs_of(work: Workspace[AnyReader], options: Planning) -> Inputs:
     """The inputs of a workspace's plan, with absolute paths. Raises UsageError for a stack from standard input."""
     from netctl.cli.declarations import variable_environment
 
-    options = work.options
     return Inputs(
         files=tuple(str(Path.cwd() / file) for file in options.file),
         sources=work.declarations.sources,
@@ -32,7 +32,7 @@ def options_of(inputs: Inputs, voice: Planning) -> Planning:
         quiet=voice.quiet,
         verbose=voice.verbose,
         no_color=voice.no_color,
-        file=list(inputs.files),
+        file=[_shown(file) for file in inputs.files],
         var=list(inputs.variables),
         var_file=list(inputs.variable_files),
         netns=inputs.netns,
@@ -41,3 +41,9 @@ def options_of(inputs: Inputs, voice: Planning) -> Planning:
         target=list(inputs.targets),
         adopt=inputs.adopt,
     )
+
+
+def _shown(path: str) -> str:
+    """The path as someone here would write it: relative where it is below the current directory."""
+    relative = os.path.relpath(path)
+    return path if relative.startswith("..") else relative

@@ -93,7 +93,12 @@ class HostChoice(Place):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Planning(Sources, HostChoice):
+class Compiling(Sources, HostChoice):
+    """A declaration, and the host that it is compiled for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planning(Compiling):
     """What goes into a plan."""
 
     target: Annotated[

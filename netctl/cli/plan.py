@@ -35,8 +35,8 @@ def run(options: Options) -> int:
     """Print what would change on this host, and why. Changes nothing."""
     terminal = options.terminal()
     with reading(options, terminal) as work:
-        inputs = inputs_of(work) if options.out else None
-        plan = work.plan()
+        inputs = inputs_of(work, options) if options.out else None
+        plan = work.plan(adopt=options.adopt, targets=options.target)
         warnings = work.warnings(plan)
         unread = work.unread(plan)
     if options.out and inputs:

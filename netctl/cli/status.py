@@ -6,13 +6,13 @@ from typing import Annotated
 
 import typer
 
-from netctl.cli.options import Format, Planning
+from netctl.cli.options import Compiling, Format
 from netctl.cli.workspace import reading
 from netctl.report.status import status_document, status_of, status_text
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options(Planning):
+class Options(Compiling):
     """What ``netctl status`` takes."""
 
     output: Annotated[Format, typer.Option("-o", "--output", help="How the status is printed.")] = Format.TEXT

@@ -1,11 +1,11 @@
 """The steps that the commands share: load the stack, open the systems, choose the host, compile, plan."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from netctl.cli.options import Planning
+from netctl.cli.options import Compiling
 from netctl.cli.sessions import open_reader, open_writer, place_name
 from netctl.cli.ssh_connection import ssh_connection
 from netctl.cli.terminal import Terminal
@@ -33,7 +33,7 @@ class Workspace(Generic[AnyReader]):
     desired: Mapping[Key, Desired]
     session: Session[AnyReader]
     facts: Facts
-    options: Planning
+    options: Compiling
 
     @property
     def stack(self) -> str:
@@ -45,10 +45,10 @@ class Workspace(Generic[AnyReader]):
         """Where this is, for people and for locks: the host, and the namespace where one was named."""
         return place_name(self.host or self.facts.hostname, self.options.netns)
 
-    def plan(self) -> Plan:
-        """The plan for what is live now, restricted to the targets."""
-        plan = self.session.plan(self.desired, stack=self.stack, host=self.place, adopt=self.options.adopt)
-        return restrict(plan, self.desired, self.options.target)
+    def plan(self, *, adopt: bool = False, targets: Sequence[str] = ()) -> Plan:
+        """The plan for what is live now, restricted to the *targets*."""
+        plan = self.session.plan(self.desired, stack=self.stack, host=self.place, adopt=adopt)
+        return restrict(plan, self.desired, targets)
 
     def unread(self, plan: Plan) -> list[Unread]:
         """What *plan* could not see, less what the user left out."""
@@ -61,7 +61,7 @@ class Workspace(Generic[AnyReader]):
 
 
 @contextmanager
-def reading(options: Planning, terminal: Terminal) -> Iterator[Workspace[Reader]]:
+def reading(options: Compiling, terminal: Terminal) -> Iterator[Workspace[Reader]]:
     """A workspace that cannot change anything."""
     declarations = _load(options)
     with open_reader(options) as session:
@@ -70,7 +70,7 @@ def reading(options: Planning, terminal: Terminal) -> Iterator[Workspace[Reader]
 
 @contextmanager
 def writing(
-    options: Planning, terminal: Terminal, environment: Mapping[str, str] | None = None
+    options: Compiling, terminal: Terminal, environment: Mapping[str, str] | None = None
 ) -> Iterator[Workspace[Writer]]:
     """A workspace that can. *environment* defines variables, the process's own unless given. Raises PrivilegeError."""
     declarations = _load(options, environment)
@@ -78,14 +78,14 @@ def writing(
         yield _workspace(declarations, session, options, terminal)
 
 
-def _load(options: Planning, environment: Mapping[str, str] | None = None) -> "Declarations":
+def _load(options: Compiling, environment: Mapping[str, str] | None = None) -> "Declarations":
     from netctl.cli.declarations import load_declarations
 
     return load_declarations(options, environment)
 
 
 def _workspace(
-    declarations: "Declarations", session: Session[AnyReader], options: Planning, terminal: Terminal
+    declarations: "Declarations", session: Session[AnyReader], options: Compiling, terminal: Terminal
 ) -> Workspace[AnyReader]:
     facts = session.facts()
     host = declarations.choose_host(options.host, facts)

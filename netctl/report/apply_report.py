@@ -18,10 +18,15 @@ _LONGEST = 50
 
 
 def success_text(report: Report, seconds: float, paint: Paint = PLAIN) -> str:
-    """``Applied and verified in 0.12 s: 3 created, 1 updated, 0 replaced, 1 deleted.``"""
+    """``Applied and verified in 120 ms: 3 created, 1 updated, 0 replaced, 1 deleted.``"""
     counts = {action: sum(change.action is action for change in report.done) for action in Action}
     text = ", ".join(f"{counts[action]} {_PAST[action]}" for action in Action)
-    return paint("green", f"Applied and verified in {seconds:.2f} s: {text}.")
+    return paint("green", f"Applied and verified in {duration(seconds)}: {text}.")
+
+
+def duration(seconds: float) -> str:
+    """``8 ms``, ``1.25 s``."""
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.2f} s"
 
 
 def failure_text(report: Report, paint: Paint = PLAIN, *, verbose: bool = False) -> str:

@@ -11,8 +11,9 @@ from typing import NamedTuple
 from netctl.engine.change import Action, Change, Reason
 from netctl.engine.plan import Plan
 from netctl.engine.resource import Attributes, Key
-from netctl.kinds.link import Macvlan, Veth, VethPeer
+from netctl.kinds.link import Macvlan, Port, Veth, VethPeer
 from netctl.kinds.nftables import Table
+from netctl.kinds.sysctl import Sysctl
 from netctl.report.wording import declared_map, field_changes, inner_changes, reason_text, summary, value_text
 
 _KINDS = ("link", "port", "address", "route", "rule", "neighbour", "fdb", "sysctl")
@@ -71,11 +72,18 @@ def _what(change: Change) -> str:
     if change.action is Action.CREATE:
         return summary(change.after or ())
     if change.action is Action.DELETE:
-        return summary(change.before or ())
+        return _gone(change.before or ())
     phrases = field_changes(change) or [reason_text(change)]
     if change.reason is Reason.ADOPTED:
         return "; ".join(["taken over", *(phrase for phrase in phrases if not phrase.startswith("owner: "))])
     return "; ".join(phrases)
+
+
+def _gone(attributes: Attributes) -> str:
+    """What goes; of what is only borrowed, what becomes of it."""
+    if isinstance(attributes, Sysctl):
+        return f"{summary(attributes)}; gets back its former value"
+    return f"{summary(attributes)}; released" if isinstance(attributes, Port) else summary(attributes)
 
 
 def _all_lines(attributes: Attributes) -> list[str]:

@@ -22,7 +22,9 @@ STUCK = Outcome(DELETE, Failure("restore kernel/link/nc-old", "it was a bridge a
 
 def test_success_is_one_line() -> None:
     report = Report(Result.APPLIED, (CREATE, UPDATE))
-    assert success_text(report, 0.123) == "Applied and verified in 0.12 s: 1 created, 1 updated, 0 replaced, 0 deleted."
+    assert (
+        success_text(report, 0.1234) == "Applied and verified in 123 ms: 1 created, 1 updated, 0 replaced, 0 deleted."
+    )
 
 
 def test_a_failure_tells_what_failed_what_was_undone_and_what_was_not_tried() -> None:
