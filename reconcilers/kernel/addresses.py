@@ -24,19 +24,23 @@ class AddressRow(NamedTuple):
     flags: int
     protocol: int
     link_local: bool
+    """Whether IPv6 made it by itself (RFC 4862, 5.3)."""
+    peer: bool
+    """Whether it is one end of a point-to-point link: the prefix length is then of the other end."""
 
 
 def dump_addresses(socket: Rtnetlink) -> Iterator[AddressRow]:
     """Every address of a namespace."""
     reader = RowReader(wire.RTM_NEWADDR, wire.IFADDR, (IFA_LOCAL, IFA_ADDRESS, IFA_FLAGS, IFA_PROTO))
     for chunk in socket.dump(wire.RTM_GETADDR, wire.IFADDR.pack(0, 0, 0, 0, 0)):
-        for _, length, short_flags, scope, index, local, address, flags, protocol in reader.read(chunk):
+        for family, length, short_flags, scope, index, local, address, flags, protocol in reader.read(chunk):
             yield AddressRow(
                 index,
                 f"{wire.read_address(local or address)}/{length}",
                 int.from_bytes(flags, sys.byteorder) if flags else short_flags,
                 int.from_bytes(protocol, sys.byteorder),
-                scope == _SCOPE_LINK,
+                family == wire.AF_INET6 and scope == _SCOPE_LINK,
+                bool(local) and local != address,
             )
 
 
@@ -46,7 +50,7 @@ def decode_address(row: AddressRow, link: str, netns: str) -> Address:
     return Address(netns, link, row.address, bool(row.flags & IFA_F_PERMANENT), nodad)
 
 
-def set_address(address: Address, ifindex: int, *, owned: bool = True) -> Request:
+def set_address(address: Address, ifindex: int, protocol: int = PROTOCOL) -> Request:
     """Put an address on a link, or renew it."""
     text, _, length = address.address.partition("/")
     packed = wire.write_address(text)
@@ -56,7 +60,7 @@ def set_address(address: Address, ifindex: int, *, owned: bool = True) -> Reques
         + wire.attribute(IFA_LOCAL, packed)
         + wire.attribute(IFA_ADDRESS, packed)
         + wire.number(IFA_FLAGS, flags)
-        + (wire.attribute(IFA_PROTO, bytes([PROTOCOL])) if owned else b"")
+        + (wire.attribute(IFA_PROTO, bytes([protocol])) if protocol else b"")
     )
     return Request(wire.RTM_NEWADDR, wire.NLM_F_CREATE | wire.NLM_F_REPLACE, body)
 

@@ -43,7 +43,7 @@ def _links(root: View, sources: Sources) -> Iterator[Live]:
 def _addresses(root: View) -> Iterator[Live]:
     for row in dump_addresses(root.socket):
         link = root.links.get(root.names.get(row.ifindex, ""))
-        if link is not None and not link.loopback and not row.link_local:
+        if link is not None and not link.loopback and not row.link_local and not row.peer:
             key = address_key(link.name, row.address)
             yield Live(key, decode_address(row, link.name, ""), _owner(root, link), link_key(link.name))
 

@@ -1,9 +1,8 @@
 """The requests that make, change and delete links."""
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 
-from netctl.engine.resource import Owner
 from netctl.kinds.link import Bridge, Link, Macvlan, Veth, VethPeer, Vxlan
 from reconcilers.kernel import wire
 from reconcilers.kernel.if_link import (
@@ -36,10 +35,10 @@ from reconcilers.kernel.if_link import (
     IFLA_VXLAN_PORT,
     IFLA_VXLAN_TTL,
     IPV4_DEVCONF_FORWARDING,
+    IPV4_DEVCONF_PROMOTE_SECONDARIES,
     MACVLAN_MODES,
     VETH_INFO_PEER,
 )
-from reconcilers.kernel.marks import link_alias
 from reconcilers.kernel.rtnetlink import Request
 
 _MACVLAN_MODES = {mode: number for number, mode in MACVLAN_MODES.items()}
@@ -49,17 +48,17 @@ def _target(index: int, *, flags: int = 0, change: int = 0) -> bytes:
     return wire.IFINFO.pack(0, 0, index, flags, change)
 
 
-def create_link(link: Link, index: int, peer: tuple[int, int], lookup: Mapping[str, int]) -> Request:
-    """The request that makes *link* with the given index.
+def create_link(link: Link, index: int, peer: tuple[int, int], lookup: Mapping[str, int], group: int) -> Request:
+    """The request that makes *link* with the given index (0: the kernel chooses), in the interface group *group*.
 
     *peer* is the index of a veth's other end and a descriptor of its namespace; a macvlan is made straight in the
     namespace of that descriptor. *lookup* has the indexes of the links that this one refers to.
     """
     up = 0 if isinstance(link, VethPeer) or link.up is False or is_made_down(link) else IFF_UP
     body = [_target(index, flags=up, change=IFF_UP), wire.text(IFLA_IFNAME, link.name)]
-    body += [wire.number(IFLA_MTU, link.mtu)] if link.mtu else []
+    body += [wire.number(IFLA_MTU, _first_mtu(link, link.mtu))] if link.mtu else []
+    body += [wire.number(IFLA_GROUP, group)]
     body += [wire.attribute(IFLA_ADDRESS, wire.write_mac(link.mac))] if link.mac else []
-    body += [wire.number(IFLA_GROUP, link.group)] if link.group else []
     if isinstance(link, Macvlan):
         body += [wire.number(IFLA_LINK, lookup[link.parent or ""])]
         body += [wire.number(IFLA_NET_NS_FD, peer[1])] if link.netns else []
@@ -68,6 +67,15 @@ def create_link(link: Link, index: int, peer: tuple[int, int], lookup: Mapping[s
     kind, details = _kind_details(link, peer, lookup)
     body.append(wire.nested(IFLA_LINKINFO, wire.text(IFLA_INFO_KIND, kind), wire.nested(IFLA_INFO_DATA, *details)))
     return Request(wire.RTM_NEWLINK, wire.NLM_F_CREATE | wire.NLM_F_EXCL, b"".join(body))
+
+
+def _first_mtu(link: Link, mtu: int) -> int:
+    """The MTU to make a link with.
+
+    A bridge takes its ports' MTU until its own has been changed, and setting what is so already is no change. So it
+    is made with another.
+    """
+    return mtu ^ 1 if isinstance(link, Bridge) else mtu
 
 
 def _kind_details(link: Link, peer: tuple[int, int], lookup: Mapping[str, int]) -> tuple[str, list[bytes]]:
@@ -87,7 +95,7 @@ def _kind_details(link: Link, peer: tuple[int, int], lookup: Mapping[str, int]) 
             raise ValueError(f"{link.netns}/{link.name} comes with its pair")
 
 
-def _bridge_details(link: Bridge, fields: Sequence[str]) -> list[bytes]:
+def _bridge_details(link: Bridge, fields: Collection[str]) -> list[bytes]:
     values = {
         "stp": (IFLA_BR_STP_STATE, 4, link.stp),
         "nf_call_iptables": (IFLA_BR_NF_CALL_IPTABLES, 1, link.nf_call_iptables),
@@ -102,7 +110,7 @@ def _bridge_details(link: Bridge, fields: Sequence[str]) -> list[bytes]:
 _VXLAN_FIELDS = ("vni", "local", "underlay", "port", "learning", "ttl", "ageing")
 
 
-def _vxlan_details(link: Vxlan, fields: Sequence[str], lookup: Mapping[str, int]) -> list[bytes]:
+def _vxlan_details(link: Vxlan, fields: Collection[str], lookup: Mapping[str, int]) -> list[bytes]:
     return [_vxlan_detail(link, field, lookup) for field in fields if getattr(link, field) is not None]
 
 
@@ -111,7 +119,7 @@ def _vxlan_detail(link: Vxlan, field: str, lookup: Mapping[str, int]) -> bytes:
         case "vni":
             return wire.number(IFLA_VXLAN_ID, link.vni or 0)
         case "local":
-            local = link.local or ""
+            local = link.local or "0.0.0.0"
             return wire.attribute(IFLA_VXLAN_LOCAL6 if ":" in local else IFLA_VXLAN_LOCAL, wire.write_address(local))
         case "underlay":
             return wire.number(IFLA_VXLAN_LINK, lookup[link.underlay] if link.underlay else 0)
@@ -126,9 +134,9 @@ def _vxlan_detail(link: Vxlan, field: str, lookup: Mapping[str, int]) -> bytes:
 
 
 def configure_link(
-    link: Link, index: int, owner: Owner | None, fields: Sequence[str], lookup: Mapping[str, int]
+    link: Link, index: int, alias: str, fields: Collection[str], lookup: Mapping[str, int]
 ) -> Iterator[Request]:
-    """The requests that set the named attributes of an existing link; ``owner`` stands for its mark."""
+    """The requests that set the named attributes of an existing link; ``owner`` stands for its mark, the *alias*."""
     flags = IFF_UP if link.up else 0
     change = IFF_UP if "up" in fields and link.up is not None else 0
     body = []
@@ -141,7 +149,8 @@ def configure_link(
     if "master" in fields and isinstance(link, Veth | Vxlan) and link.master is not None:
         body.append(wire.number(IFLA_MASTER, lookup[link.master] if link.master else 0))
     if "owner" in fields:
-        body.append(wire.text(IFLA_IFALIAS, link_alias(owner, link.name) if owner else ""))
+        # Without a NUL, for which the longest alias has no room.
+        body.append(wire.attribute(IFLA_IFALIAS, alias.encode()))
     if "ipv4_forwarding" in fields and link.ipv4_forwarding is not None:
         body.append(_ipv4_forwarding(on=link.ipv4_forwarding))
     if body or change:
@@ -154,7 +163,7 @@ def configure_link(
         yield Request(wire.RTM_NEWLINK, 0, _target(index) + linkinfo)
 
 
-def _changed_details(link: Link, fields: Sequence[str], lookup: Mapping[str, int]) -> tuple[str, list[bytes]] | None:
+def _changed_details(link: Link, fields: Collection[str], lookup: Mapping[str, int]) -> tuple[str, list[bytes]] | None:
     match link:
         case Bridge():
             details = _bridge_details(link, fields)
@@ -182,13 +191,24 @@ def set_up(index: int) -> Request:
     return Request(wire.RTM_SETLINK, 0, _target(index, flags=IFF_UP, change=IFF_UP))
 
 
-def set_altnames(index: int, names: Sequence[str], *, present: bool) -> Request:
+def set_altnames(index: int, names: Collection[str], *, present: bool) -> Request:
     """Give a link alternative names, or take them away."""
     kind, flags = (
         (wire.RTM_NEWLINKPROP, wire.NLM_F_CREATE | wire.NLM_F_APPEND) if present else (wire.RTM_DELLINKPROP, 0)
     )
     listed = wire.nested(IFLA_PROP_LIST, *(wire.text(IFLA_ALT_IFNAME, name) for name in names))
     return Request(kind, flags, _target(index) + listed)
+
+
+def promote_secondaries(index: int, *, on: bool) -> Request:
+    """Whether a link's other addresses of a prefix stay when the first one of it goes."""
+    conf = wire.nested(IFLA_INET_CONF, wire.number(IPV4_DEVCONF_PROMOTE_SECONDARIES, int(on)))
+    return Request(wire.RTM_SETLINK, 0, _target(index) + wire.nested(IFLA_AF_SPEC, wire.nested(wire.AF_INET, conf)))
+
+
+def get_link(name: str) -> Request:
+    """Ask for the link of that name."""
+    return Request(wire.RTM_GETLINK, 0, _target(0) + wire.text(IFLA_IFNAME, name))
 
 
 def set_master(index: int, master: int, *, up: bool | None) -> Request:

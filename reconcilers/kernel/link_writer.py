@@ -1,16 +1,15 @@
 """Making, changing and deleting links by the batch."""
 
-import os
-import secrets
+import errno
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
 from typing import cast
 
 from netctl.engine.change import Action, Change, Failure
-from netctl.kinds.link import Link, Macvlan, Veth, VethPeer
+from netctl.errors import BackendError
+from netctl.kinds.link import Bridge, Link, VethPeer
+from reconcilers.kernel.births import Birth, Descriptors, expect
 from reconcilers.kernel.link_requests import (
     configure_link,
-    create_link,
     delete_group,
     delete_link,
     is_made_down,
@@ -18,19 +17,21 @@ from reconcilers.kernel.link_requests import (
     set_group,
     set_up,
 )
-from reconcilers.kernel.namespaces import DIRECTORY, inside
+from reconcilers.kernel.marks import doomed_group, is_passing, link_mark
+from reconcilers.kernel.namespaces import inside
 from reconcilers.kernel.refusals import explain, is_done
 from reconcilers.kernel.rtnetlink import Request
 from reconcilers.kernel.sources import Sources
-from reconcilers.kernel.sysctls import write_sysctl
+from reconcilers.kernel.sysctls import sysctl_path, write_sysctl
 from reconcilers.kernel.view import View
 
 _LINKS_A_SEND = 64
-"""Each link takes up to three requests (create, configure, name), and they belong in one send."""
-_COMPLETED_WITH = ("owner", "ipv4_forwarding")
-"""What the request to create a link cannot set: its mark, and forwarding."""
+"""Descriptors of that many namespaces may have to be open at a time."""
+_TAKEN = frozenset({errno.EEXIST, errno.EBUSY})
+"""The kernel's answer where a link has the name, or the index, of the one that is to be made."""
 
 Numbered = tuple[int, Change]
+Sent = tuple[int, Change, Request]
 
 
 class LinkWriter:
@@ -42,13 +43,15 @@ class LinkWriter:
 
     def delete(self, changes: Iterable[Numbered]) -> None:
         """Delete the links that are to be deleted or replaced; several at a time as a group."""
-        by_view: dict[str, list[Numbered]] = {}
+        by_netns: dict[str, list[Numbered]] = {}
         for position, change in _of_links(changes):
             ends = change.action in {Action.DELETE, Action.REPLACE} and not change.implied
             if ends and not isinstance(change.before, VethPeer):
-                by_view.setdefault(cast(Link, change.before).netns, []).append((position, change))
-        for netns, victims in by_view.items():
-            self._delete_in(self.sources.view(netns), victims)
+                by_netns.setdefault(cast(Link, change.before).netns, []).append((position, change))
+        for netns, victims in by_netns.items():
+            view = self._view(netns, victims)
+            if view is not None:
+                self._delete_in(view, victims)
 
     def _delete_in(self, view: View, victims: Sequence[Numbered]) -> None:
         present = [(position, change) for position, change in victims if _name(change) in view.indexes]
@@ -60,7 +63,9 @@ class LinkWriter:
 
     def _delete_as_group(self, view: View, victims: Sequence[Numbered]) -> None:
         """Put the victims into a group that nothing else is in, and delete the group."""
-        group = _unused_group(view)
+        taken = {row.group for row in view.links.values()}
+        while (group := doomed_group()) in taken:
+            pass
         self._transact(view, [(p, c, set_group(view.index_of(_name(c)), group)) for p, c in victims])
         error = view.socket.transact([delete_group(group)])[0]
         if error is not None:
@@ -68,140 +73,144 @@ class LinkWriter:
 
     def create(self, changes: Iterable[Numbered]) -> None:
         """Make links and mark them, a number of them in each send."""
-        made = [
+        wanted = [
             (position, change)
             for position, change in _of_links(changes)
             if change.action in {Action.CREATE, Action.REPLACE} and not isinstance(change.after, VethPeer)
         ]
-        for start in range(0, len(made), _LINKS_A_SEND):
-            self._create_some(made[start : start + _LINKS_A_SEND])
-        self._ipv6_forwarding(made)
-        self._bring_up(made)
+        for start in range(0, len(wanted), _LINKS_A_SEND):
+            self._create_some(wanted[start : start + _LINKS_A_SEND])
+        self._ipv6_forwarding(wanted)
+        self._bring_up(wanted)
 
-    def _bring_up(self, made: Iterable[Numbered]) -> None:
-        """Set up the links that were made down so that their IPv6 settings come first."""
-        root = self.sources.root()
-        links = [(position, change, cast(Link, change.after)) for position, change in made]
-        self._transact(
-            root,
-            [
-                (position, change, set_up(root.index_of(link.name)))
-                for position, change, link in links
-                if is_made_down(link) and link.up is not False and position not in self.failures
-            ],
-        )
-
-    def _create_some(self, made: Sequence[Numbered]) -> None:
-        root = self.sources.root()
-        creations: list[tuple[int, Change, Request]] = []
-        configurations: list[tuple[int, Change, Request]] = []
-        elsewhere: list[tuple[View, int, Change, int]] = []
-        with _Descriptors() as descriptors:
-            for position, change in made:
-                link = cast(Link, change.after)
+    def _create_some(self, wanted: Sequence[Numbered]) -> None:
+        """Two sends: what completes a link goes to its index, so the link must be known to have been made."""
+        births: list[Birth] = []
+        with Descriptors(self.sources) as descriptors:
+            for position, change in wanted:
                 try:
-                    view, index = self._place(link)
-                    peer = self._peer(link, descriptors)
-                    creations.append((position, change, create_link(link, index, peer, root.indexes)))
+                    births.append(expect(position, change, self.sources, descriptors))
                 except KeyError as missing:
-                    self._fail(position, change, f"there is no interface {missing.args[0]}")
-                    continue
-                if view is root:
-                    configurations += ((position, change, request) for request in _completion(change, index, root))
-                else:
-                    elsewhere.append((view, position, change, index))
-                view.add(link.name, index)
-            self._transact(root, [*creations, *configurations])
-        for view, position, change, index in elsewhere:
-            self._transact(view, [(position, change, request) for request in _completion(change, index, root)])
+                    self._fail(position, change, f"there is no interface {missing.args[0]}", "plan again")
+                except BackendError as error:
+                    self._fail(position, change, error.message, error.advice)
+            made = list(self._request(births))
+        self._complete(made)
 
-    def _place(self, link: Link) -> tuple[View, int]:
-        """Where a new link will be, and the index chosen for it there."""
-        view = self.sources.view(link.netns)
-        return view, view.reserve_index()
+    def _request(self, births: Sequence[Birth]) -> Iterator[Birth]:
+        """Have the links made; those that were. Where an index is taken already, the kernel chooses another."""
+        socket = self.sources.root().socket
+        again: list[Birth] = []
+        for birth, error in zip(births, socket.transact([birth.request for birth in births]), strict=True):
+            if error is None:
+                yield birth.recorded()
+            elif error.errno in _TAKEN:
+                again.append(birth)
+            else:
+                self.failures.setdefault(birth.position, explain(birth.change, error))
+        errors = socket.transact([birth.elsewhere() for birth in again])
+        for birth, error in zip(again, errors, strict=True):
+            if error is None:
+                yield birth.looked_up().recorded()
+            else:
+                self.failures.setdefault(birth.position, explain(birth.change, error))
 
-    def _peer(self, link: Link, descriptors: "_Descriptors") -> tuple[int, int]:
-        """The index and the namespace of what is made elsewhere: a veth's other end, or a macvlan itself."""
-        if isinstance(link, Veth):
-            netns, _, name = (link.peer or "").rpartition("/")
-            view = self.sources.view(netns)
-            index = view.reserve_index()
-            view.add(name, index)
-            return index, descriptors.of(netns)
-        if isinstance(link, Macvlan) and link.netns:
-            return 0, descriptors.of(link.netns)
-        return 0, 0
+    def _complete(self, made: Sequence[Birth]) -> None:
+        """Give new links what they need beyond the request that creates them: their mark, forwarding, further names."""
+        root = self.sources.root()
+        by_view: dict[str, list[Sent]] = {}
+        for position, change, view, index, *_ in made:
+            link = cast(Link, change.after)
+            fields = ("owner", "group", "ipv4_forwarding", *(["mtu"] if isinstance(link, Bridge) else []))
+            alias = link_mark(change.owner, link.name)
+            ungrouped = link._replace(group=link.group or 0)
+            sent = by_view.setdefault(view.netns, [])
+            sent += ((position, change, r) for r in configure_link(ungrouped, index, alias, fields, root.indexes))
+            if link.altnames:
+                sent.append((position, change, set_altnames(index, link.altnames, present=True)))
+        for netns, requests in by_view.items():
+            self._transact(self.sources.view(netns), requests)
+
+    def _bring_up(self, wanted: Iterable[Numbered]) -> None:
+        """Set up the links that were made down so that their IPv6 settings come first."""
+        by_view: dict[str, list[Sent]] = {}
+        for position, change in wanted:
+            link = cast(Link, change.after)
+            if is_made_down(link) and link.up is not False and position not in self.failures:
+                request = set_up(self.sources.view(link.netns).index_of(link.name))
+                by_view.setdefault(link.netns, []).append((position, change, request))
+        for netns, requests in by_view.items():
+            self._transact(self.sources.view(netns), requests)
 
     def update(self, changes: Iterable[Numbered]) -> None:
         """Change links in place; configure the far ends of new veth pairs."""
-        changed: list[Numbered] = []
-        by_view: dict[str, list[tuple[int, Change, Request]]] = {}
-        root = self.sources.root()
+        by_netns: dict[str, list[Numbered]] = {}
         for position, change in _of_links(changes):
-            if change.action is Action.DELETE or not _in_place(change):
-                continue
-            link = cast(Link, change.after)
-            view = self.sources.view(link.netns)
-            changed.append((position, change))
+            if change.action is not Action.DELETE and _in_place(change):
+                by_netns.setdefault(cast(Link, change.after).netns, []).append((position, change))
+        for netns, changed in by_netns.items():
+            view = self._view(netns, changed)
+            if view is not None:
+                self._update_in(view, changed)
+
+    def _update_in(self, view: View, changed: Sequence[Numbered]) -> None:
+        root = self.sources.root()
+        sent: list[Sent] = []
+        for position, change in changed:
+            original = self.sources.originals.get(change.key, "")
             try:
-                requests = list(_alteration(change, view.index_of(link.name), root))
+                requests = list(_alteration(change, view.index_of(_name(change)), root, str(original)))
             except KeyError as missing:
-                self._fail(position, change, f"there is no interface {missing.args[0]}")
+                self._fail(position, change, f"there is no interface {missing.args[0]}", "plan again")
                 continue
-            by_view.setdefault(link.netns, []).extend((position, change, request) for request in requests)
-        for netns, requests_there in by_view.items():
-            self._transact(self.sources.view(netns), requests_there)
+            sent += ((position, change, request) for request in requests)
+        self._transact(view, sent)
         self._ipv6_forwarding(changed)
 
     def _ipv6_forwarding(self, changes: Iterable[Numbered]) -> None:
-        """Netlink can tell this setting, but not set it.
-
-        A link that forwards looks for no duplicates of its own addresses either: for the second or two that this
-        takes, it has no usable link-local address, cannot ask for its neighbours, and drops what it should forward.
-        """
-        name = self.sources.ipv6_forwarding_name
-        by_view: dict[str, list[tuple[int, Change]]] = {}
+        """Netlink can tell this setting, but not set it."""
+        by_netns: dict[str, list[Numbered]] = {}
         for position, change in changes:
-            wanted = cast(Link, change.after).ipv6_forwarding
+            link = cast(Link, change.after)
             concerned = change.action is not Action.UPDATE or not change.fields or "ipv6_forwarding" in change.fields
             # A new link forwards only where the namespace's default says so, and then has to be told not to.
-            if wanted is not None and concerned and position not in self.failures:
-                by_view.setdefault(cast(Link, change.after).netns, []).append((position, change))
-        for netns, concerned_there in by_view.items():
-            with inside(netns or self.sources.netns):
-                for position, change in concerned_there:
-                    link = cast(Link, change.after)
-                    escaped = link.name.replace(".", "/")
-                    settings = {name: "1", "accept_dad": "0"} if link.ipv6_forwarding else {name: "0"}
-                    for setting, value in settings.items():
-                        failure = write_sysctl(f"net.ipv6.conf.{escaped}.{setting}", value)
-                        if failure is not None:
-                            self.failures.setdefault(position, failure)
+            if link.ipv6_forwarding is not None and concerned and position not in self.failures:
+                by_netns.setdefault(link.netns, []).append((position, change))
+        for netns, concerned_there in by_netns.items():
+            try:
+                with inside(netns or self.sources.netns):
+                    self._write_ipv6_forwarding(concerned_there)
+            except BackendError as error:
+                self._fail_all(concerned_there, error)
 
-    def _transact(self, view: View, sent: Sequence[tuple[int, Change, Request]]) -> None:
+    def _write_ipv6_forwarding(self, changes: Sequence[Numbered]) -> None:
+        for position, change in changes:
+            link = cast(Link, change.after)
+            for name, value in _ipv6_settings(link, self.sources.ipv6_forwarding_name, new=_is_new(change)):
+                failure = write_sysctl(name, value)
+                if failure is not None:
+                    self.failures.setdefault(position, failure)
+
+    def _transact(self, view: View, sent: Sequence[Sent]) -> None:
         errors = view.socket.transact([request for _, _, request in sent])
-        for (position, change, _), error in zip(sent, errors, strict=True):
-            if error is not None and not is_done(change, error):
+        for (position, change, request), error in zip(sent, errors, strict=True):
+            if error is not None and not is_done(change, request, error):
                 self.failures.setdefault(position, explain(change, error))
 
-    def _fail(self, position: int, change: Change, answer: str) -> None:
-        self.failures.setdefault(position, Failure(f"{change.action} {change.key}", answer, "plan again"))
+    def _view(self, netns: str, changes: Iterable[Numbered]) -> View | None:
+        """The namespace; None, with a failure of all *changes*, where there is none."""
+        try:
+            return self.sources.view(netns)
+        except BackendError as error:
+            self._fail_all(changes, error)
+            return None
 
+    def _fail_all(self, changes: Iterable[Numbered], error: BackendError) -> None:
+        for position, change in changes:
+            self._fail(position, change, error.message, error.advice)
 
-class _Descriptors(ExitStack):
-    """Open descriptors of namespaces, for as long as requests that name them are sent."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._open: dict[str, int] = {}
-
-    def of(self, netns: str) -> int:
-        """A descriptor of the namespace *netns*."""
-        if netns not in self._open:
-            descriptor = os.open(DIRECTORY / netns, os.O_RDONLY | os.O_CLOEXEC)
-            self.callback(os.close, descriptor)
-            self._open[netns] = descriptor
-        return self._open[netns]
+    def _fail(self, position: int, change: Change, answer: str, advice: str) -> None:
+        self.failures.setdefault(position, Failure(f"{change.action} {change.key}", answer, advice))
 
 
 def _of_links(changes: Iterable[Numbered]) -> Iterator[Numbered]:
@@ -209,7 +218,7 @@ def _of_links(changes: Iterable[Numbered]) -> Iterator[Numbered]:
 
 
 def _name(change: Change) -> str:
-    return cast(Link, change.before).name
+    return cast(Link, change.before or change.after).name
 
 
 def _in_place(change: Change) -> bool:
@@ -217,28 +226,47 @@ def _in_place(change: Change) -> bool:
     return change.action is Action.UPDATE or isinstance(change.after, VethPeer)
 
 
-def _completion(change: Change, index: int, root: View) -> Iterator[Request]:
-    """What a new link needs beyond the request that creates it: its mark, forwarding, further names."""
-    link = cast(Link, change.after)
-    yield from configure_link(link, index, change.owner, _COMPLETED_WITH, root.indexes)
-    if link.altnames:
-        yield set_altnames(index, link.altnames, present=True)
+def _is_new(change: Change) -> bool:
+    return change.action is not Action.UPDATE
 
 
-def _alteration(change: Change, index: int, root: View) -> Iterator[Request]:
-    """What brings a link that is there to the attributes wanted: those that differ, or all where none is named."""
-    link = cast(Link, change.after)
-    everything = change.action is not Action.UPDATE or not change.fields
-    fields: Sequence[str] = ["owner", *link._fields] if everything else change.fields
-    yield from configure_link(link, index, change.owner, fields, root.indexes)
-    before = cast(Link, change.before).altnames or () if change.before else ()
-    missing = [name for name in link.altnames or () if name not in before]
-    if missing and "altnames" in fields:
+def _alteration(change: Change, index: int, root: View, original: str) -> Iterator[Request]:
+    """What brings a link that is there to the attributes wanted: those that differ, or all where none is named.
+
+    *original* is the alias that a foreign link had before it was taken over.
+    """
+    link, before = cast(Link, change.after), cast(Link | None, change.before)
+    fields = set(change.fields)
+    if _is_new(change) or not fields:
+        fields = {"owner", *link._fields}
+    if change.owner != change.owner_before:
+        fields.add("owner")
+    if before is not None and is_passing(before.group or 0):
+        link = link._replace(group=link.group or 0)
+        fields.add("group")
+    yield from configure_link(link, index, link_mark(change.owner, link.name, original), fields, root.indexes)
+    if "altnames" in fields and link.altnames is not None:
+        yield from _rename(index, before.altnames or () if before else (), link.altnames)
+
+
+def _rename(index: int, before: Sequence[str], after: Sequence[str]) -> Iterator[Request]:
+    """What gives a link the alternative names that it lacks; when that is undone, what takes them away."""
+    if missing := [name for name in after if name not in before]:
         yield set_altnames(index, missing, present=True)
+    if surplus := [name for name in before if name not in after]:
+        yield set_altnames(index, surplus, present=False)
 
 
-def _unused_group(view: View) -> int:
-    taken = {row.group for row in view.links.values()}
-    while (group := secrets.randbelow(1 << 30) + (1 << 30)) in taken:
-        pass
-    return group
+def _ipv6_settings(link: Link, forwarding: str, *, new: bool) -> Iterator[tuple[str, str]]:
+    """The settings by name.
+
+    A link that forwards looks for no duplicates of its own addresses either: for the second or two that this takes,
+    it has no usable link-local address, cannot ask for its neighbours, and drops what it should forward.
+    """
+    base = f"net.ipv6.conf.{link.name.replace('.', '/')}"
+    if link.ipv6_forwarding:
+        yield f"{base}.{forwarding}", "1"
+        if new:
+            yield f"{base}.accept_dad", "0"
+    elif sysctl_path(base).exists():
+        yield f"{base}.{forwarding}", "0"

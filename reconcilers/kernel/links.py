@@ -38,6 +38,7 @@ from reconcilers.kernel.if_link import (
     IFLA_VXLAN_PORT,
     IFLA_VXLAN_TTL,
     IPV4_DEVCONF_FORWARDING,
+    IPV4_DEVCONF_PROMOTE_SECONDARIES,
     MACVLAN_MODES,
 )
 from reconcilers.kernel.marks import is_mark, link_owner
@@ -96,6 +97,13 @@ class Row(NamedTuple):
         return wire.read_number(self.attributes.get(IFLA_MASTER))
 
     @property
+    def promotes_secondaries(self) -> bool:
+        """Whether its other addresses of a prefix stay when the first one of it goes."""
+        families = wire.nested_attributes(self.attributes.get(IFLA_AF_SPEC, b""))
+        ipv4 = wire.nested_attributes(families.get(wire.AF_INET, b"")).get(IFLA_INET_CONF)
+        return _setting(ipv4, IPV4_DEVCONF_PROMOTE_SECONDARIES - 1)
+
+    @property
     def lower(self) -> int:
         """The index of the link it is tied to (a veth's peer, a macvlan's parent), maybe in another namespace."""
         return wire.read_number(self.attributes.get(IFLA_LINK))
@@ -144,7 +152,7 @@ def decode_link(row: Row, around: Surroundings) -> Link | OtherLink:
     return decode(row, around)
 
 
-_Common = tuple[str, str, bool, int, str, int, tuple[str, ...], bool | None, bool | None]
+_Common = tuple[str, str, bool, int, str, int, tuple[str, ...], bool, bool]
 """The fields that every link has, in their order."""
 
 
@@ -155,17 +163,17 @@ def _common(row: Row, around: Surroundings) -> _Common:
     return around.netns, row.name, row.up, row.mtu, mac, row.group, names, forwards4, forwards6
 
 
-def _forwarding(row: Row, ipv6_setting: int) -> tuple[bool | None, bool | None]:
+def _forwarding(row: Row, ipv6_setting: int) -> tuple[bool, bool]:
     families = wire.nested_attributes(row.attributes.get(IFLA_AF_SPEC, b""))
     ipv4 = wire.nested_attributes(families.get(wire.AF_INET, b"")).get(IFLA_INET_CONF)
     ipv6 = wire.nested_attributes(families.get(wire.AF_INET6, b"")).get(IFLA_INET6_CONF)
     return _setting(ipv4, IPV4_DEVCONF_FORWARDING - 1), _setting(ipv6, ipv6_setting)
 
 
-def _setting(array: bytes | None, position: int) -> bool | None:
-    """One of an array of 32-bit settings; None where the kernel has not got it."""
+def _setting(array: bytes | None, position: int) -> bool:
+    """One of an array of 32-bit settings; False where the link, or the kernel, has not got it."""
     if array is None or len(array) < 4 * position + 4:
-        return None
+        return False
     return bool(wire.U32.unpack_from(array, 4 * position)[0])
 
 

@@ -18,13 +18,24 @@ from reconcilers.kernel.view import View
 
 def take_over(change: Change, sources: Sources) -> Failure | None:
     """Set a port or a sysctl, remembering in a mark what it was; the mark comes first, so that nothing is forgotten."""
-    if isinstance(change.after, Port):
-        return _take_port(change, change.after, sources)
-    return _take_sysctl(change, cast(Sysctl, change.after), sources)
+    try:
+        if isinstance(change.after, Port):
+            return _take_port(change, change.after, sources)
+        return _take_sysctl(change, cast(Sysctl, change.after), sources)
+    except KeyError as missing:
+        return Failure(f"{change.action} {change.key}", f"there is no interface {missing.args[0]}", "plan again")
+    except ValueError as too_long:
+        return Failure(f"{change.action} {change.key}", str(too_long))
 
 
 def give_back(change: Change, sources: Sources) -> Failure | None:
-    """Restore what a port or a sysctl was before the stack changed it, and then take the mark away."""
+    """Restore what a port or a sysctl was before the stack changed it, and then take the mark away.
+
+    An interface that is gone has taken its mark, and what was changed of it, along.
+    """
+    link = change.before.name if isinstance(change.before, Port) else cast(Sysctl, change.before).link
+    if link not in sources.root().indexes:
+        return None
     if isinstance(change.before, Port):
         return _give_port_back(change, change.before, sources)
     return _give_sysctl_back(change, cast(Sysctl, change.before), sources)
@@ -33,8 +44,8 @@ def give_back(change: Change, sources: Sources) -> Failure | None:
 def _take_port(change: Change, port: Port, sources: Sources) -> Failure | None:
     root = sources.root()
     before = change.before if isinstance(change.before, Port) else port
-    master = root.indexes.get(port.master, 0) if port.master else 0
-    requests = _marking(change, root, port.name, "port", "1" if before.up else "0")
+    master = root.index_of(port.master) if port.master else 0
+    requests = _marking(change, root, port.name, "port", _remembered(before))
     requests.append(set_master(root.index_of(port.name), master, up=port.up))
     return _send(change, root, requests)
 
@@ -45,16 +56,25 @@ def _give_port_back(change: Change, port: Port, sources: Sources) -> Failure | N
     if loan is None:
         return None
     index = root.index_of(port.name)
+    up, _, master = loan.before.partition(":")
     requests = [
-        set_master(index, 0, up=loan.before == "1"),
+        set_master(index, root.indexes.get(master, 0), up=up == "1"),
         set_altnames(index, [loan.altname(port.name)], present=False),
     ]
     return _send(change, root, requests)
 
 
+def _remembered(port: Port) -> str:
+    """``1`` or ``0``, whether it was up, and whose port it was: ``1:br0``. An equals sign would end the mark's name."""
+    up = "1" if port.up else "0"
+    return f"{up}:{port.master}" if port.master and "=" not in port.master else up
+
+
 def _take_sysctl(change: Change, sysctl: Sysctl, sources: Sources) -> Failure | None:
     root = sources.root()
-    before = cast(Sysctl, change.before).value if change.before else sysctl.value
+    if change.before is None:
+        return Failure(f"set {sysctl.name}", "this kernel has no such parameter, or there is no such interface")
+    before = cast(Sysctl, change.before).value
     original = next((loan.before for loan in _loans(root, sysctl.link) if loan.what == sysctl.name), before or "")
     failure = _send(change, root, _marking(change, root, sysctl.link, sysctl.name, original))
     if failure is not None:

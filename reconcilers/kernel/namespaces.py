@@ -5,9 +5,10 @@ A socket keeps the namespace that it was opened in, so it suffices to enter a na
 """
 
 import ctypes
+import errno
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from netctl.errors import BackendError, PrivilegeError
@@ -34,7 +35,7 @@ def inside(netns: str) -> Iterator[None]:
     if not netns:
         yield
         return
-    with _opened("/proc/thread-self/ns/net") as home, _opened(str(DIRECTORY / netns)) as there:
+    with _descriptor("/proc/thread-self/ns/net") as home, opened(netns) as there:
         _enter(there, netns)
         try:
             yield
@@ -42,27 +43,54 @@ def inside(netns: str) -> Iterator[None]:
             _enter(home, "the namespace it came from")
 
 
+def identity(netns: str) -> tuple[int, int]:
+    """What tells the namespace that is called *netns* from others; always the same for the caller's own ("").
+
+    Raises BackendError where there is none of that name.
+    """
+    if not netns:
+        return 0, 0
+    try:
+        found = (DIRECTORY / netns).stat()
+    except OSError as error:
+        raise _unopened(str(DIRECTORY / netns), error) from None
+    return found.st_dev, found.st_ino
+
+
+def opened(netns: str) -> AbstractContextManager[int]:
+    """A descriptor of the namespace *netns*. Raises as `inside` does."""
+    return _descriptor(str(DIRECTORY / netns))
+
+
 @contextmanager
-def _opened(path: str) -> Iterator[int]:
+def _descriptor(path: str) -> Iterator[int]:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        name = path.rpartition("/")[2]
-        raise BackendError(
-            f"there is no network namespace '{name}'", f"make it: ip netns add {name}", "NC301"
-        ) from None
-    except PermissionError:
-        raise PrivilegeError(f"{path} may not be opened", "run as root") from None
+    except OSError as error:
+        raise _unopened(path, error) from None
     try:
         yield descriptor
     finally:
         os.close(descriptor)
 
 
+def _unopened(path: str, error: OSError) -> BackendError:
+    name = path.rpartition("/")[2]
+    if isinstance(error, FileNotFoundError):
+        return BackendError(f"there is no network namespace '{name}'", f"make it: ip netns add {name}", "NC301")
+    if isinstance(error, PermissionError):
+        return PrivilegeError(f"{path} may not be opened", "run as root")
+    return BackendError(f"network namespace '{name}' cannot be opened: {error.strerror}", "", "NC301")
+
+
 def _enter(descriptor: int, name: str) -> None:
     if _libc.setns(descriptor, _CLONE_NEWNET) == 0:
         return
-    error = os.strerror(ctypes.get_errno())
-    raise PrivilegeError(
-        f"cannot enter network namespace '{name}': {error}", "entering one needs CAP_SYS_ADMIN: run as root"
+    code = ctypes.get_errno()
+    if code == errno.EPERM:
+        raise PrivilegeError(
+            f"network namespace '{name}' may not be entered", "entering one needs CAP_SYS_ADMIN: run as root"
+        )
+    raise BackendError(
+        f"'{name}' cannot be entered as a network namespace: {os.strerror(code)}", f"make it anew: ip netns del {name}"
     )

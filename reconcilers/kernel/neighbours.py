@@ -10,7 +10,7 @@ from reconcilers.kernel.rtnetlink import Request, Rtnetlink
 
 NDA_DST, NDA_LLADDR, NDA_IFINDEX, NDA_PROTOCOL = 1, 2, 8, 12
 NTF_SELF, NTF_PROXY, NTF_EXT_LEARNED = 0x02, 0x08, 0x10
-NUD_NOARP, NUD_PERMANENT = 0x40, 0x80
+NUD_REACHABLE, NUD_STALE, NUD_PERMANENT = 0x02, 0x04, 0x80
 _FEW = 32
 """Up to so many devices are asked for one by one; above that one dump of all costs less."""
 
@@ -46,13 +46,14 @@ def _row_reader() -> RowReader:
     return RowReader(wire.RTM_NEWNEIGH, wire.NDMSG, (NDA_DST, NDA_LLADDR, NDA_PROTOCOL))
 
 
-def set_neighbour(neighbour: Neighbour, ifindex: int) -> Request:
-    """Make a permanent neighbour, or change it."""
+def set_neighbour(neighbour: Neighbour, ifindex: int, *, owned: bool = True) -> Request:
+    """Make a neighbour, or change it."""
+    state = NUD_STALE if neighbour.permanent is False else NUD_PERMANENT
     body = (
-        wire.NDMSG.pack(wire.family_of(neighbour.address), ifindex, NUD_PERMANENT, 0, 0)
+        wire.NDMSG.pack(wire.family_of(neighbour.address), ifindex, state, 0, 0)
         + wire.attribute(NDA_DST, wire.write_address(neighbour.address))
         + wire.attribute(NDA_LLADDR, wire.write_mac(neighbour.mac or FLOOD_MAC))
-        + wire.attribute(NDA_PROTOCOL, bytes([PROTOCOL]))
+        + (wire.attribute(NDA_PROTOCOL, bytes([PROTOCOL])) if owned else b"")
     )
     return Request(wire.RTM_NEWNEIGH, wire.NLM_F_CREATE | wire.NLM_F_REPLACE, body)
 
@@ -63,20 +64,21 @@ def delete_neighbour(neighbour: Neighbour, ifindex: int) -> Request:
     return Request(wire.RTM_DELNEIGH, 0, wire.NDMSG.pack(wire.family_of(neighbour.address), ifindex, 0, 0, 0) + address)
 
 
-def set_fdb(entry: FdbEntry, ifindex: int) -> Request:
-    """Make a permanent forwarding entry, or point it elsewhere. `FLOOD_MAC` may have several, so one is added."""
+def set_fdb(entry: FdbEntry, ifindex: int, *, owned: bool = True) -> Request:
+    """Make a forwarding entry, or point it elsewhere. `FLOOD_MAC` may have several, so one is added."""
     flags = wire.NLM_F_CREATE | (wire.NLM_F_APPEND if entry.mac == FLOOD_MAC else wire.NLM_F_REPLACE)
-    return Request(wire.RTM_NEWNEIGH, flags, _encode_fdb(entry, ifindex, NUD_PERMANENT))
+    state = NUD_REACHABLE if entry.permanent is False else NUD_PERMANENT
+    return Request(wire.RTM_NEWNEIGH, flags, _encode_fdb(entry, ifindex, state, owned=owned))
 
 
 def delete_fdb(entry: FdbEntry, ifindex: int) -> Request:
     """Delete a forwarding entry; of a `FLOOD_MAC` the one for its destination."""
-    return Request(wire.RTM_DELNEIGH, 0, _encode_fdb(entry, ifindex, 0))
+    return Request(wire.RTM_DELNEIGH, 0, _encode_fdb(entry, ifindex, 0, owned=True))
 
 
-def _encode_fdb(entry: FdbEntry, ifindex: int, state: int) -> bytes:
+def _encode_fdb(entry: FdbEntry, ifindex: int, state: int, *, owned: bool) -> bytes:
     return (
-        wire.NDMSG.pack(wire.AF_BRIDGE, ifindex, state, NTF_SELF | NTF_EXT_LEARNED, 0)
+        wire.NDMSG.pack(wire.AF_BRIDGE, ifindex, state, NTF_SELF | (NTF_EXT_LEARNED if owned else 0), 0)
         + wire.attribute(NDA_LLADDR, wire.write_mac(entry.mac))
         + (wire.attribute(NDA_DST, wire.write_address(entry.destination)) if entry.destination else b"")
     )

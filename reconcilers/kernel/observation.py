@@ -13,14 +13,14 @@ from netctl.engine.protocol import Observation, Scope, Unread
 from netctl.engine.resource import UNMARKED, Desired, Key, Live, Owner
 from netctl.errors import BackendError
 from netctl.kinds.address import address_key
-from netctl.kinds.link import SYSTEM, Link, Port, VethPeer, link_key, port_key
-from netctl.kinds.neighbour import FdbEntry, Neighbour, fdb_key, neighbour_key
+from netctl.kinds.link import SYSTEM, Link, Port, Veth, VethPeer, link_key, port_key
+from netctl.kinds.neighbour import FLOOD_MAC, FdbEntry, Neighbour, fdb_key, neighbour_key
 from netctl.kinds.route import PROTOCOL, Route, route_key, stack_number
 from netctl.kinds.rule import rule_key
 from netctl.kinds.sysctl import Sysctl, sysctl_key
 from reconcilers.kernel.addresses import decode_address, dump_addresses
 from reconcilers.kernel.links import Row, Surroundings, decode_link
-from reconcilers.kernel.marks import read_loans
+from reconcilers.kernel.marks import is_passing, link_alias, read_loans, unfinished_group
 from reconcilers.kernel.namespaces import named_namespaces
 from reconcilers.kernel.neighbours import NTF_EXT_LEARNED, NUD_PERMANENT, dump_fdb, dump_neighbours
 from reconcilers.kernel.routes import RouteRow, dump_routes
@@ -75,19 +75,32 @@ class _Observer:
             try:
                 yield self.sources.view(netns)
             except BackendError as error:
-                keys = frozenset(
-                    key for kind in self.desired.values() for key in kind if key.id.startswith(f"{netns}/")
-                )
-                if keys:
+                if keys := frozenset(self._desired_in(netns)):
                     self.unread.append(Unread(SYSTEM, f"network namespace {netns}", error.message, keys))
 
+    def _desired_in(self, netns: str) -> Iterator[Key]:
+        """The desired resources of a namespace, with the near ends of pairs whose far end is there."""
+        for kind in self.desired.values():
+            for key, want in kind.items():
+                far_end = want.attributes.peer if isinstance(want.attributes, Veth) else ""
+                if key.id.startswith(f"{netns}/") or (far_end or "").startswith(f"{netns}/"):
+                    yield key
+
     def _mark_owned(self, root: View, others: Iterable[View]) -> None:
-        """Find the owner of every link. Elsewhere only links tied to one of this host's can be ours."""
-        root.owned = {row.ifindex: owner for row in root.links.values() if (owner := row.owner)}
+        """Find the owner of every link. Elsewhere only links tied to one of this host's can be ours.
+
+        The far end of a pair of the stack's is the stack's even before it has been given its mark.
+        """
+        unfinished = unfinished_group(self.stack)
+        root.owned = _owners(root.links.values(), self.unmarked, unfinished)
+        ours = self._ours(root)
         for view in others:
             here = self.sources.root_id(view)
-            tied = (row for row in view.links.values() if here is not None and row.lower_netns == here)
-            view.owned = {row.ifindex: owner for row in tied if (owner := row.owner)}
+            tied = [row for row in view.links.values() if here is not None and row.lower_netns == here]
+            view.owned = _owners(tied, self.unmarked, unfinished)
+            for row in tied:
+                if row.lower in ours and row.kind == "veth" and link_key(row.name, view.netns) in self.desired["link"]:
+                    view.owned.setdefault(row.ifindex, self.unmarked)
 
     def _concerned(self, view: View) -> bool:
         return (
@@ -117,6 +130,10 @@ class _Observer:
         want = self.desired["link"].get(key)
         if want is None and (owner is None or owner.stack != self.stack):
             return
+        if want is not None:
+            owner = _whole_owner(owner, want, row)
+            if owner is None or owner.declaration == UNMARKED:
+                self.sources.originals[key] = row.alias
         attributes = decode_link(row, around)
         if want is not None and type(attributes) is type(want.attributes):
             attributes = _only_declared_altnames(cast(Link, attributes), cast(Link, want.attributes))
@@ -154,7 +171,7 @@ class _Observer:
     def _addresses(self, view: View) -> None:
         desired, ours = self.desired["address"], self._ours(view)
         for row in dump_addresses(view.socket):
-            if row.link_local:
+            if row.link_local or row.peer:
                 continue
             name = view.names.get(row.ifindex, "")
             key = address_key(name, row.address, view.netns)
@@ -163,6 +180,7 @@ class _Observer:
             if key in desired or (marked and here):
                 within = link_key(name, view.netns)
                 attributes = decode_address(row, name, view.netns)
+                self._remember(key, here=here, original=row.protocol)
                 self.live[key] = Live(key, attributes, self._owner(here=here, marked=marked), within)
 
     def _owner(self, *, here: bool, marked: bool) -> Owner | None:
@@ -170,6 +188,11 @@ class _Observer:
         if not here:
             return None
         return self.marked if marked else self.unmarked
+
+    def _remember(self, key: Key, *, here: bool, original: str | int) -> None:
+        """What an object that is foreign (not *here*) bears in place of a mark."""
+        if not here:
+            self.sources.originals[key] = original
 
     def _routes(self, view: View) -> None:
         wanted = {key: want for key, want in self.desired["route"].items() if want.attributes[0] == view.netns}
@@ -191,6 +214,7 @@ class _Observer:
         ours = within is not None or bool(needs) or route.table == self.claims
         marked = protocol == PROTOCOL
         if key in wanted or (ours and marked):
+            self._remember(key, here=ours, original=protocol)
             self.live[key] = Live(key, route, self._owner(here=ours, marked=marked), within, needs)
 
     def _vteps(self, root: View, kind: str) -> set[int]:
@@ -218,18 +242,26 @@ class _Observer:
 
     def _fdb(self, root: View) -> None:
         desired, ours = self.desired["fdb"], self._ours(root)
-        for _, ifindex, state, flags, _, packed, mac, _ in dump_fdb(root.socket, self._vteps(root, "fdb")):
-            marked, here = bool(flags & NTF_EXT_LEARNED), ifindex in ours
-            name = root.names[ifindex]
-            entry = FdbEntry(name, mac.hex(":"), read_address(packed), bool(state & NUD_PERMANENT))
-            key = fdb_key(name, entry.mac, entry.destination or "")
+        entries = list(self._entries(root))
+        shared = frozenset(entry.link for key, entry, _, _ in entries if entry.mac == FLOOD_MAC and key not in desired)
+        for key, entry, ifindex, flagged in entries:
+            here = ifindex in ours
             want = desired.get(key)
-            if want is None and not (marked and here):
+            if want is None and not (flagged and here):
                 continue
+            # The destinations of `FLOOD_MAC` have one mark in common, which a foreign one keeps them from having.
+            marked = flagged or (entry.mac == FLOOD_MAC and entry.link in shared)
             known = self.live.get(key)
             # Of several destinations for one MAC the one that differs counts, so that it is seen and replaced.
             if known is None or (want is not None and known.attributes == want.attributes):
-                self.live[key] = Live(key, entry, self._owner(here=here, marked=marked), link_key(name))
+                self.live[key] = Live(key, entry, self._owner(here=here, marked=marked), link_key(entry.link))
+
+    def _entries(self, root: View) -> Iterator[tuple[Key, FdbEntry, int, bool]]:
+        """Forwarding entries by key, with the index of their device and whether they are marked."""
+        for _, ifindex, state, flags, _, packed, mac, _ in dump_fdb(root.socket, self._vteps(root, "fdb")):
+            entry = FdbEntry(root.names[ifindex], mac.hex(":"), read_address(packed), bool(state & NUD_PERMANENT))
+            key = fdb_key(entry.link, entry.mac, entry.destination or "")
+            yield key, entry, ifindex, bool(flags & NTF_EXT_LEARNED)
 
     def _rules(self, root: View) -> None:
         for row in dump_rules(root.socket):
@@ -256,6 +288,24 @@ class _RouteJudge:
         if route.table == self._table or (route.destination, route.metric) not in self._claims:
             return ()
         return (route_key(route.destination, self._table, route.metric),)
+
+
+def _owners(rows: Iterable[Row], unmarked: Owner, unfinished: int) -> dict[int, Owner]:
+    """Whose the links are, by index: by their alias, or as *unmarked* where they have not been given one yet."""
+    owners: dict[int, Owner] = {}
+    for row in rows:
+        owner = unmarked if row.group == unfinished else row.owner
+        if owner is not None:
+            owners[row.ifindex] = owner._replace(declaration=UNMARKED) if is_passing(row.group) else owner
+    return owners
+
+
+def _whole_owner(owner: Owner | None, want: Desired, row: Row) -> Owner | None:
+    """The owner with the whole declaration, of which the alias may have had room for a part only."""
+    if owner is None or owner.declaration in {UNMARKED, want.origin.declaration}:
+        return owner
+    whole = Owner(owner.stack, want.origin.declaration)
+    return whole if row.alias == link_alias(whole, row.name) else owner
 
 
 def _only_declared_altnames(live: Link, want: Link) -> Link:

@@ -3,7 +3,8 @@
 import errno
 
 from netctl.engine.change import Action, Change, Failure
-from reconcilers.kernel.rtnetlink import KernelError
+from reconcilers.kernel import wire
+from reconcilers.kernel.rtnetlink import KernelError, Request
 
 _GONE = frozenset({errno.ENOENT, errno.ESRCH, errno.ENODEV, errno.EADDRNOTAVAIL})
 _ADVICE = {
@@ -20,9 +21,9 @@ _ADVICE = {
 }
 
 
-def is_done(change: Change, error: KernelError) -> bool:
-    """Whether *change* is done although the kernel refused: what is to be deleted has gone already."""
-    return change.action in {Action.DELETE, Action.REPLACE} and error.errno in _GONE
+def is_done(change: Change, request: Request, error: KernelError) -> bool:
+    """Whether *request* is done although the kernel refused it: what is to be deleted has gone already."""
+    return error.errno in _GONE and (change.action is Action.DELETE or wire.is_deletion(request.type))
 
 
 def explain(change: Change, error: KernelError) -> Failure:

@@ -24,6 +24,7 @@ RTNH_F_ONLINK = 4
 _TYPES = {1: "unicast", 6: "blackhole", 7: "unreachable", 8: "prohibit"}
 _NUMBERS = {name: number for number, name in _TYPES.items()}
 _SCOPE_UNIVERSE, _SCOPE_LINK, _SCOPE_NOWHERE = 0, 253, 255
+_SOURCE_LENGTH, _TOS = 2, 3  # what else may select: a route that has one is another than that without
 _CACHED = 0x200  # RTM_F_CLONED: an exception of the route cache, not a route
 
 
@@ -33,7 +34,7 @@ class RouteRow(NamedTuple):
     route: Route
     """Its device is named within the namespace it was read in."""
     ifindex: int
-    """Of the (first) next hop; 0 for none."""
+    """Of the one next hop; 0 for none and for several: a route over several links perishes with none of them."""
     protocol: int
 
 
@@ -50,7 +51,7 @@ def dump_routes(
         body = wire.RTMSG.pack(family, 0, 0, 0, 0, protocol, 0, 0, 0) + extra
         for chunk in socket.dump(wire.RTM_GETROUTE, body):
             for row in reader.read(chunk):
-                if row[7] in _TYPES and not row[8] & _CACHED:
+                if row[7] in _TYPES and not row[_SOURCE_LENGTH] and not row[_TOS] and not row[8] & _CACHED:
                     yield _read_route(row, names, netns)
 
 
@@ -92,20 +93,19 @@ def _read_route(row: Fields, names: Mapping[int, str], netns: str) -> RouteRow:
         bool(flags & RTNH_F_ONLINK),
         wire.read_address(source) if source else "",
         wire.read_number(wire.nested_attributes(metrics).get(RTAX_MTU)) if metrics else 0,
-        tuple(sorted(hop for hop, _ in nexthops)),
+        tuple(sorted(nexthops)),
     )
-    return RouteRow(route, ifindex or (nexthops[0][1] if nexthops else 0), protocol)
+    return RouteRow(route, ifindex, protocol)
 
 
-def _read_nexthops(value: bytes, names: Mapping[int, str]) -> list[tuple[NextHop, int]]:
-    """The next hops with their interfaces' indexes."""
+def _read_nexthops(value: bytes, names: Mapping[int, str]) -> list[NextHop]:
     hops, start = [], 0
     while start + wire.NEXTHOP.size <= len(value):
         length, _, weight, index = wire.NEXTHOP.unpack_from(value, start)
         if length < wire.NEXTHOP.size:
             break
         gateway = wire.attributes(value, start + wire.NEXTHOP.size, start + length).get(RTA_GATEWAY)
-        hops.append((NextHop(wire.read_address(gateway), names.get(index, ""), weight + 1), index))
+        hops.append(NextHop(wire.read_address(gateway), names.get(index, ""), weight + 1))
         start += (length + 3) & ~3
     return hops
 
@@ -128,8 +128,11 @@ def set_route(route: Route, lookup: Mapping[str, int], *, exclusive: bool, proto
 
 
 def delete_route(route: Route) -> Request:
-    """Delete a route, whatever its next hop has become."""
-    return Request(wire.RTM_DELROUTE, 0, _identify(route._replace(type=None), 0))
+    """Delete a route of netctl's, whatever its next hop has become.
+
+    The kernel takes an IPv4 metric of 0 for any metric: without the protocol number it could delete a foreign route.
+    """
+    return Request(wire.RTM_DELROUTE, 0, _identify(route._replace(type=None), PROTOCOL))
 
 
 def _identify(route: Route, protocol: int) -> bytes:

@@ -41,13 +41,15 @@ class RowReader:
         self._shapes: dict[int, _Shape] = {}
 
     def read(self, chunk: bytes) -> Iterator[Fields]:
-        """The messages of a received chunk; those of another type are passed over."""
+        """The messages of a received chunk; those of another type are passed over, and so is one that is cut off."""
         offset, size = 0, len(chunk)
         while offset + HEADER.size <= size:
             length, kind, _, _, _ = HEADER.unpack_from(chunk, offset)
             if kind != self._kind or length % 4 or length < HEADER.size + self._fixed_size:
                 offset += max(HEADER.size, (length + 3) & ~3)
                 continue
+            if offset + length > size:
+                return
             shape = self._shapes.get(length)
             if shape is None or shape.signature(shape.layout.unpack_from(chunk, offset)) != shape.expected:
                 shape = self._shapes[length] = self._learn(chunk, offset, length)

@@ -95,6 +95,7 @@ class Rtnetlink:
         header = HEADER.pack(HEADER.size + len(body), kind, NLM_F_REQUEST | NLM_F_DUMP, self._sequence, 0)
         self._send(header + body)
         chunks: list[bytes] = []
+        seen = 0
         while True:
             chunk = self._receive()
             _, answer, flags, sequence, _ = HEADER.unpack_from(chunk)
@@ -104,8 +105,10 @@ class Rtnetlink:
                 raise BackendError(f"reading from the kernel failed: {_error(chunk, 0, flags)}")
             chunks.append(chunk)
             done = self._done(chunk)
+            # An interruption is told once, by the first message of the chunk that comes after it.
+            seen |= flags if done is None else flags | done
             if done is not None:
-                return None if done & NLM_F_DUMP_INTR else chunks
+                return None if seen & NLM_F_DUMP_INTR else chunks
 
     def _done(self, chunk: bytes) -> int | None:
         """The flags of the NLMSG_DONE that ends the dump, where *chunk* ends with it. Raises BackendError."""
@@ -182,11 +185,13 @@ class Rtnetlink:
 
 
 def messages(chunk: bytes) -> Iterator[tuple[int, int, int]]:
-    """The messages of a received chunk: type, and where the body starts and ends."""
+    """The whole messages of a received chunk: type, and where the body starts and ends."""
     offset, size = 0, len(chunk)
     unpack = HEADER.unpack_from
     while offset + 16 <= size:
         length, kind, _, _, _ = unpack(chunk, offset)
+        if length < 16 or offset + length > size:
+            return
         yield kind, offset + 16, offset + length
         offset += (length + 3) & ~3
 

@@ -9,7 +9,13 @@ from reconcilers.kernel import wire
 from reconcilers.kernel.rtnetlink import Request, Rtnetlink, messages
 
 FRA_DST, FRA_SRC, FRA_IIFNAME, FRA_PRIORITY, FRA_FWMARK, FRA_SUPPRESS_IFGROUP = 1, 2, 3, 6, 10, 13
-FRA_TABLE, FRA_FWMASK, FRA_OIFNAME, FRA_PROTOCOL = 15, 16, 17, 21
+FRA_SUPPRESS_PREFIXLEN, FRA_TABLE, FRA_FWMASK, FRA_OIFNAME, FRA_PAD, FRA_PROTOCOL = 14, 15, 16, 17, 18, 21
+_INVERTED = 0x2  # FIB_RULE_INVERT: "not from …"
+_KNOWN = frozenset({
+    FRA_DST, FRA_SRC, FRA_IIFNAME, FRA_PRIORITY, FRA_FWMARK, FRA_SUPPRESS_IFGROUP, FRA_SUPPRESS_PREFIXLEN, FRA_TABLE,
+    FRA_FWMASK, FRA_OIFNAME, FRA_PAD, FRA_PROTOCOL,
+})  # fmt: skip
+"""A rule that has other attributes selects by more than netctl knows, and is another than that without."""
 _ACTIONS = {1: "lookup", 6: "blackhole", 7: "unreachable", 8: "prohibit"}
 _NUMBERS = {name: number for number, name in _ACTIONS.items()}
 
@@ -35,9 +41,9 @@ def read_rules(chunk: bytes) -> Iterator[RuleRow]:
     """The rules in a received chunk."""
     for kind, start, end in messages(chunk):
         if kind == wire.RTM_NEWRULE:
-            family, to_length, from_length, _, table, _, _, action, _ = wire.RULEHDR.unpack_from(chunk, start)
+            family, to_length, from_length, tos, table, _, _, action, flags = wire.RULEHDR.unpack_from(chunk, start)
             found = wire.attributes(chunk, start + wire.RULEHDR.size, end)
-            if action in _ACTIONS:
+            if action in _ACTIONS and not tos and not flags & _INVERTED and found.keys() <= _KNOWN:
                 rule = Rule(
                     6 if family == wire.AF_INET6 else 4,
                     wire.read_number(found.get(FRA_PRIORITY)),

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from netctl.engine.protocol import Context
+from netctl.engine.resource import Key
 from reconcilers.kernel.if_link import DEVCONF_FORCE_FORWARDING, DEVCONF_FORWARDING
-from reconcilers.kernel.namespaces import inside
+from reconcilers.kernel.namespaces import identity, inside
 from reconcilers.kernel.rtnetlink import Rtnetlink
 from reconcilers.kernel.sysctls import sysctl_path
 from reconcilers.kernel.view import View
@@ -22,6 +23,10 @@ class Sources:
         self._views: dict[str, View] = {}
         self._fresh: set[str] = set()
         self._root_ids: dict[str, int | None] = {}
+        self._files: dict[str, tuple[int, int]] = {}
+        self.originals: dict[Key, str | int] = {}
+        """What foreign objects bore in place of netctl's mark (an alias, a protocol number) when last seen as such:
+        where taking one over is undone, it is put back."""
         self.addresses_have_protocol = _kernel_release() >= (5, 18)
         self.ipv6_per_device = sysctl_path("net.ipv6.conf.all.force_forwarding").exists()
         self.ipv6_forwarding_setting = DEVCONF_FORCE_FORWARDING if self.ipv6_per_device else DEVCONF_FORWARDING
@@ -45,12 +50,21 @@ class Sources:
 
     def view(self, netns: str) -> View:
         """The namespace *netns* with its links. Raises BackendError where there is none of that name."""
+        if netns not in self._fresh:
+            self._open(netns).read_links()
+            self._fresh.add(netns)
+        return self._views[netns]
+
+    def _open(self, netns: str) -> View:
+        """The view of a namespace; a new one where another namespace has the name now."""
+        file = identity(netns or self.netns)
         view = self._views.get(netns)
+        if view is not None and self._files[netns] != file:
+            view.socket.close()
+            view = None
         if view is None:
             view = self._views[netns] = View(netns, Rtnetlink(netns or self.netns, self._timeout))
-        if netns not in self._fresh:
-            view.read_links()
-            self._fresh.add(netns)
+            self._files[netns] = file
         return view
 
     def root_id(self, view: View) -> int | None:

@@ -4,7 +4,9 @@ import sys
 from collections.abc import Iterable
 
 from netctl.engine.resource import Owner
+from netctl.errors import BackendError
 from reconcilers.kernel import wire
+from reconcilers.kernel.link_requests import get_link
 from reconcilers.kernel.links import Row, dump_links
 from reconcilers.kernel.rtnetlink import KernelError, Request, Rtnetlink
 
@@ -47,6 +49,13 @@ class View:
         for name in names:
             self.links.pop(name, None)
             self.names.pop(self.indexes.pop(name, 0), None)
+
+    def look_up(self, name: str) -> int:
+        """The index of a link, asked of the kernel. Raises BackendError where there is none of that name."""
+        answer = self.socket.ask(get_link(name))
+        if isinstance(answer, KernelError):
+            raise BackendError(f"interface {name} has gone as soon as it was made: {answer}", "plan again")
+        return int(wire.IFINFO.unpack_from(answer, wire.HEADER.size)[2])
 
     def index_of(self, name: str) -> int:
         """The index of a link. Raises KeyError where there is none of that name."""

@@ -37,6 +37,11 @@ TYPE_MASK = 0x3FFF
 AF_INET, AF_INET6, AF_BRIDGE = socket.AF_INET, socket.AF_INET6, 7
 
 
+def is_deletion(kind: int) -> bool:
+    """Whether a message of that type deletes: types come in fours, NEW, DEL, GET and SET."""
+    return kind & 3 == 1
+
+
 def attribute(kind: int, value: bytes) -> bytes:
     """One attribute, padded to four bytes."""
     length = 4 + len(value)
@@ -59,12 +64,15 @@ def nested(kind: int, *members: bytes) -> bytes:
 
 
 def attributes(message: bytes, start: int, end: int) -> dict[int, bytes]:
-    """The attributes between *start* and *end*, by type; of two of one type the later one."""
+    """The attributes between *start* and *end*, by type; of two of one type the later one.
+
+    What does not fit between them, and all that follows it, is left out.
+    """
     found: dict[int, bytes] = {}
     unpack = ATTRIBUTE.unpack_from
     while start + 4 <= end:
         length, kind = unpack(message, start)
-        if length < 4:
+        if length < 4 or start + length > end:
             break
         found[kind & TYPE_MASK] = message[start + 4 : start + length]
         start += (length + 3) & ~3
@@ -81,7 +89,7 @@ def listed_attributes(value: bytes) -> list[bytes]:
     found, start = [], 0
     while start + 4 <= len(value):
         length, _ = ATTRIBUTE.unpack_from(value, start)
-        if length < 4:
+        if length < 4 or start + length > len(value):
             break
         found.append(value[start + 4 : start + length])
         start += (length + 3) & ~3

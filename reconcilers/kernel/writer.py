@@ -10,13 +10,14 @@ from typing import Self, cast
 
 from netctl.engine.change import Action, Change, Failure, Outcome
 from netctl.engine.resource import Attributes
-from netctl.errors import PrivilegeError
+from netctl.errors import BackendError, PrivilegeError
 from netctl.kinds.address import Address
-from netctl.kinds.neighbour import FLOOD_MAC, FdbEntry, Neighbour
-from netctl.kinds.route import Route, stack_number
+from netctl.kinds.neighbour import FdbEntry, Neighbour
+from netctl.kinds.route import PROTOCOL, Route, stack_number
 from netctl.kinds.rule import Rule
 from reconcilers.kernel.addresses import delete_address, set_address
 from reconcilers.kernel.capabilities import CAP_NET_ADMIN, effective
+from reconcilers.kernel.link_requests import promote_secondaries
 from reconcilers.kernel.link_writer import LinkWriter
 from reconcilers.kernel.loans import give_back, take_over
 from reconcilers.kernel.neighbours import delete_fdb, delete_neighbour, set_fdb, set_neighbour
@@ -25,7 +26,10 @@ from reconcilers.kernel.refusals import explain, is_done
 from reconcilers.kernel.routes import delete_route, set_route
 from reconcilers.kernel.rtnetlink import Request
 from reconcilers.kernel.rules import delete_rule, set_rule
+from reconcilers.kernel.sources import Sources
 from reconcilers.kernel.view import View
+
+_AGAIN = "plan again"
 
 Failures = dict[int, Failure]
 """The first failure of a change, by the change's position in the batch."""
@@ -58,7 +62,7 @@ class KernelWriter(KernelReader):
         for position, change in changes:
             if change.key.kind in {"port", "sysctl"} and change.action is not Action.DELETE:
                 self._fail(failures, position, take_over(change, self.sources))
-        self._send(_settings(changes), failures)
+        self._send(_settings(changes, self.sources), failures)
         return [Outcome(change, failures.get(position)) for position, change in changes]
 
     def _fail(self, failures: Failures, position: int, failure: Failure | None) -> None:
@@ -67,22 +71,23 @@ class KernelWriter(KernelReader):
 
     def _send(self, steps: Iterable["_Step"], failures: Failures) -> None:
         """Send requests to the namespaces that they concern, as many as possible at a time."""
-        by_namespace: dict[str, list[tuple[int, Change, Request]]] = {}
-        views: dict[str, View] = {}
+        by_netns: dict[str, list[tuple[int, Change, Request]]] = {}
         for position, change, encode in steps:
             netns = _netns_of(change)
-            view = views.get(netns) or views.setdefault(netns, self.sources.view(netns))
             try:
-                by_namespace.setdefault(netns, []).extend((position, change, request) for request in encode(view))
+                requests = [(position, change, request) for request in encode(self.sources.view(netns))]
             except KeyError as missing:
-                failure = Failure(f"{change.action} {change.key}", f"there is no interface {missing.args[0]}")
+                failure = Failure(f"{change.action} {change.key}", f"there is no interface {missing.args[0]}", _AGAIN)
                 failures.setdefault(position, failure)
-        for netns, sent in by_namespace.items():
-            for (position, change, _), error in zip(
-                sent, views[netns].socket.transact([r for _, _, r in sent]), strict=True
-            ):
-                if error is not None and not is_done(change, error):
-                    failures.setdefault(position, explain(change, error))
+            except BackendError as error:
+                failures.setdefault(position, Failure(f"{change.action} {change.key}", error.message, error.advice))
+            else:
+                by_netns.setdefault(netns, []).extend(requests)
+        for netns, sent in by_netns.items():
+            errors = self.sources.view(netns).socket.transact([request for _, _, request in sent])
+            for (position, change, request), refusal in zip(sent, errors, strict=True):
+                if refusal is not None and not is_done(change, request, refusal):
+                    failures.setdefault(position, explain(change, refusal))
 
 
 _Encode = Callable[[View], Iterable[Request]]
@@ -96,11 +101,11 @@ def _netns_of(change: Change) -> str:
 
 
 def _removals(changes: Iterable[tuple[int, Change]]) -> Iterator[_Step]:
-    """Deletions of everything but links; also of rules, and of addresses, that must be replaced."""
+    """Deletions of everything but links; also of what must be deleted to be changed."""
     for position, change in changes:
         if change.implied or change.before is None:
             continue
-        if change.action is Action.DELETE or change.action is Action.REPLACE:
+        if change.action in {Action.DELETE, Action.REPLACE} or isinstance(change.before, FdbEntry):
             encode = _removal(change, change.before)
             if encode is not None:
                 yield position, change, encode
@@ -109,7 +114,7 @@ def _removals(changes: Iterable[tuple[int, Change]]) -> Iterator[_Step]:
 def _removal(change: Change, before: Attributes) -> _Encode | None:
     match before:
         case Address():
-            return lambda view: [delete_address(before, view.index_of(before.link))]
+            return lambda view: _delete_address(before, view)
         case Route():
             return lambda _view: [delete_route(before)]
         case Rule():
@@ -118,33 +123,48 @@ def _removal(change: Change, before: Attributes) -> _Encode | None:
         case Neighbour():
             return lambda view: [delete_neighbour(before, view.index_of(before.link))]
         case FdbEntry():
+            # The kernel lets an entry that others have set neither become ours nor permanent: it is made anew. All go
+            # before any comes, since the destinations of one MAC have their mark in common.
             return lambda view: [delete_fdb(before, view.index_of(before.link))]
         case _:
             return None
 
 
-def _settings(changes: Iterable[tuple[int, Change]]) -> Iterator[_Step]:
+def _delete_address(address: Address, view: View) -> Iterator[Request]:
+    """An IPv4 address takes the later ones of its prefix with it, foreign ones too, unless these are promoted."""
+    index, row = view.index_of(address.link), view.links.get(address.link)
+    promote = ":" not in address.address and row is not None and not row.promotes_secondaries
+    if promote:
+        yield promote_secondaries(index, on=True)
+    yield delete_address(address, index)
+    if promote:
+        yield promote_secondaries(index, on=False)
+
+
+def _settings(changes: Iterable[tuple[int, Change]], sources: Sources) -> Iterator[_Step]:
     """Creations and changes of everything but links, ports and sysctls."""
     for position, change in changes:
         if change.action is not Action.DELETE and change.after is not None:
-            encode = _setting(change, change.after)
+            encode = _setting(change, change.after, sources.originals.get(change.key))
             if encode is not None:
                 yield position, change, encode
 
 
-def _setting(change: Change, after: Attributes) -> _Encode | None:
+def _setting(change: Change, after: Attributes, original: str | int | None) -> _Encode | None:
+    """*original* is the protocol number that a foreign object had before it was taken over."""
+    protocol = original if change.owner is None and isinstance(original, int) else PROTOCOL
     match after:
         case Address():
-            return lambda view: [set_address(after, view.index_of(after.link), owned=change.owner is not None)]
+            return lambda view: [set_address(after, view.index_of(after.link), protocol)]
         case Route():
             exclusive = change.action is Action.CREATE
-            return lambda view: [set_route(after, view.indexes, exclusive=exclusive)]
+            return lambda view: [set_route(after, view.indexes, exclusive=exclusive, protocol=protocol)]
         case Rule():
             return lambda _view: _set_rule(change, after)
         case Neighbour():
-            return lambda view: [set_neighbour(after, view.index_of(after.link))]
+            return lambda view: _set_neighbour(change, after, view)
         case FdbEntry():
-            return lambda view: _set_fdb(change, after, view)
+            return lambda view: [set_fdb(after, view.index_of(after.link), owned=change.owner is not None)]
         case _:
             return None
 
@@ -156,7 +176,9 @@ def _set_rule(change: Change, rule: Rule) -> Iterator[Request]:
     yield set_rule(rule, stack_number(change.owner.stack) if change.owner else 0)
 
 
-def _set_fdb(change: Change, entry: FdbEntry, view: View) -> Iterator[Request]:
-    if entry.mac == FLOOD_MAC and change.action is Action.UPDATE:
-        yield delete_fdb(entry, view.index_of(entry.link))
-    yield set_fdb(entry, view.index_of(entry.link))
+def _set_neighbour(change: Change, neighbour: Neighbour, view: View) -> Iterator[Request]:
+    """A mark once given stays: one that is given back is deleted and made without."""
+    index, owned = view.index_of(neighbour.link), change.owner is not None
+    if not owned:
+        yield delete_neighbour(neighbour, index)
+    yield set_neighbour(neighbour, index, owned=owned)
