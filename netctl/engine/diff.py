@@ -130,7 +130,8 @@ class _Comparison:
     def _compare(self, want: Desired, have: Live) -> None:
         kind = self.kinds[want.key[:2]]
         fields = differing_fields(want.attributes, have.attributes)
-        replaced = "type" in fields or not kind.immutable.isdisjoint(fields)
+        # Not by the fields' names: routes have one called "type".
+        replaced = type(want.attributes) is not type(have.attributes) or not kind.immutable.isdisjoint(fields)
         foreign = have.owner is None or have.owner.stack != self.stack
         if foreign and (replaced or not (kind.shared or self.adopt)):
             self.conflicts.append(Conflict(want, have, adoptable=not replaced))
