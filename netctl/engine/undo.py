@@ -114,7 +114,7 @@ def compensation(change: Change, now: Live | None, kinds: Kinds, stack: str) -> 
     if not (ours or kind.shared or not _is_of(stack, change.owner_before)) or _as_before(change, now):
         return None
     fields = differing_fields(was, now.attributes)
-    if "type" in fields or not kind.immutable.isdisjoint(fields):
+    if type(was) is not type(now.attributes) or not kind.immutable.isdisjoint(fields):
         return step._replace(action=Action.REPLACE, fields=fields)
     marks = () if _same_owner(change.owner_before, now.owner) else ("owner",)
     return step._replace(action=Action.UPDATE, fields=(*fields, *marks))
@@ -162,7 +162,7 @@ def _difference(change: Change, now: Live | None) -> str:
     fields = differing_fields(was, now.attributes)
     if not fields:
         return f"it was {_whose(change.owner_before)} and is {_whose(now.owner)}"
-    if "type" in fields:
+    if type(was) is not type(now.attributes):
         return f"it was {_values(was)} and is {_values(now.attributes)}"
     return ", ".join(f"{name} was {getattr(was, name)!r} and is {getattr(now.attributes, name)!r}" for name in fields)
 
