@@ -135,7 +135,7 @@ def port_key(name: str) -> Key:
 
 class Port(NamedTuple):
     """A foreign (usually physical) interface's place in a bridge. The interface itself is never created or deleted;
-    released, it is a port of nothing.
+    released, it is what it was before.
     """
 
     netns: str
