@@ -6,7 +6,7 @@ not matter. Where two hashes meet, the endpoint whose name sorts later takes the
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
 from itertools import accumulate
 from typing import NamedTuple
@@ -82,6 +82,39 @@ def addresses_on(net: Net, host: str, hosts: Hosts) -> dict[tuple[str, str], tup
             texts = [f"{format_address(prefix.family, value)}/{prefix.length}" for value in values]
             found[end.spec.netns, end.spec.interface] += texts
     return {name: tuple(addresses) for name, addresses in found.items()}
+
+
+def placed(net: Net, hosts: Hosts) -> Iterator[tuple[Endpoint, str, tuple[str, ...]]]:
+    """Each endpoint of *net* on each host that it is on, with its addresses there: without prefix length, IPv4 first.
+
+    The work grows with the endpoints, not with the hosts. The stack has been checked: no pool is exhausted.
+    """
+    for part, names in _parts(net):
+        pools = [(pool, pool.on(hosts.number(names[0]))) for pool in net.pools]
+        chosen = [(prefix.family, _choose(part, pool, prefix, names[0], hosts)) for pool, prefix in pools]
+        for end in part.endpoints:
+            for host in sorted(end.hosts.intersection(names)):
+                yield end, host, tuple(_addresses(net, end, host, chosen))
+
+
+def _parts(net: Net) -> Iterator[tuple[Net, list[str]]]:
+    """The endpoints that share a segment, and its hosts."""
+    if net.shared:
+        if net.endpoints and net.hosts:
+            yield net, sorted(net.hosts)
+        return
+    found: dict[str, list[Endpoint]] = {}
+    for end in net.endpoints:
+        for host in end.hosts:
+            found.setdefault(host, []).append(end)
+    for host in sorted(found):
+        yield net._replace(endpoints=tuple(found[host])), [host]
+
+
+def _addresses(net: Net, end: Endpoint, host: str, chosen: list[tuple[int, dict[str, int]]]) -> Iterator[str]:
+    for family, values in chosen:
+        for value in _declared(end, family) or [values[_identity(net, end, host)]]:
+            yield format_address(family, value)
 
 
 def assign(identities: Iterable[str], slots: Slots, taken: set[int]) -> dict[str, int]:

@@ -5,7 +5,7 @@ times as much, which counts in a stack of ten thousand networks.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 from typing import Generic, NamedTuple, TypeVar
@@ -124,6 +124,17 @@ def merge(spans: Iterable[Span]) -> list[Span]:
         else:
             merged.append(span)
     return merged
+
+
+def spanning(family: int, span: Span) -> Iterator[Prefix]:
+    """The fewest prefixes that have the addresses of *span* and no others, in ascending order."""
+    first, last = span
+    while first <= last:
+        # The largest block that begins here, as far as alignment and what is left allow.
+        aligned = (first & -first).bit_length() - 1 if first else BITS[family]
+        bits = min(aligned, (last - first + 1).bit_length() - 1)
+        yield Prefix(family, first, BITS[family] - bits)
+        first += 1 << bits
 
 
 class PrefixIndex(Generic[T]):

@@ -80,6 +80,8 @@ class Endpoint(NamedTuple):
     mac: str = ""
     """Of an attachment, inside its namespace."""
     netns: str = ""
+    masqueraded: bool = False
+    """Whether what it sends beyond `PolicySet.inside` of its host takes the host's address on the way."""
     anti_spoofing: bool = True
     """Whether what an attachment sends from another's address or MAC is dropped."""
 
@@ -112,8 +114,8 @@ class Rule(NamedTuple):
     text: str = ""
     """As declared, in one line, for a person: ``from service web, ports 5432/tcp``."""
     port_names: tuple[str, ...] = ()
-    """The named ports as declared, sorted: ``http``, ``dns/udp``. Rules of one direction that name the same ones mean the
-    same by them at every endpoint. Empty where there are none, or where they are shared with no other rule."""
+    """The named ports as declared, sorted: ``http``, ``dns/udp``. Rules of one direction that name the same ones mean
+    the same by them at every endpoint. Empty where there are none, or where they are shared with no other rule."""
 
 
 class Policy(NamedTuple):
@@ -146,6 +148,8 @@ class PolicySet(NamedTuple):
     tiers: tuple[str, ...]
     """In order; the default one, ``default``, last unless its order is declared."""
     failsafe: Failsafe
+    inside: Mapping[str, tuple[str, ...]] = {}
+    """By host, the prefixes to which no endpoint of it is masqueraded."""
 
 
 class Connection(NamedTuple):
