@@ -12,7 +12,8 @@ A block of ``console``
     what is printed, see `tests.docs.matching`. A block of commands that concern the reader's own machine (``make``,
     ``git``) is not run.
 A block of ``yaml`` whose first line is ``# shop.yaml``
-    is a file of that name from there on; it must be valid unless it is called ``wrong.yaml``. With ``# examples/quickstart.yaml`` it is an excerpt of that file, and must be.
+    is a file of that name from there on; it must be valid unless it is called ``wrong.yaml``. One that begins with
+    ``# examples/quickstart.yaml`` is an excerpt of that file, and must be.
 """
 
 import re
@@ -25,7 +26,7 @@ from tests.docs.stage import PROJECT, Place
 
 ON_THE_READERS_MACHINE = frozenset({"make", "git", "pip", "sudo", ".ci/run", "python", "cd"})
 
-_FENCE = re.compile(r"^```(\w*)$")
+_FENCE = re.compile(r"^(`{3,})(\w*)$")
 _COMMENT = re.compile(r"^<!-- (stage|run):\s*(.*?)\s*(-->)?$")
 _PROMPT = re.compile(r"^([a-z0-9]+)?\$ (.*)$")
 _FILE_NAME = re.compile(r"^# ((?:[\w-]+/)*[\w-]+\.ya?ml)\b")
@@ -80,6 +81,11 @@ class Block(NamedTuple):
     start: int
     """The line, counted from 0, that its first line is."""
 
+    @property
+    def end(self) -> int:
+        """The line of the closing fence."""
+        return self.start + len(self.lines)
+
 
 class Page:
     """A page, read."""
@@ -96,14 +102,14 @@ class Page:
 
     def text_without_code(self) -> str:
         """The page without blocks of code; inline code is left."""
-        drop = {number for block in self.blocks for number in range(block.start - 1, block.start + len(block.lines) + 1)}
-        return "\n".join(line for number, line in enumerate(self.lines) if number not in drop)
+        code = {number for block in self.blocks for number in range(block.start - 1, block.end + 1)}
+        return "\n".join(line for number, line in enumerate(self.lines) if number not in code)
 
     def _read(self) -> None:
         lines = iter(enumerate(self.lines))
         for number, line in lines:
             if fence := _FENCE.match(line):
-                block = Block(fence[1], tuple(text for _, text in _until("```", lines)), number + 1)
+                block = Block(fence[2], tuple(text for _, text in _until(fence[1], lines)), number + 1)
                 self.blocks.append(block)
                 self._read_block(block)
             elif comment := _COMMENT.match(line):

@@ -186,4 +186,3 @@ def _environment(directory: Path) -> dict[str, str]:
         "NO_COLOR": "1",
         "HOME": str(directory),
     }
-

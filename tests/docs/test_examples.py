@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from tests.docs.pages import read_stage
-from tests.docs.stage import PROJECT, Machine, Place, Stage
+from tests.docs.stage import PROJECT, Machine, Stage
 
 STAGES = {
     "edge-site.yaml": "node1: gateway printer camera",
@@ -23,7 +23,12 @@ REACHED = {
     "edge-site.yaml": ["node1 gateway 198.51.100.1", "node1 printer 192.0.2.1"],
     "overlay-bridged.yaml": ["node1 a 10.44.0.3", "node3 c 10.44.0.1", "node2 b 198.51.100.1"],
     "overlay-host-gw.yaml": ["node1 job-1 10.42.2.1", "node2 db 10.43.1.1"],
-    "policy-routing.yaml": ["node1 guest 203.0.113.1", "node1 guest 198.51.100.1", "node1 office 192.0.2.1", "node1 office 198.51.100.1"],
+    "policy-routing.yaml": [
+        "node1 guest 203.0.113.1",
+        "node1 guest 198.51.100.1",
+        "node1 office 192.0.2.1",
+        "node1 office 198.51.100.1",
+    ],
     "quickstart.yaml": ["node1 web 10.20.0.10", "node1 web 198.51.100.1", "node1 job-1 10.42.2.10"],
     "two-bridges.yaml": ["node1 web 198.51.100.1", "node1 db 198.51.100.1"],
 }
