@@ -26,9 +26,9 @@ class DiagnosticFormat(StrEnum):
 class Options(Sources):
     """What ``netctl validate`` takes."""
 
-    output: Annotated[DiagnosticFormat, typer.Option("-o", "--output-format", help="How mistakes are printed.")] = (
-        DiagnosticFormat.TEXT
-    )
+    output: Annotated[
+        DiagnosticFormat, typer.Option("-o", "--output", "--output-format", help="How mistakes are printed.")
+    ] = DiagnosticFormat.TEXT
     strict: Annotated[bool, typer.Option("--strict", help="Warnings are errors.")] = False
 
 
