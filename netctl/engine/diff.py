@@ -40,9 +40,8 @@ def differing_fields(desired: tuple[object, ...], live: tuple[object, ...]) -> t
     if type(desired) is not type(live):
         return ("type",)
     names: tuple[str, ...] = desired._fields  # type: ignore[attr-defined]  # attributes are NamedTuples
-    return tuple(
-        name for name, want, have in zip(names, desired, live, strict=True) if want is not None and want != have
-    )
+    pairs = zip(names, desired, live, strict=True)
+    return tuple([name for name, want, have in pairs if want != have and want is not None])
 
 
 def diff(
@@ -128,8 +127,11 @@ class _Comparison:
         return owner is not None and owner.stack == self.stack and owner.declaration in {"", want.origin.declaration}
 
     def _compare(self, want: Desired, have: Live) -> None:
-        kind = self.kinds[want.key[:2]]
         fields = differing_fields(want.attributes, have.attributes)
+        marked = self._marked(want, have.owner)
+        if marked and not fields:
+            return
+        kind = self.kinds[want.key[:2]]
         # Not by the fields' names: routes have one called "type".
         replaced = type(want.attributes) is not type(have.attributes) or not kind.immutable.isdisjoint(fields)
         foreign = have.owner is None or have.owner.stack != self.stack
@@ -139,7 +141,7 @@ class _Comparison:
             self.changes[want.key] = self._update(want, have, (*fields, "owner"), Reason.ADOPTED)
         elif replaced:
             self.changes[want.key] = self._update(want, have, fields, Reason.IMMUTABLE)._replace(action=Action.REPLACE)
-        elif not foreign and not self._marked(want, have.owner):
+        elif not foreign and not marked:
             self.changes[want.key] = self._update(want, have, (*fields, "owner"), Reason.DIFFERS)
         elif fields:
             self.changes[want.key] = self._update(want, have, fields, Reason.DIFFERS)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netctl.engine.apply import ApplyError, Report, Result, apply_plan
-from netctl.engine.change import Change
+from netctl.engine.change import Action, Change
 from netctl.engine.plan import Plan
 from netctl.engine.protocol import Context, Writer
 from netctl.engine.resource import Desired, Key, Owner
@@ -15,7 +15,7 @@ from tests.engine.memory_system import Fault, Memory, MemorySystem, Stored, cont
 from tests.engine.notation import STACK
 from tests.engine.worlds import OURS, World, faults, worlds
 
-_MANY = settings(deadline=None, max_examples=300)
+_MANY = settings(deadline=None, max_examples=120)
 
 
 def session_with(memory: Memory) -> Session[Writer]:
@@ -109,6 +109,22 @@ def shuffled(desired: dict[Key, Desired], rng: random.Random) -> dict[Key, Desir
 
 def by_key(batch: tuple[Change, ...]) -> dict[Key, Change]:
     return {change.key: change for change in batch}
+
+
+@_MANY
+@given(worlds(), st.frozensets(st.sampled_from("abcde"), min_size=1, max_size=2))
+def test_what_is_unread_is_neither_touched_nor_is_what_it_needs_replaced(world: World, hidden: frozenset[str]) -> None:
+    world.memory.hidden = hidden
+    with session_with(world.memory) as session:
+        plan = plan_for(world, session)
+        changed = {change.key: change for change in plan.changes}
+        assert not any(key.id.split("/")[0] in hidden for key in changed if key.kind != "setting")
+        assert changed.keys().isdisjoint(plan.blocked)
+        for key in plan.blocked:
+            needed = {changed[need].action for need in world.desired[key].needs if need in changed}
+            assert needed <= {Action.CREATE, Action.UPDATE}
+        apply_plan(plan, world.desired, session)
+        assert not plan_for(world, session).batches
 
 
 @_MANY
