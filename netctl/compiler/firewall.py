@@ -77,7 +77,7 @@ def compile_firewall(stack: str, segments: Sequence[Segment], facts: Facts | Non
     chains = [chain for chain in (_postrouting(segments), _forward(segments), _fence(segments)) if chain.rules]
     if chains:
         table = own_table(stack, _used_sets(segments, chains), chains)
-        origin = min((segment.origin for segment in segments), key=lambda origin: (origin.file, origin.line, origin))
+        origin = min(segment.origin for segment in segments)  # by its name, wherever that is written
         yield Desired(table_key(stack), table, origin)
     for drop in facts.forward_drops if facts else ():
         for segment in segments:

@@ -1,5 +1,6 @@
 """A plan: what would change on one host, in order, and what could not be seen or must not be touched."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
@@ -11,7 +12,7 @@ from netctl.engine.change import Action, Change
 from netctl.engine.diff import Conflict, Kinds, diff
 from netctl.engine.graph import batches
 from netctl.engine.protocol import Observation, Unread
-from netctl.engine.resource import Desired, Key
+from netctl.engine.resource import Desired, Key, Owner
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +49,18 @@ class Plan:
         digest = sha256(f"{self.stack}\0{self.host}".encode())
         for change in sorted(self.changes, key=_by_key):
             action, key, before, after, _, _, owner_before, owner, *_ = change
-            digest.update(_canonical((action.value, tuple(key), before, after, owner_before, owner)).encode())
+            owners = _without_index(owner_before), _without_index(owner)
+            digest.update(_canonical((action.value, tuple(key), before, after, *owners)).encode())
         return digest.hexdigest()
 
 
 _by_key = attrgetter("key")
+_INDEX = re.compile(r"\[\d+\]")
+
+
+def _without_index(owner: Owner | None) -> Owner | None:
+    """The owner without a declaration's place in a list, which may be another tomorrow and changes nothing."""
+    return owner and owner._replace(declaration=_INDEX.sub("[]", owner.declaration))
 
 
 def _canonical(value: object) -> str:
