@@ -160,5 +160,6 @@ class Connection(NamedTuple):
     protocol: Protocol
     port: int = 0
     icmp: IcmpMatch | None = None
+    """An echo request unless given; a code that is not given is 0."""
     family: int = 4
     """By which of the endpoints' addresses: 4 or 6."""
