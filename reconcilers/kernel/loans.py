@@ -79,6 +79,8 @@ def _take_sysctl(change: Change, sysctl: Sysctl, sources: Sources) -> Failure | 
     failure = _send(change, root, _marking(change, root, sysctl.link, sysctl.name, original))
     if failure is not None:
         return failure
+    if change.owner is None and any(loan.what == sysctl.name for loan in _loans(root, sysctl.link)):
+        return None  # this is undone, and another stack needs it still
     with _in_root(sources):
         return write_sysctl(sysctl.name, sysctl.value or "")
 

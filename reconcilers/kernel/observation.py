@@ -143,14 +143,21 @@ class _Observer:
         self.live[key] = Live(key, attributes, owner, within)
 
     def _loans(self, root: View) -> None:
-        """Ports and sysctls: the desired ones, and those that an altname says the stack has changed."""
+        """Ports and sysctls: the desired ones, and those that an altname says the stack has changed.
+
+        A sysctl that only other stacks have changed counts as what it was before: to be sure of it when they go, this
+        one must ask for it too.
+        """
         borrowed: set[str] = set()
+        before_others: dict[str, str] = {}
         wanted = {
             cast(Sysctl, want.attributes).name: cast(Sysctl, want.attributes).link
             for want in self.desired["sysctl"].values()
         }
         for row in root.links.values():
-            loans = [loan for loan in read_loans(row.altnames, row.name) if loan.stack == self.stack]
+            everyone = read_loans(row.altnames, row.name)
+            before_others |= {loan.what: loan.before for loan in everyone if loan.stack != self.stack}
+            loans = [loan for loan in everyone if loan.stack == self.stack]
             for loan in loans:
                 if loan.what != "port":
                     wanted.setdefault(loan.what, row.name)
@@ -161,8 +168,9 @@ class _Observer:
                 port = Port("", row.name, root.names.get(row.master, ""), row.up)
                 self.live[key] = Live(key, port, Owner(self.stack) if lent else None)
         for name, value in read_sysctls(sorted(wanted), self.sources.netns).items():
-            owner = Owner(self.stack) if name in borrowed else None
-            self.live[sysctl_key(name)] = Live(sysctl_key(name), Sysctl(name, wanted[name], value), owner)
+            key, ours = sysctl_key(name), name in borrowed
+            seen = value if ours else before_others.get(name, value)
+            self.live[key] = Live(key, Sysctl(name, wanted[name], seen), Owner(self.stack) if ours else None)
 
     def _ours(self, view: View) -> frozenset[int]:
         """The indexes of the links that are the stack's own."""

@@ -3,6 +3,7 @@
 The text of a stack names a namespace by its label: ``{netns: "${web}"}``.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,6 +19,7 @@ from netctl.engine.plan import Plan
 from tests.support.namespaces import Namespaces, ip, ip_json, run_in, wait_for_addresses
 from tests.support.snapshots import Snapshot, snapshot
 
+_DECLARES_HOSTS = re.compile(r'^ ?"?hosts"?:', re.MULTILINE)
 # Duplicate address detection takes a second or two on every link, and there are no duplicates here.
 _NO_DETECTION = ("net.ipv6.conf.all.accept_dad=0", "net.ipv6.conf.default.accept_dad=0")
 
@@ -92,11 +94,16 @@ class Lab:
 
     def apply(self, text: str | Sequence[str], host: str, **options: Any) -> Plan:
         """The plan that ``netctl apply`` made so on *host*; afterwards there must be nothing left to do."""
+        plan = self.apply_once(text, host, **options)
+        options.pop("adopt", None)
+        self.demand_done(text, host, **options)
+        return plan
+
+    def apply_once(self, text: str | Sequence[str], host: str, **options: Any) -> Plan:
+        """As `apply`, where afterwards the same may not be asked for."""
         plan = self.plan(text, host, **options)
         given = apply_command.Options(**self._options(text, host), **self._changing(), **options)
         assert apply_command.run(given) == 0
-        options.pop("adopt", None)
-        self.demand_done(text, host, **options)
         return plan
 
     def apply_all(self, text: str | Sequence[str], hosts: Sequence[str]) -> dict[str, Plan]:
@@ -123,8 +130,8 @@ class Lab:
     def _options(self, text: str | Sequence[str], host: str) -> dict[str, Any]:
         texts = [text] if isinstance(text, str) else text
         files = [self.write(part, f"stack-{number}.yaml") for number, part in enumerate(texts)]
-        declares_hosts = any(part.startswith("hosts:") or "\nhosts:" in part for part in texts)
-        return {"file": files, "netns": self[host], "host": host if declares_hosts else None, "quiet": True}
+        chosen = host if any(_DECLARES_HOSTS.search(part) for part in texts) else None
+        return {"file": files, "netns": self[host], "host": chosen, "quiet": True}
 
     def _changing(self) -> dict[str, Any]:
         return {"yes": True, "state_dir": self._directory / "state"}
