@@ -2,13 +2,14 @@
 
 Desired, an attribute that is not named is not managed; live, it has its default. A live resource is the stack's, with
 the mark that its declaration wants, unless the line says ``foreign``, or ``of`` whom. Planned changes are written
-``update bridge br0 mtu owner``, in parentheses where another change brings them about.
+``update bridge br0 mtu owner``, or ``adopt`` where it is taken over; in parentheses where another change brings them
+about.
 """
 
 from collections.abc import Iterable
 from typing import NamedTuple, cast
 
-from netctl.engine.change import Action, Change
+from netctl.engine.change import Action, Change, Reason
 from netctl.engine.resource import Attributes, Desired, Key, Origin, Owner
 from tests.engine.memory_system import (
     Address,
@@ -88,5 +89,6 @@ def text_of(change: Change) -> str:
     attributes = change.after if change.after is not None else change.before
     names = {cls: name for name, cls in _TYPES.items()}
     fields = list(change.fields) or (["everything"] if change.action is Action.UPDATE else [])
-    text = " ".join([change.action.value, names[type(attributes)], change.key.id, *fields])
+    verb = "adopt" if change.reason is Reason.ADOPTED else change.action.value
+    text = " ".join([verb, names[type(attributes)], change.key.id, *fields])
     return f"({text})" if change.implied else text

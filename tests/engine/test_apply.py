@@ -2,7 +2,7 @@
 
 import pytest
 
-from netctl.engine.apply import Report, Result, apply_plan
+from netctl.engine.apply import ApplyError, Report, Result, apply_plan
 from netctl.engine.change import Change, Outcome
 from netctl.engine.resource import Owner
 from tests.engine.applying import Host
@@ -108,7 +108,7 @@ def test_a_deletion_that_does_not_stick_is_reported() -> None:
 
 def test_an_adoption_whose_mark_does_not_stick_is_reported() -> None:
     host = Host(["bridge a"], ["bridge a foreign"], adopt=True)
-    assert texts(host.fail({0: Fault.DROP}).report.unverified) == ["update bridge a owner"]
+    assert texts(host.fail({0: Fault.DROP}).report.unverified) == ["adopt bridge a owner"]
 
 
 def test_what_others_change_meanwhile_is_not_taken_for_a_failure() -> None:
@@ -131,6 +131,23 @@ def test_what_cannot_be_read_again_has_failed_and_is_undone_as_far_as_it_was_ack
         "restore memory/link/a: it cannot be read: the memory cannot be read",
         "restore memory/link/b: it cannot be read: the memory cannot be read",
     ]
+    assert host.is_as_before
+
+
+def test_what_needs_something_that_cannot_be_read_again_cannot_be_verified_either() -> None:
+    host = Host(["bridge a", "bridge b master=a"])
+    plan = host.plan()
+
+    def hide(_done: int, _total: int) -> None:
+        host.memory.hidden = frozenset("a")
+
+    with pytest.raises(ApplyError) as caught:
+        apply_plan(plan, host.desired, host.session, progress=hide)
+    assert told(caught.value.report.failed) == [
+        "verify memory/link/a: they are hidden",
+        "verify memory/link/b: what it needs cannot be read",
+    ]
+    assert told(caught.value.report.not_undone) == ["restore memory/link/a: it cannot be read: they are hidden"]
     assert host.is_as_before
 
 
