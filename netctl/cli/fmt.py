@@ -29,7 +29,7 @@ class Options(Voice):
 
 
 def run(options: Options) -> int:
-    """Format declarations: indentation, spacing, blank lines. Comments and the order of keys are kept."""
+    """Format declarations: indentation, spacing, the order of sections. Comments are kept."""
     from netctl.stack.formatting import formatted
     from netctl.stack.source import expand, read
 
