@@ -6,6 +6,7 @@
 #   make bench     measures against ip -batch and ifupdown2; writes docs/benchmarks.md (root)
 #   make schema    writes schemas/ from the models
 #   make docs      writes the generated pages under docs/
+#   make outputs   runs the commands of all pages, and writes what they print now into them (root)
 #   make format    formats the code
 #   make clean     removes what the above made in this tree
 #
@@ -20,7 +21,7 @@ WORKERS ?= auto
 PYTEST_ARGS ?=
 SETUP := @tools/setup.sh
 
-.PHONY: help demo test lint bench schema docs format clean require-root
+.PHONY: help demo test lint bench schema docs outputs format clean require-root
 .DEFAULT_GOAL := help
 
 help:
@@ -58,6 +59,10 @@ schema:
 docs:
 	$(SETUP) python
 	@$(BIN)/python -c 'from pathlib import Path; from netctl.stack import reference; reference.write(Path("docs"))'
+
+outputs: require-root
+	$(SETUP) python system
+	@$(BIN)/python -m tests.docs.refresh
 
 format:
 	$(SETUP) python

@@ -19,6 +19,11 @@ class Played(NamedTuple):
         """Whether the page tells the truth."""
         return matches(self.exchange.shown, self.printed)
 
+    @property
+    def crashed(self) -> bool:
+        """Whether netctl met with a bug of its own."""
+        return any("this is a bug in netctl" in line for line in self.printed)
+
 
 def play(scene: Scene) -> Iterator[Played]:
     """What comes of each exchange. Raises StageError where a hidden command fails."""

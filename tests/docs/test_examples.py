@@ -47,7 +47,7 @@ LOOKS = (
     "ip neigh show nud permanent",
     "bridge fdb show",
     "nft list ruleset",
-    "sysctl -a -e --pattern '^net.ipv[46].conf.*forwarding'",
+    "sysctl -a -e --pattern forwarding",
 )
 
 
@@ -70,7 +70,7 @@ def test_an_example_is_formatted(example: str) -> None:
 def test_an_example_can_be_applied_and_destroyed_without_trace(example: str) -> None:
     with Stage(read_stage(STAGES[example])) as stage:
         machines = list(stage.machines.values())
-        before = [look(machine) for machine in machines]
+        before = {name: look(machine) for name, machine in stage.machines.items()}
         file = f"examples/{example}"
         machines[0].run(f"netctl validate --strict -f {file}")
         everywhere(machines, f"netctl apply -f {file}")
@@ -80,7 +80,7 @@ def test_an_example_can_be_applied_and_destroyed_without_trace(example: str) -> 
         for way in NOT_REACHED.get(example, ()):
             assert not answers(stage, way), way
         everywhere(machines, f"netctl destroy --yes -f {file}")
-        assert [look(machine) for machine in machines] == before
+        assert {name: look(machine) for name, machine in stage.machines.items()} == before
 
 
 def everywhere(machines: Sequence[Machine], command: str) -> None:
@@ -92,13 +92,13 @@ def everywhere(machines: Sequence[Machine], command: str) -> None:
 def answers(stage: Stage, way: str) -> bool:
     """Whether an echo request is answered; *way* is a machine, a namespace and an address."""
     machine, namespace, address = way.split(maxsplit=2)
-    return stage.machines[machine].attempt(f"ip netns exec {namespace} ping -c 1 -W 2 {address}")[0] == 0
+    return stage.machines[machine].attempt(f"ip netns exec {namespace} ping -c 1 -W 1 {address}")[0] == 0
 
 
-def look(machine: Machine) -> dict[str, str]:
-    """All that a stack could have touched on a machine and in its namespaces."""
+def look(machine: Machine) -> str:
+    """All that a stack could have touched on a machine and in its namespaces, as the system's own tools print it."""
     inside = [f"ip netns exec {name} {command}" for name in namespaces(machine) for command in LOOKS]
-    return {command: machine.run(command) for command in [*LOOKS, *inside]}
+    return machine.run("\n".join(f"echo '== {command}'\n{command}" for command in [*LOOKS, *inside]))
 
 
 def namespaces(machine: Machine) -> list[str]:
