@@ -1,6 +1,7 @@
-"""nftables: the stack's own table, and its rules in other tools' chains.
+"""nftables: the stack's own tables, and its rules in other tools' chains.
 
-A stack owns one table of family ``inet``, which is one resource with all that is in it. A rule is a sequence of typed
+A stack owns one table of family ``inet``, and one of family ``bridge`` for what its attachments may send. Each is one
+resource with all that is in it. A rule is a sequence of typed
 *statements*, spelled as nft spells them; expressions that netctl never writes are read as `Unknown`, so that a rule
 which someone else changed always differs. An element of a set is text: ``10.10.0.0/24``, ``nc-web . 10.10.0.0/24``,
 and in a map ``nc-web : jump web``.
@@ -14,6 +15,9 @@ from netctl.engine.resource import Key, Kind
 
 SYSTEM = "nftables"
 FAMILY = "inet"
+BRIDGE = "bridge"
+OWN_FAMILIES = (FAMILY, BRIDGE)
+"""Of the tables that a stack may own."""
 
 _PRIORITIES = {-300: "raw", -150: "mangle", -100: "dstnat", 0: "filter", 50: "security", 100: "srcnat"}
 _QUOTED = frozenset({"iifname", "oifname"})
@@ -209,7 +213,7 @@ class Chain(NamedTuple):
 
 
 class Table(NamedTuple):
-    """The stack's table."""
+    """A table of the stack's."""
 
     family: str
     name: str
@@ -228,18 +232,18 @@ class Table(NamedTuple):
 
 
 def table_name(stack: str) -> str:
-    """The name of the stack's own table."""
+    """The name of the stack's own tables."""
     return f"netctl-{stack}"
 
 
-def table_key(stack: str) -> Key:
-    """The key of the stack's own table."""
-    return Key(SYSTEM, "table", f"{FAMILY} {table_name(stack)}")
+def table_key(stack: str, family: str = FAMILY) -> Key:
+    """The key of the stack's own table of a family."""
+    return Key(SYSTEM, "table", f"{family} {table_name(stack)}")
 
 
-def own_table(stack: str, sets: Iterable[Set], chains: Iterable[Chain]) -> Table:
-    """The stack's table, its sets and chains in canonical order."""
-    return Table(FAMILY, table_name(stack), tuple(sorted(sets)), tuple(sorted(chains, key=lambda chain: chain.name)))
+def own_table(stack: str, sets: Iterable[Set], chains: Iterable[Chain], family: str = FAMILY) -> Table:
+    """The stack's table of a family, its sets and chains in canonical order."""
+    return Table(family, table_name(stack), tuple(sorted(sets, key=_name)), tuple(sorted(chains, key=_name)))
 
 
 def differences(before: Table, after: Table) -> tuple[str, ...]:
@@ -269,6 +273,10 @@ def rule_key(stack: str, family: str, table: str, chain: str, name: str) -> Key:
 
 
 RULE = Kind(SYSTEM, "rule", identity=frozenset({"family", "table", "chain"}))
+
+
+def _name(member: Set | Chain) -> str:
+    return member.name
 
 
 def _quoted_names(text: str, types: tuple[str, ...]) -> str:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from netctl.engine.facts import ForwardDrop
 from netctl.engine.resource import Key, Owner
-from netctl.kinds.nftables import Chain, Comment, Rule
+from netctl.kinds.nftables import BRIDGE, OWN_FAMILIES, Chain, Comment, Rule
 from reconcilers.nftables import uapi
 from reconcilers.nftables.attributes import Attributes, number, parse, string, text
 from reconcilers.nftables.decoding import Sets, decode_rule
@@ -31,9 +31,13 @@ class LiveChain(NamedTuple):
 
     @property
     def forwards(self) -> bool:
-        """Whether it is another tool's, and sees forwarded traffic or is where rules about it belong."""
-        own = self.place.family == "inet" and self.place.table.startswith(_OWN_TABLES)
-        return not own and (self.chain.hook == "forward" or self.place.chain == RESERVED_FOR_OTHERS)
+        """Whether it is another tool's, and sees routed traffic or is where rules about it belong."""
+        own = self.place.family in OWN_FAMILIES and self.place.table.startswith(_OWN_TABLES)
+        return (
+            not own
+            and self.place.family != BRIDGE
+            and (self.chain.hook == "forward" or self.place.chain == RESERVED_FOR_OTHERS)
+        )
 
 
 class MarkedRule(NamedTuple):

@@ -148,6 +148,7 @@ def _bits(length: int, names: dict[str, int]) -> _Codec:
     return encode, decode
 
 
+_ETHER_TYPES = {"ip": 0x0800, "arp": 0x0806, "8021q": 0x8100, "ip6": 0x86DD}
 _PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "ipv6-icmp": 58, "sctp": 132}
 _CT_STATES = {"invalid": 1, "established": 2, "related": 4, "new": 8, "untracked": 64}
 _CT_STATUS = {"expected": 1, "seen-reply": 2, "assured": 4, "confirmed": 8, "snat": 16, "dnat": 32, "dying": 512}
@@ -157,11 +158,17 @@ _TYPES = (
     DataType("ipv4_addr", 7, 4, NETWORK_ORDER, *_address(socket.AF_INET), prefixes=True, ranges=True),
     DataType("ipv6_addr", 8, 16, NETWORK_ORDER, *_address(socket.AF_INET6), prefixes=True, ranges=True),
     DataType("ether_addr", 9, 6, NETWORK_ORDER, _mac, partial(bytes.hex, sep=":")),
+    DataType("ether_type", 10, 2, NETWORK_ORDER, *_numbers(2, names=_ETHER_TYPES, shape="0x{:04x}")),
     DataType("inet_proto", 12, 1, NETWORK_ORDER, *_numbers(1, names=_PROTOCOLS)),
     DataType("inet_service", 13, 2, NETWORK_ORDER, *_numbers(2), ranges=True),
+    DataType("icmp_type", 14, 1, NETWORK_ORDER, *_numbers(1)),
     DataType("mark", 19, 4, HOST_ORDER, *_numbers(4, sys.byteorder, shape="0x{:08x}")),
     DataType("ct_state", 26, 4, HOST_ORDER, *_bits(4, _CT_STATES), bits=True),
+    DataType("ct_dir", 27, 1, HOST_ORDER, *_numbers(1, names={"original": 0, "reply": 1})),
     DataType("ct_status", 28, 4, HOST_ORDER, *_bits(4, _CT_STATUS), bits=True),
+    DataType("icmpv6_type", 29, 1, NETWORK_ORDER, *_numbers(1)),
+    DataType("icmp_code", 32, 1, NETWORK_ORDER, *_numbers(1), ranges=True),
+    DataType("icmpv6_code", 33, 1, NETWORK_ORDER, *_numbers(1), ranges=True),
     DataType("ifname", 41, IFNAMSIZ, HOST_ORDER, _interface, _interface_name),
 )
 

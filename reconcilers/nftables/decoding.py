@@ -40,7 +40,7 @@ from reconcilers.nftables.encoding import (
     MASQUERADE_FLAGS,
     REJECT_ANSWERS,
 )
-from reconcilers.nftables.fields import Loaded, loaded, register_word
+from reconcilers.nftables.fields import Loaded, in_context, loaded, register_word
 
 Sets = Mapping[str, Set]
 """The sets of the rule's table, by name: a look-up's number of fields is the set's."""
@@ -90,7 +90,13 @@ class _Look(NamedTuple):
     verdict: bool
 
 
-_Step = _Load | _Mask | _Look | Statement
+class _Swap(NamedTuple):
+    """The bytes of a register are put in the other order: nft does so before it looks into intervals."""
+
+    word: int
+
+
+_Step = _Load | _Mask | _Look | _Swap | Statement
 
 
 def decode_rule(attributes: Attributes, sets: Sets) -> Rule:
@@ -124,11 +130,12 @@ def verdict_text(data: Attributes) -> str:
 
 
 class _Registers:
-    """Reads one rule: what its expressions have loaded and not yet used."""
+    """Reads one rule: what its expressions have loaded and not yet used, and which values they have compared."""
 
     def __init__(self, sets: Sets) -> None:
         self.sets = sets
         self.loaded: dict[int, Loaded] = {}
+        self.matched: list[tuple[str, str]] = []
 
     def statements(self, expressions: bytes) -> list[Statement]:
         found: list[Statement] = []
@@ -149,12 +156,15 @@ class _Registers:
         if isinstance(step, _Load):
             if step.word in self.loaded:
                 raise ValueError("a field is loaded and not used")
-            self.loaded[step.word] = step.loaded
+            self.loaded[step.word] = in_context(step.loaded, self.matched)
         elif isinstance(step, _Mask):
             field = self.loaded[step.word]
             if field.mask or field.length != len(step.mask):
                 raise ValueError("masked twice, or in part")
             self.loaded[step.word] = Loaded(field.field, field.length, step.mask)
+        elif isinstance(step, _Swap):
+            if self.loaded[step.word].length != 1:
+                raise ValueError("more than one byte, which have an order")
         elif isinstance(step, _Look):
             fields = self._looked_up(step.word, self.sets[step.name])
             return VerdictMap(fields, step.name) if step.verdict else Lookup(fields, step.name, step.negated)
@@ -172,7 +182,10 @@ class _Registers:
             raise ValueError("only a part is compared")
         if field.field.type.bits:
             return _bits(field, step.operator, raw)
-        return Match(field.field.name, _value_text(field, raw), step.operator)
+        match = Match(field.field.name, _value_text(field, raw), step.operator)
+        if step.operator == "==":
+            self.matched.append((match.field, match.value))
+        return match
 
     def _looked_up(self, word: int, looked_up: Set) -> tuple[str, ...]:
         """The fields that are side by side from *word* on, as many as the set's keys have, and of their types."""
@@ -239,6 +252,13 @@ def _mask(attributes: Attributes) -> _Step:
     return _Mask(word, _value(attributes[4]))
 
 
+def _swap(attributes: Attributes) -> _Step:
+    word = register_word(attributes[1])
+    if register_word(attributes[2]) != word or number(attributes[4]) != 1:
+        raise ValueError("not of one byte in its place")
+    return _Swap(word)
+
+
 def _look(attributes: Attributes) -> _Step:
     """A look-up in a set, or in a map whose data goes to the register of the verdict."""
     verdict = 3 in attributes
@@ -289,6 +309,7 @@ _STEPS: Mapping[str, Callable[[Attributes], _Step]] = MappingProxyType(
         "payload": _load("payload"),
         "ct": _load("ct"),
         "bitwise": _mask,
+        "byteorder": _swap,
         "lookup": _look,
         "immediate": _immediate,
         "masq": _masquerade,

@@ -4,7 +4,7 @@ from collections.abc import Generator, Iterator
 
 from netctl.engine.protocol import Context
 from netctl.engine.resource import Key
-from netctl.kinds.nftables import FAMILY, SYSTEM
+from netctl.kinds.nftables import BRIDGE, OWN_FAMILIES, SYSTEM
 from reconcilers.nftables import uapi
 from reconcilers.nftables.attributes import parse, text
 from reconcilers.nftables.decoding import comment_in
@@ -53,8 +53,10 @@ def _concerned(reply: Reply) -> set[Key] | None:
     """The keys that one message concerns; None for all."""
     attributes = parse(reply.payload)
     family, table = _FAMILY_NAMES[reply.family], text(attributes.get(_TABLE, b""))
-    if family == FAMILY and table.startswith("netctl-"):
+    if family in OWN_FAMILIES and table.startswith("netctl-"):
         return {Key(SYSTEM, "table", f"{family} {table}")}
+    if family == BRIDGE:
+        return set()
     if reply.type in _STRUCTURE:
         return None
     if reply.type not in {Message.NEWRULE, Message.DELRULE}:

@@ -4,6 +4,7 @@ Registers are numbered here as the kernel's memory is: sixteen words of four byt
 together fill consecutive ones. The kernel's own numbers are 1 to 4 for every fourth word, and 8 to 23 for all.
 """
 
+from collections.abc import Iterable
 from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple
@@ -16,7 +17,7 @@ WORDS = 16
 _META_DREG, _META_KEY, _META_SREG = 1, 2, 3
 _PAYLOAD_DREG, _PAYLOAD_BASE, _PAYLOAD_OFFSET, _PAYLOAD_LEN = 1, 2, 3, 4
 _CT_DREG, _CT_KEY = 1, 2
-_NETWORK, _TRANSPORT = 1, 2
+_LINK, _NETWORK, _TRANSPORT = 0, 1, 2
 
 
 class Field(NamedTuple):
@@ -76,11 +77,14 @@ def register_word(attribute: bytes) -> int:
 
 
 def loaded(name: str, attributes: Attributes) -> tuple[int, Loaded]:
-    """The register and the field of a loading expression. Raises KeyError or ValueError for one that is not known."""
+    """The register and the field of a loading expression. Raises KeyError or ValueError for one that is not known.
+
+    Which of several fields at one place it is, `in_context` tells.
+    """
     if name == "payload":
         selector = (number(attributes[_PAYLOAD_BASE]), number(attributes[_PAYLOAD_OFFSET]))
-        field = _BY_SELECTOR[name, selector]
         length = number(attributes[_PAYLOAD_LEN])
+        field = _BY_WIDTH.get((selector, length)) or _BY_SELECTOR[name, selector]
         if not 0 < length <= field.type.length:
             raise ValueError(f"{length} bytes are more than {field.name}")
         return register_word(attributes[_PAYLOAD_DREG]), Loaded(field, length)
@@ -90,20 +94,39 @@ def loaded(name: str, attributes: Attributes) -> tuple[int, Loaded]:
     return register_word(attributes[_META_DREG]), Loaded(field, field.type.length)
 
 
+def in_context(found: Loaded, matched: Iterable[tuple[str, str]]) -> Loaded:
+    """What a rule means by the bytes that it loads, after it has compared fields with values (``meta l4proto``)."""
+    if found.field.name not in _ELSEWHERE:
+        return found
+    names = (_CONTEXTS[pair].get(found.field.name) for pair in matched if pair in _CONTEXTS)
+    field = FIELDS[next(filter(None, names), found.field.name)]
+    return found._replace(field=field) if found.length <= field.type.length else found
+
+
 def _fields() -> tuple[Field, ...]:
     rows: tuple[tuple[str, str, str, tuple[int, ...]], ...] = (
         ("iifname", "ifname", "meta", (6,)),
         ("oifname", "ifname", "meta", (7,)),
+        ("meta protocol", "ether_type", "meta", (1,)),
         ("meta mark", "mark", "meta", (3,)),
         ("meta nfproto", "nf_proto", "meta", (15,)),
         ("meta l4proto", "inet_proto", "meta", (16,)),
+        ("ether saddr", "ether_addr", "payload", (_LINK, 6)),
+        ("ether type", "ether_type", "payload", (_LINK, 12)),
+        ("arp saddr ether", "ether_addr", "payload", (_NETWORK, 8)),
+        ("arp saddr ip", "ipv4_addr", "payload", (_NETWORK, 14)),
         ("ip saddr", "ipv4_addr", "payload", (_NETWORK, 12)),
         ("ip daddr", "ipv4_addr", "payload", (_NETWORK, 16)),
         ("ip6 saddr", "ipv6_addr", "payload", (_NETWORK, 8)),
         ("ip6 daddr", "ipv6_addr", "payload", (_NETWORK, 24)),
+        ("icmpv6 type", "icmpv6_type", "payload", (_TRANSPORT, 0)),
+        ("icmpv6 code", "icmpv6_code", "payload", (_TRANSPORT, 1)),
+        ("icmp type", "icmp_type", "payload", (_TRANSPORT, 0)),
+        ("icmp code", "icmp_code", "payload", (_TRANSPORT, 1)),
         ("th sport", "inet_service", "payload", (_TRANSPORT, 0)),
         ("th dport", "inet_service", "payload", (_TRANSPORT, 2)),
         ("ct state", "ct_state", "ct", (0,)),
+        ("ct direction", "ct_dir", "ct", (1,)),
         ("ct status", "ct_status", "ct", (2,)),
         ("ct mark", "mark", "ct", (3,)),
     )
@@ -113,3 +136,11 @@ def _fields() -> tuple[Field, ...]:
 FIELDS = MappingProxyType({field.name: field for field in _fields()})
 """The fields that netctl knows, by nft's name."""
 _BY_SELECTOR = {(field.expression, field.selector): field for field in FIELDS.values()}
+"""Of several at one place, the last: the widest."""
+_BY_WIDTH = {(field.selector, field.type.length): field for field in (FIELDS["icmp type"],)}
+_CONTEXTS = {
+    ("meta l4proto", "ipv6-icmp"): {"icmp type": "icmpv6 type", "icmp code": "icmpv6 code"},
+    ("ether type", "arp"): {"ip6 saddr": "arp saddr ether"},
+}
+_ELSEWHERE = frozenset(name for names in _CONTEXTS.values() for name in names)
+"""Fields at whose place there is another one in other packets."""

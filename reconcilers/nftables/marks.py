@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from netctl.engine.resource import Key, Owner
-from netctl.kinds.nftables import FAMILY, rule_key, table_name
+from netctl.kinds.nftables import OWN_FAMILIES, rule_key, table_name
 from reconcilers.nftables.encoding import MAX_COMMENT
 
 _PREFIX = "netctl:"
@@ -35,16 +35,16 @@ class RuleMark(NamedTuple):
     key: Key
 
 
-def table_mark(stack: str) -> str:
-    """``netctl:shop inet netctl-shop``; a stack's name of over 53 characters is not said twice."""
-    mark = f"{_PREFIX}{stack} {FAMILY} {table_name(stack)}"
-    return mark if len(mark) <= MAX_COMMENT else f"{_PREFIX}{stack} {FAMILY}"
+def table_mark(stack: str, family: str) -> str:
+    """``netctl:shop inet netctl-shop``; a stack's name that is too long for that is not said twice."""
+    mark = f"{_PREFIX}{stack} {family} {table_name(stack)}"
+    return mark if len(mark) <= MAX_COMMENT else f"{_PREFIX}{stack} {family}"
 
 
 def table_owner(family: str, name: str, comment: str) -> Owner | None:
     """Whose a table is by its comment; None where it bears no mark, or that of another table."""
     stack = comment.removeprefix(_PREFIX).partition(" ")[0]
-    ours = family == FAMILY and name == table_name(stack) and comment == table_mark(stack)
+    ours = family in OWN_FAMILIES and name == table_name(stack) and comment == table_mark(stack, family)
     return Owner(stack) if ours else None
 
 

@@ -1,4 +1,4 @@
-"""Reads nftables: the stack's table, its rules in other tools' chains, and who drops forwarded traffic."""
+"""Reads nftables: the stack's tables, its rules in other tools' chains, and who drops forwarded traffic."""
 
 import time
 from collections.abc import Callable, Generator, Iterable, Sequence
@@ -9,7 +9,7 @@ from netctl.engine.facts import Facts
 from netctl.engine.protocol import Capability, Context, Observation, Scope, Unread
 from netctl.engine.resource import Key, Live
 from netctl.errors import BackendError, PrivilegeError
-from netctl.kinds.nftables import SYSTEM, ForeignRule, table_key
+from netctl.kinds.nftables import OWN_FAMILIES, SYSTEM, ForeignRule, table_key
 from reconcilers.nftables.capabilities import capabilities
 from reconcilers.nftables.chains import forward_drops, read_chains, rules_by_key
 from reconcilers.nftables.events import changed_keys
@@ -49,7 +49,7 @@ class Reader:
             return Facts()
 
     def observe(self, scope: Scope) -> Observation:
-        """The stack's table and its rules in other tools' chains."""
+        """The stack's tables and its rules in other tools' chains."""
         try:
             live = self._consistent(lambda: self._read(scope))
         except (PrivilegeError, RequestError) as error:
@@ -101,9 +101,9 @@ class Reader:
 
 
 def _tables_of(scope: Scope) -> set[Key]:
-    """The stack's own table, and whichever are desired."""
+    """The stack's own tables, and whichever are desired."""
     desired = {key for key in scope.desired if key.system == SYSTEM and key.kind == "table"}
-    tables = desired | {table_key(scope.stack)}
+    tables = desired | {table_key(scope.stack, family) for family in OWN_FAMILIES}
     return tables if scope.keys is None else tables & scope.keys
 
 

@@ -1,6 +1,6 @@
 """The messages that make, change and delete the stack's table and its rules in other tools' chains."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import count
 from typing import NamedTuple
 
@@ -13,7 +13,15 @@ from reconcilers.nftables.encoding import encode_rule, userdata
 from reconcilers.nftables.marks import table_mark
 from reconcilers.nftables.messages import Request
 from reconcilers.nftables.sets import encode_set
-from reconcilers.nftables.uapi import ChainAttribute, ElementAttribute, Flag, Message, RuleAttribute, TableAttribute
+from reconcilers.nftables.uapi import (
+    ChainAttribute,
+    ElementAttribute,
+    Flag,
+    Message,
+    RuleAttribute,
+    SetAttribute,
+    TableAttribute,
+)
 
 _TABLE_FLAGS = {"dormant": 0x1}
 _HOOKNUM, _PRIORITY = 1, 2
@@ -38,21 +46,18 @@ def create_table(table: Table, owner: Owner | None) -> Iterator[Request]:
     Chains come before elements, which may name them, and sets before the rules that look into them.
     """
     flags = sum(_TABLE_FLAGS.get(flag, 0) for flag in table.flags)
-    mark = attribute(TableAttribute.USERDATA, userdata(table_mark(owner.stack))) if owner else b""
+    mark = attribute(TableAttribute.USERDATA, userdata(table_mark(owner.stack, table.family))) if owner else b""
     payload = string(TableAttribute.NAME, table.name) + u32(TableAttribute.FLAGS, flags) + mark
     yield Request(
         Message.NEWTABLE, _family(table), payload, Flag.CREATE | Flag.EXCL, what=What("add table", table.name)
     )
     for chain in table.chains:
-        yield _in(table, Message.NEWCHAIN, _chain(chain), Flag.CREATE, What("add chain", chain.name))
-    for declared, identifier in zip(table.sets, count(1), strict=False):
-        yield _in(table, Message.NEWSET, encode_set(declared, identifier), Flag.CREATE, What("add set", declared.name))
+        yield from _new_chain(table, chain)
+    yield from _new_sets(table, table.sets)
     for declared in table.sets:
         yield from _elements(table, declared, declared.elements, Message.NEWSETELEM)
     for chain in table.chains:
-        for rule in chain.rules:
-            what = What(f"add to chain {chain.name} the rule", rule)
-            yield _in(table, Message.NEWRULE, _in_chain(chain.name, rule), Flag.CREATE | Flag.APPEND, what)
+        yield from _new_rules(table, chain)
 
 
 def delete_table(table: Table) -> Request:
@@ -61,23 +66,100 @@ def delete_table(table: Table) -> Request:
     return Request(Message.DELTABLE, _family(table), payload, what=What("delete table", table.name))
 
 
-def element_changes(before: Table, after: Table) -> list[Request] | None:
-    """What turns one table into the other where only elements differ; else None.
+def table_changes(before: Table, after: Table) -> list[Request] | None:
+    """What turns one table into the other and leaves alone what both have; None where it has to be made anew.
 
-    Deletions come first: an element of a map whose value changes is deleted and added.
+    A chain whose rules differ is filled anew; what is not in the new table goes last, when nothing refers to it.
     """
-    hollow = [
-        table._replace(sets=tuple(entry._replace(elements=frozenset()) for entry in table.sets))
-        for table in (before, after)
-    ]
-    pairs = list(zip(before.sets, after.sets, strict=False))
-    if hollow[0] != hollow[1] or not all(
-        is_writable(element) for old, new in pairs for element in old.elements - new.elements
-    ):
+    old, new = _Members.of(before), _Members.of(after)
+    if before.flags != after.flags or not old.can_become(new):
         return None
-    removals = (_elements(after, new, old.elements - new.elements, Message.DELSETELEM) for old, new in pairs)
-    additions = (_elements(after, new, new.elements - old.elements, Message.NEWSETELEM) for old, new in pairs)
-    return [request for requests in (*removals, *additions) for request in requests]
+    rewritten = [chain for name, chain in new.chains.items() if _rules(old.chains.get(name)) != chain.rules]
+    flushed = [chain for chain in rewritten if _rules(old.chains.get(chain.name))]
+    dropped = [chain for name, chain in old.chains.items() if name not in new.chains]
+    made = [declared for name, declared in new.sets.items() if name not in old.sets]
+    parts: tuple[Iterable[Request], ...] = (
+        *(_new_chain(after, chain) for chain in new.chains.values() if chain.name not in old.chains),
+        _new_sets(after, made),
+        (_flush_chain(after, chain) for chain in (*flushed, *dropped)),
+        *(_removals(after, entry, new.sets[name]) for name, entry in old.sets.items() if name in new.sets),
+        (_delete_set(after, declared) for name, declared in old.sets.items() if name not in new.sets),
+        *(_additions(after, old.sets.get(name), entry) for name, entry in new.sets.items()),
+        *(_new_rules(after, chain) for chain in rewritten),
+        (_delete_chain(after, chain) for chain in dropped),
+    )
+    return [request for requests in parts for request in requests]
+
+
+class _Members(NamedTuple):
+    """A table's sets and chains by name."""
+
+    sets: dict[str, Set]
+    chains: dict[str, Chain]
+
+    @classmethod
+    def of(cls, table: Table) -> "_Members":
+        return cls({entry.name: entry for entry in table.sets}, {chain.name: chain for chain in table.chains})
+
+    def can_become(self, new: "_Members") -> bool:
+        """Whether what has the same name in both is declared the same, and every element that goes can be named."""
+        sets = ((entry, new.sets[name]) for name, entry in self.sets.items() if name in new.sets)
+        chains = ((chain, new.chains[name]) for name, chain in self.chains.items() if name in new.chains)
+        return all(_set_can_become(*pair) for pair in sets) and all(_chain_can_become(*pair) for pair in chains)
+
+
+def _set_can_become(entry: Set, other: Set) -> bool:
+    if entry is other:
+        return True
+    declared = entry._replace(elements=other.elements) == other
+    return declared and all(map(is_writable, entry.elements - other.elements))
+
+
+def _chain_can_become(chain: Chain, other: Chain) -> bool:
+    return chain is other or chain._replace(rules=other.rules) == other
+
+
+def _rules(chain: Chain | None) -> tuple[Rule, ...]:
+    return chain.rules if chain else ()
+
+
+def _removals(table: Table, entry: Set, other: Set) -> Iterator[Request]:
+    if entry is not other:
+        yield from _elements(table, other, entry.elements - other.elements, Message.DELSETELEM)
+
+
+def _additions(table: Table, entry: Set | None, other: Set) -> Iterator[Request]:
+    if entry is not other:
+        had = entry.elements if entry else frozenset()
+        yield from _elements(table, other, other.elements - had, Message.NEWSETELEM)
+
+
+def _new_chain(table: Table, chain: Chain) -> Iterator[Request]:
+    yield _in(table, Message.NEWCHAIN, _chain(chain), Flag.CREATE, What("add chain", chain.name))
+
+
+def _new_sets(table: Table, sets: Iterable[Set]) -> Iterator[Request]:
+    for declared, identifier in zip(sets, count(1), strict=False):
+        yield _in(table, Message.NEWSET, encode_set(declared, identifier), Flag.CREATE, What("add set", declared.name))
+
+
+def _new_rules(table: Table, chain: Chain) -> Iterator[Request]:
+    for rule in chain.rules:
+        what = What(f"add to chain {chain.name} the rule", rule)
+        yield _in(table, Message.NEWRULE, _in_chain(chain.name, rule), Flag.CREATE | Flag.APPEND, what)
+
+
+def _flush_chain(table: Table, chain: Chain) -> Request:
+    payload = string(RuleAttribute.CHAIN, chain.name)
+    return _in(table, Message.DELRULE, payload, 0, What("remove the rules of chain", chain.name))
+
+
+def _delete_chain(table: Table, chain: Chain) -> Request:
+    return _in(table, Message.DELCHAIN, string(ChainAttribute.NAME, chain.name), 0, What("delete chain", chain.name))
+
+
+def _delete_set(table: Table, declared: Set) -> Request:
+    return _in(table, Message.DELSET, string(SetAttribute.NAME, declared.name), 0, What("delete set", declared.name))
 
 
 def insert_rule(foreign: ForeignRule, mark: str) -> Request:

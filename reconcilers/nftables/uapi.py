@@ -138,7 +138,7 @@ VERDICT_CODE = 1
 VERDICT_CHAIN = 2
 DATA_TYPE_VERDICT = 0xFFFFFF00
 
-FAMILIES = {"inet": 1, "ip": 2, "ip6": 10}
+FAMILIES = {"inet": 1, "ip": 2, "bridge": 7, "ip6": 10}
 """NFPROTO_… of the families that netctl looks at."""
 
 HOOKS = {"prerouting": 0, "input": 1, "forward": 2, "output": 3, "postrouting": 4, "ingress": 5}

@@ -22,9 +22,9 @@ from reconcilers.nftables.requests import (
     create_table,
     delete_rule,
     delete_table,
-    element_changes,
     insert_rule,
     replace_rule,
+    table_changes,
 )
 from reconcilers.nftables.tables import read_head
 
@@ -123,7 +123,7 @@ class Writer(Reader):
             return [delete_table(before)]
         after = _table(change.after)
         if _stack(change.owner) == _stack(change.owner_before):
-            deltas = element_changes(before, after)
+            deltas = table_changes(before, after)
             if deltas is not None:
                 return deltas
         return [delete_table(before), *create_table(after, change.owner)]

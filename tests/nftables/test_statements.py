@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from netctl.engine.resource import Desired
 from netctl.kinds.nftables import (
+    BRIDGE,
     Chain,
     Comment,
     Counter,
@@ -19,23 +21,42 @@ from netctl.kinds.nftables import (
     Unknown,
     Verdict,
     VerdictMap,
+    own_table,
     rule,
+    table_key,
 )
 from reconcilers.nftables.attributes import parse
 from reconcilers.nftables.decoding import decode_rule
 from reconcilers.nftables.encoding import encode_rule
 from reconcilers.nftables.fields import FIELDS
-from tests.nftables.conftest import Host, desired_table, forward, table
+from tests.nftables.conftest import ORIGIN, STACK, Host, desired_table, forward, table
 
 V4 = Match("meta nfproto", "ipv4")
 V6 = Match("meta nfproto", "ipv6")
 TCP = Match("meta l4proto", "tcp")
+ICMP = Match("meta l4proto", "icmp")
+ICMPV6 = Match("meta l4proto", "ipv6-icmp")
 
 SETS = (
     Set("interfaces", ("ifname",), elements=frozenset({"nc-web"})),
     Set("inside4", ("ipv4_addr",), flags=("interval",), elements=frozenset({"10.10.0.0/24"})),
     Set("own6", ("ifname", "ipv6_addr"), flags=("interval",), elements=frozenset({"nc-web . fd10::/64"})),
     Set("chains", ("ifname",), ("verdict",), elements=frozenset({"nc-web : jump other", "nc-db : drop"})),
+    Set("neighbours", ("icmpv6_type",), elements=frozenset({"135", "136"})),
+    Set(
+        "messages",
+        ("icmp_type", "icmp_code"),
+        ("verdict",),
+        ("interval",),
+        frozenset({"3 . 0-3 : drop", "8 . 0 : accept"}),
+    ),
+    Set(
+        "services",
+        ("inet_proto", "inet_service"),
+        ("verdict",),
+        ("interval",),
+        frozenset({"tcp . 80-90 : accept", "udp . 53 : jump other"}),
+    ),
     Set("ports", ("ipv4_addr", "inet_service"), ("verdict",), elements=frozenset({"10.10.0.1 . 80 : accept"})),
 )
 
@@ -60,6 +81,16 @@ RULES: list[tuple[Rule, str]] = [
     (rule(Lookup(("iifname",), "interfaces"), Verdict("drop")), ""),
     (rule(V4, Lookup(("ip daddr",), "inside4", negated=True), Verdict("drop")), "ip daddr != @inside4 drop"),
     (rule(V6, Lookup(("oifname", "ip6 saddr"), "own6")), "oifname . ip6 saddr @own6"),
+    (rule(Match("ct direction", "reply"), Verdict("accept")), ""),
+    (rule(V4, ICMP, Match("icmp type", "8")), "icmp type echo-request"),
+    (
+        rule(V4, ICMP, Match("icmp type", "3"), Match("icmp code", "4", "!=")),
+        "icmp type destination-unreachable icmp code != frag-needed",
+    ),
+    (rule(V6, ICMPV6, Match("icmpv6 type", "128")), "icmpv6 type echo-request"),
+    (rule(V6, ICMPV6, Lookup(("icmpv6 type",), "neighbours")), "icmpv6 type @neighbours"),
+    (rule(V4, ICMP, VerdictMap(("icmp type", "icmp code"), "messages")), "icmp type . icmp code vmap @messages"),
+    (rule(VerdictMap(("meta l4proto", "th dport"), "services")), ""),
     (rule(VerdictMap(("iifname",), "chains")), ""),
     (rule(V4, TCP, VerdictMap(("ip daddr", "th dport"), "ports")), "ip daddr . tcp dport vmap @ports"),
     (rule(Counter(), Verdict("drop")), "counter packets 0 bytes 0 drop"),
@@ -77,6 +108,40 @@ NAT: list[tuple[Rule, str]] = [
     (rule(Masquerade(("fully-random",))), ""),
     (rule(Masquerade(("random", "persistent"))), ""),
 ]
+
+
+ARP = Match("ether type", "arp")
+IP = Match("meta protocol", "ip")
+IP6 = Match("meta protocol", "ip6")
+BRIDGE_SETS = (
+    Set("macs", ("ifname", "ether_addr"), elements=frozenset({"veth0 . 02:00:00:00:00:01"})),
+    Set("sources4", ("ifname", "ipv4_addr"), elements=frozenset({"veth0 . 10.10.0.2"})),
+    Set("sources6", ("ifname", "ipv6_addr"), elements=frozenset({"veth0 . fe80::1"})),
+)
+BRIDGE_RULES: list[tuple[Rule, str]] = [
+    (
+        rule(Lookup(("iifname", "ether saddr"), "macs", negated=True), Counter(), Verdict("drop")),
+        "iifname . ether saddr != @macs counter packets 0 bytes 0 drop",
+    ),
+    (rule(ARP, Verdict("accept")), ""),
+    (rule(Match("ether type", "8021q"), Verdict("drop")), ""),
+    (rule(ARP, Lookup(("iifname", "arp saddr ether"), "macs", negated=True)), "iifname . arp saddr ether != @macs"),
+    (rule(ARP, Lookup(("iifname", "arp saddr ip"), "sources4")), "iifname . arp saddr ip @sources4"),
+    (rule(ARP, Match("arp saddr ip", "0.0.0.0"), Verdict("return")), "arp saddr ip 0.0.0.0 return"),
+    (rule(IP, Lookup(("iifname", "ip saddr"), "sources4")), "iifname . ip saddr @sources4"),
+    (rule(IP6, Lookup(("iifname", "ip6 saddr"), "sources6")), "iifname . ip6 saddr @sources6"),
+    (rule(IP6, Match("ip6 saddr", "::"), ICMPV6, Verdict("return")), "ip6 saddr :: meta l4proto ipv6-icmp return"),
+    (rule(IP6, Match("ip6 saddr", "fd00:1:2::/48"), Verdict("drop")), "ip6 saddr fd00:1:2::/48 drop"),
+    (
+        rule(Match("ether type", "ip6"), ICMPV6, Match("icmpv6 type", "134"), Verdict("drop")),
+        "icmpv6 type nd-router-advert drop",
+    ),
+]
+
+
+def bridge_table() -> Desired:
+    chain = Chain("spoofing", tuple(entry for entry, _ in BRIDGE_RULES), "filter", "prerouting", -200, "accept")
+    return Desired(table_key(STACK, BRIDGE), own_table(STACK, BRIDGE_SETS, [chain], BRIDGE), ORIGIN)
 
 
 def in_table(*rules: Rule, nat: tuple[Rule, ...] = ()) -> tuple[Chain, ...]:
@@ -109,6 +174,30 @@ def test_nft_saves_and_restores_the_table_without_a_difference(host: Host) -> No
     saved = host.ruleset()
     host.nft(f"flush ruleset\n{saved}")
     assert not host.plan(content)
+
+
+def test_the_table_of_frames_is_written_read_and_printed_as_well(host: Host) -> None:
+    host.apply(bridge_table())
+    assert host.observe().live[bridge_table().key].attributes == bridge_table().attributes
+    printed = [line.strip() for line in host.ruleset().splitlines()]
+    for entry, text in BRIDGE_RULES:
+        assert (text or str(entry)) in printed
+
+
+def test_nft_loads_saves_and_restores_the_table_of_frames_without_a_difference(host: Host) -> None:
+    host.nft(str(bridge_table().attributes))
+    assert host.observe(bridge_table()).live[bridge_table().key].attributes == bridge_table().attributes
+    host.nft("flush ruleset")
+    host.apply(bridge_table())
+    saved = host.ruleset()
+    host.nft(f"flush ruleset\n{saved}")
+    assert not host.plan(bridge_table())
+
+
+def test_a_table_of_frames_that_is_no_longer_desired_goes(host: Host) -> None:
+    host.apply(bridge_table())
+    host.apply()
+    assert not host.ruleset()
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from itertools import count
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from netctl.engine.change import Action, Change, Reason
 from netctl.engine.resource import Owner
@@ -93,6 +95,11 @@ def handles(host: Host, kind: str) -> dict[str, int]:
     return {f"{entry.get('chain', entry.get('name'))} {next(numbers)}": entry["handle"] for entry in own}
 
 
+def in_chain(host: Host, chain: str) -> list[int]:
+    """The handles of a chain's rules."""
+    return [handle for place, handle in handles(host, "rule").items() if place.startswith(f"{chain} ")]
+
+
 def with_elements(content: Table, name: str, elements: frozenset[str]) -> Table:
     sets = tuple(entry._replace(elements=elements) if entry.name == name else entry for entry in content.sets)
     return content._replace(sets=sets)
@@ -138,13 +145,68 @@ def test_changed_elements_leave_the_rules_and_their_counters_alone(host: Host) -
     assert host.live_table() == after
 
 
-def test_a_changed_rule_replaces_the_table_in_one_transaction(host: Host) -> None:
+def test_a_changed_rule_fills_its_chain_anew_in_one_transaction_and_leaves_the_others_alone(host: Host) -> None:
     host.apply(desired_table(CONTENT))
+    other = in_chain(host, "other")
     changed = CONTENT._replace(chains=(forward(rule(Verdict("accept"))), *CONTENT.chains[1:]))
     with Connection(host.ns) as connection:
         first = connection.generation()
         host.apply(desired_table(changed))
         assert connection.generation() == first + 1
+    assert in_chain(host, "other") == other
+
+
+def test_chains_and_sets_come_and_go_without_a_new_table(host: Host) -> None:
+    host.apply(desired_table(CONTENT))
+    before = handles(host, "table")
+    jumps = PORTS._replace(name="jumps", elements=frozenset({"nc-new : jump new"}))
+    new = Chain("new", (rule(Lookup(("iifname",), "names"), Counter(), Verdict("drop")),))
+    names = Set("names", ("ifname",), elements=frozenset({"nc-new"}))
+    more = table((INSIDE, jumps, names), (*CONTENT.chains[2:], new, forward(rule(VerdictMap(("iifname",), "jumps")))))
+    for content in (more, CONTENT):
+        host.apply(desired_table(content))
+        assert host.live_table() == content
+    assert handles(host, "table") == before
+
+
+def test_a_set_of_another_type_or_a_chain_on_another_hook_makes_the_table_anew(host: Host) -> None:
+    host.apply(desired_table(CONTENT))
+    before = handles(host, "table")
+    retyped = PORTS._replace(key=("mark",), elements=frozenset())
+    rehooked = forward()._replace(hook="input")
+    for content in (table((INSIDE, retyped), ()), table((INSIDE, retyped), [rehooked]), table((), [forward()])):
+        host.apply(desired_table(content))
+        assert host.live_table() == content
+        assert handles(host, "table") != before
+
+
+def _pool(draw: st.DrawFn) -> Table:
+    """A table of a few chains and sets, any of which may be missing, and rules and elements between those there are."""
+    chains = sorted(draw(st.sets(st.sampled_from("abc"))))
+    jumps = [f"jump {chain}" for chain in chains] + ["drop"]
+    verdicts = draw(st.dictionaries(st.sampled_from(["e0", "e1", "e2"]), st.sampled_from(jumps)))
+    maps = [Set("m", ("ifname",), ("verdict",), elements=frozenset(f"{key} : {to}" for key, to in verdicts.items()))]
+    maps += [Set("n", ("ifname",), elements=frozenset(draw(st.sets(st.sampled_from(["e0", "e1"])))))]
+    sets = draw(st.sets(st.sampled_from(maps)))
+    rules = [rule(VerdictMap(("iifname",), "m"))] if maps[0] in sets else [rule(Counter())]
+    rules += [rule(Lookup(("iifname",), "n"), Verdict("drop"))] if maps[1] in sets else []
+    rules += [rule(Verdict("jump", chain)) for chain in chains]
+    base = forward(*draw(st.lists(st.sampled_from(rules), max_size=4)))
+    leaf = st.lists(st.sampled_from([rule(Counter()), rule(Match("iifname", "e0"), Verdict("drop"))]), max_size=2)
+    return table(sets, [base, *(Chain(chain, tuple(draw(leaf))) for chain in chains)])
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(drawn=st.data())
+def test_any_table_becomes_any_other_without_being_made_anew(drawn: st.DataObject, host: Host) -> None:
+    tables = st.composite(_pool)()
+    before, after = drawn.draw(tables), drawn.draw(tables)
+    host.nft("flush ruleset")
+    host.apply(desired_table(before))
+    identity = handles(host, "table")
+    host.apply(desired_table(after))
+    assert host.live_table() == after
+    assert handles(host, "table") == identity
 
 
 def test_a_table_that_is_no_longer_desired_is_deleted(host: Host) -> None:
