@@ -14,8 +14,8 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from netctl import __version__
+from netctl.cli import COMPLETE
 from netctl.cli.commands import COMMANDS, Command, help_text
-from netctl.cli.main import COMPLETE
 from netctl.cli.options import Voice
 
 _VOICE = frozenset(field.name for field in fields(Voice))

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from netctl.cli.consent import refuse_conflicts, refuse_mass_deletion
-from netctl.cli.execution import Job, carry_out, lock_name, sole_writer
+from netctl.cli.execution import Job, carry_out
 from netctl.cli.inputs import options_of
 from netctl.cli.options import Changing, Format, PlanFormat, Planning
 from netctl.cli.plan import print_plan
@@ -45,10 +45,7 @@ def run(options: Options) -> int:
     terminal = options.terminal()
     saved = _saved_plan(options)
     inputs = options_of(saved.inputs, options) if saved else options
-    with (
-        _workspace(inputs, saved, terminal) as work,
-        sole_writer(lock_name(work.stack, inputs.netns, work.facts), "netctl apply", options, terminal),
-    ):
+    with _workspace(inputs, saved, options, terminal) as work:
         make_plan = partial(work.plan, adopt=inputs.adopt, targets=inputs.target)
         plan = make_plan()
         _agree(plan, work, saved, options, terminal)
@@ -82,14 +79,16 @@ def _saved_plan(options: Options) -> SavedPlan | None:
 
 
 @contextmanager
-def _workspace(inputs: Planning, saved: SavedPlan | None, terminal: Terminal) -> Iterator[Workspace[Writer]]:
+def _workspace(
+    inputs: Planning, saved: SavedPlan | None, options: Options, terminal: Terminal
+) -> Iterator[Workspace[Writer]]:
     """The workspace for the inputs; those of a saved plan must be as they were."""
     if saved is None:
-        with writing(inputs, terminal) as work:
+        with writing(inputs, options, terminal) as work:
             yield work
         return
     refuse_changed_sources(saved, current_sources(saved))
-    with writing(inputs, terminal, saved.inputs.environment) as work:
+    with writing(inputs, options, terminal, saved.inputs.environment) as work:
         refuse_changed_sources(saved, work.declarations.sources)
         yield work
 

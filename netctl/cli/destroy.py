@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from netctl.cli.execution import Job, carry_out, lock_name, sole_writer
+from netctl.cli.execution import Job, carry_out
+from netctl.cli.lock import sole_writer
 from netctl.cli.options import Changing, Format, HostChoice, PlanFormat, Sources, stack_name
 from netctl.cli.plan import print_plan
 from netctl.cli.sessions import open_writer, place_name
@@ -31,20 +32,22 @@ def run(options: Options) -> int:
     """Remove all that the stack owns on this host, and nothing else."""
     terminal = options.terminal()
     stack = _stack_name(options)
-    with open_writer(options) as session:
+    with (
+        open_writer(options) as session,
+        sole_writer(stack, options.netns, "netctl destroy", options, terminal),
+    ):
         facts = session.facts()
         place = place_name(options.host or facts.hostname, options.netns)
 
         def make_plan() -> Plan:
             return session.plan({}, stack=stack, host=place)
 
-        with sole_writer(lock_name(stack, options.netns, facts), "netctl destroy", options, terminal):
-            plan = make_plan()
-            if options.output is Format.TEXT:
-                warnings = [] if options.netns else ssh_warnings(plan, facts.links, ssh_connection())
-                _print(plan, warnings, terminal)
-            report, seconds = carry_out(plan, Job(make_plan, {}, session, options, terminal, options.output))
-            _demand_nothing_left(make_plan() if report.done else plan, session)
+        plan = make_plan()
+        if options.output is Format.TEXT:
+            warnings = [] if options.netns else ssh_warnings(plan, facts.links, ssh_connection())
+            _print(plan, warnings, terminal)
+        report, seconds = carry_out(plan, Job(make_plan, {}, session, options, terminal, options.output))
+        _demand_nothing_left(make_plan() if report.done else plan, session)
         if report.done and options.output is Format.TEXT:
             text = f"Removed in {duration(seconds)}, and looked again: {stack} owns nothing on {place}."
             terminal.say(terminal.paint("green", text))

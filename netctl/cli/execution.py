@@ -1,18 +1,14 @@
-"""From a plan to its execution, as ``apply`` and ``destroy`` share it: lock, consent, apply, report."""
+"""From a plan to its execution, as ``apply`` and ``destroy`` share it: consent, apply, report."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from time import perf_counter
 from typing import NamedTuple
 
 from netctl.cli.consent import obtain
-from netctl.cli.lock import locked
 from netctl.cli.options import Changing, Format
-from netctl.cli.signals import orderly_end
 from netctl.cli.terminal import Terminal
 from netctl.engine.apply import ApplyError, Report, apply_plan
-from netctl.engine.facts import Facts
 from netctl.engine.plan import Plan
 from netctl.engine.protocol import Writer
 from netctl.engine.resource import Desired, Key
@@ -31,21 +27,6 @@ class Job(NamedTuple):
     options: Changing
     terminal: Terminal
     output: Format = Format.TEXT
-
-
-def lock_name(stack: str, netns: str, facts: Facts) -> str:
-    """What one netctl at a time may change: a stack in a network namespace, or else on this machine."""
-    return f"{stack}@{netns or facts.hostname}"
-
-
-@contextmanager
-def sole_writer(name: str, command: str, options: Changing, terminal: Terminal) -> Iterator[None]:
-    """No other netctl holds *name* (`lock_name`) meanwhile, and signals end this one in order."""
-    with (
-        locked(options.state_dir, name, command, timeout=options.lock_timeout, waiting=terminal.remark),
-        orderly_end(),
-    ):
-        yield
 
 
 def carry_out(plan: Plan, job: Job) -> tuple[Report, float]:

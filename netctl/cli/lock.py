@@ -12,11 +12,29 @@ from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic, sleep
 
+from netctl.cli.options import Changing
+from netctl.cli.signals import orderly_end
+from netctl.cli.terminal import Terminal
 from netctl.errors import LockedError, NetctlError
 
 _RETRY = 0.05
 """Seconds between two attempts; flock(2) cannot wait for a limited time."""
 _LONGEST_NOTE = 4096
+
+
+@contextmanager
+def sole_writer(stack: str, netns: str, command: str, options: Changing, terminal: Terminal) -> Iterator[None]:
+    """No other netctl changes the stack meanwhile in this namespace, or else on this machine.
+
+    Whatever the change is based on must be read within: another one may have been at work until now. Signals that ask
+    to end are taken in order.
+    """
+    name = f"{stack}@{netns or os.uname().nodename}"
+    with (
+        locked(options.state_dir, name, command, timeout=options.lock_timeout, waiting=terminal.remark),
+        orderly_end(),
+    ):
+        yield
 
 
 @contextmanager

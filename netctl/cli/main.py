@@ -5,9 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from netctl import __version__
-
-COMPLETE = "_NETCTL_COMPLETE"
-"""In the environment where a shell asks what could follow."""
+from netctl.cli import COMPLETE
 
 _HELP = frozenset({(), ("--help",), ("-h",), ("help",)})
 _VERSION = frozenset({("--version",), ("-V",), ("version",)})

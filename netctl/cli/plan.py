@@ -55,7 +55,7 @@ def print_plan(plan: Plan, warnings: list[str], form: PlanFormat, terminal: Term
         from netctl.report.plan_markdown import plan_markdown
 
         terminal.result(plan_markdown(plan, warnings=warnings, verbose=terminal.verbose))
-    else:
+    elif not terminal.quiet:
         from netctl.report.plan_text import plan_text
 
         terminal.say(plan_text(plan, warnings=warnings, paint=terminal.paint, verbose=terminal.verbose))

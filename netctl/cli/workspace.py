@@ -5,7 +5,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from netctl.cli.options import Compiling
+from netctl.cli.lock import sole_writer
+from netctl.cli.options import Changing, Compiling
 from netctl.cli.sessions import open_reader, open_writer, place_name
 from netctl.cli.ssh_connection import ssh_connection
 from netctl.cli.terminal import Terminal
@@ -70,11 +71,17 @@ def reading(options: Compiling, terminal: Terminal) -> Iterator[Workspace[Reader
 
 @contextmanager
 def writing(
-    options: Compiling, terminal: Terminal, environment: Mapping[str, str] | None = None
+    options: Compiling, changing: Changing, terminal: Terminal, environment: Mapping[str, str] | None = None
 ) -> Iterator[Workspace[Writer]]:
-    """A workspace that can. *environment* defines variables, the process's own unless given. Raises PrivilegeError."""
+    """A workspace that can, and that no other netctl disturbs. *environment* defines variables, if not the process's.
+
+    Raises PrivilegeError, LockedError.
+    """
     declarations = _load(options, environment)
-    with open_writer(options) as session:
+    with (
+        open_writer(options) as session,
+        sole_writer(declarations.name, options.netns, "netctl apply", changing, terminal),
+    ):
         yield _workspace(declarations, session, options, terminal)
 
 

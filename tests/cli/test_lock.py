@@ -3,13 +3,16 @@
 import fcntl
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from netctl.cli.lock import locked
 from netctl.errors import LockedError, NetctlError
-from tests.cli.conftest import Netctl, Site
+from tests.cli.conftest import Netctl, Site, environment
+from tests.support.namespaces import ip, ip_json
 
 
 def test_who_waits_too_long_is_told_who_holds_the_lock(tmp_path: Path) -> None:
@@ -49,6 +52,20 @@ def test_a_directory_that_cannot_be_made_is_an_error_with_a_way_out(tmp_path: Pa
     with pytest.raises(NetctlError) as caught, locked(tmp_path / "file", "a", "x", timeout=0):
         pass
     assert "--state-dir" in caught.value.advice
+
+
+def test_what_happens_while_an_apply_waits_is_seen_by_it(site: Site, tmp_path: Path) -> None:
+    with locked(tmp_path / "state", f"shop@{site.host}", "netctl apply", timeout=0):
+        child = subprocess.Popen(
+            [sys.executable, "-m", "netctl", "apply", *site.place],
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment(),
+        )  # fmt: skip
+        assert child.stderr is not None
+        assert child.stderr.readline().startswith(f"waiting for another netctl at work on shop@{site.host}: process ")
+        ip(site.host, "link add nc-backend type bridge")
+    _, error = child.communicate(timeout=60)
+    assert "error[NC401]: kernel/link/nc-backend is there already" in error
+    assert {link["ifname"] for link in ip_json(site.host, "link", "show")} == {"lo", "nc-backend"}
 
 
 def test_an_apply_waits_for_the_lock_and_gives_up(site: Site, netctl: Netctl, tmp_path: Path) -> None:
