@@ -186,6 +186,32 @@ def test_hosts_and_endpoints_reach_each_other(ground: Ground, overlay: str) -> N
     assert reaches(lab["n1"], lab.address("a"))
 
 
+@pytest.fixture
+def hardened(ground: Ground) -> Iterator[Ground]:
+    """Hosts that forward nothing that they do not know, and drop what comes in by another way than back."""
+    lab = ground.lab
+    strict = [f"net.ipv4.conf.{scope}.rp_filter" for scope in ("all", "default", "eth0")]
+    for host in HOSTS:
+        lab.run(host, "iptables-nft", "-P", "FORWARD", "DROP")
+        lab.run(host, "ip6tables-nft", "-P", "FORWARD", "DROP")
+        lab.run(host, "sysctl", "-qw", *(f"{name}=1" for name in strict))
+    yield ground
+    lab.destroy("shop", *HOSTS)
+    for host in HOSTS:
+        lab.run(host, "nft", "flush", "ruleset")
+        lab.run(host, "sysctl", "-qw", *(f"{name}=0" for name in strict))
+
+
+@pytest.mark.parametrize("overlay", ["vxlan routed", "vxlan bridged", "host-gw", "direct routing"])
+def test_overlays_work_on_hosts_with_a_firewall_and_strict_source_checks(hardened: Ground, overlay: str) -> None:
+    lab = hardened.lab
+    hosts = ("n1", "n2", "n4") if overlay == "direct routing" else NEAR
+    text = stack(DIRECT if overlay == "direct routing" else CASES[overlay].overlay, hosts=hosts)
+    lab.apply_all(text, hosts)
+    demand_all_pairs(lab, on(hosts), (4,) if overlay == "host-gw" else (4, 6))
+    assert transfer(lab["b"], lab["wire"], OUTSIDE[4]) == ADDRESS[4]["n2"]
+
+
 def test_what_an_overlay_is_made_of(ground: Ground) -> None:
     """Nothing but what is needed: three entries for a peer, and the device's own."""
     plan = ground.lab.plan(stack("vni: 42\nsubnet: {cidr: 10.42.0.0/16, per_host: 24}", hosts=NEAR), "n1")
