@@ -17,6 +17,7 @@ from netctl.kinds.route import Route, route_key, stack_number
 from netctl.kinds.rule import Rule, rule_key
 from netctl.kinds.sysctl import Sysctl, sysctl_key
 from reconcilers.kernel import SYSTEM
+from tests.support.snapshots import Snapshot
 
 STACK = "shop"
 DECLARATION = "networks.a"
@@ -133,3 +134,26 @@ def conflicting(found: Plan) -> set[str]:
 def answers(report: Report) -> str:
     """Everything that failed in an apply, as one text."""
     return "\n".join(str(outcome.failure) for outcome in report.failed)
+
+
+def same(now: Snapshot, before: Snapshot) -> None:
+    """Fail, naming each value that differs, unless two snapshots are equal."""
+    if now != before:
+        raise AssertionError("\n".join(_differences("", before, now)))
+
+
+def _differences(path: str, before: Any, now: Any) -> Iterator[str]:
+    if isinstance(before, dict) and isinstance(now, dict):
+        for name in before.keys() | now.keys():
+            yield from _differences(f"{path}.{name}", before.get(name), now.get(name))
+    elif isinstance(before, list) and isinstance(now, list):
+        was, has = ({_identity(entry, i): entry for i, entry in enumerate(entries)} for entries in (before, now))
+        yield from _differences(path, was, has)
+    elif before != now:
+        yield f"{path}: {before} -> {now}"
+
+
+def _identity(entry: Any, position: int) -> str:
+    """What an entry of a list is about, so that one that is missing does not shift the others."""
+    known = ("ifname", "dst", "local", "mac", "priority", "table", "metric", "dev")
+    return " ".join(str(entry[name]) for name in known if name in entry) if isinstance(entry, dict) else str(position)

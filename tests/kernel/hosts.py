@@ -10,7 +10,7 @@ from netctl.kinds.route import NextHop, Route
 from netctl.kinds.rule import Rule
 from netctl.kinds.sysctl import Sysctl
 from tests.kernel.driving import STACK, Declared
-from tests.support.namespaces import Namespaces, ip, run_in, wait_for_addresses, wait_until
+from tests.support.namespaces import Namespaces, ip, run, run_in, wait_for_addresses, wait_until
 
 VTEP_MAC = "02:00:00:00:00:0a"
 
@@ -23,16 +23,22 @@ class Host(NamedTuple):
 
 
 def make_host(netns: Namespaces) -> Host:
-    """A host with two uplinks (``eth0``, ``wan``) and a spare interface (``phy``), all with a carrier."""
+    """A host with two uplinks (``eth0``, ``wan``) and a spare interface (``phy``) that is down.
+
+    Interfaces make no link-local addresses by themselves: these would be tentative for a second or two.
+    """
     host, app = netns("host"), netns("app")
+    for ns in (host, app):
+        run_in(ns, ["sysctl", "-w", "net.ipv6.conf.default.addr_gen_mode=1"])
     ip(
         host,
         "link set lo up",
         "link add eth0 type veth peer name eth0-far",
         "link add wan type veth peer name wan-far",
         "link add phy type veth peer name phy-far",
-        *(f"link set {name} addrgenmode none" for name in ("eth0", "wan", "phy", "eth0-far", "wan-far", "phy-far")),
-        *(f"link set {name} up" for name in ("eth0-far", "wan-far", "phy-far", "eth0", "wan")),
+        *(f"link set {name} up" for name in ("eth0-far", "wan-far", "phy-far", "eth0", "wan", "phy")),
+        # An interface that has never been up has no queueing discipline; once it had been, it would keep one.
+        "link set phy down",
         "address add 192.0.2.1/24 dev eth0",
         "address add 2001:db8::1/64 dev eth0 nodad",
         "address add 198.51.100.1/24 dev wan",
@@ -42,40 +48,46 @@ def make_host(netns: Namespaces) -> Host:
     return Host(host, app)
 
 
+def bridge(ns: str, *commands: str) -> None:
+    """Run each of *commands* (``"fdb show"``) with ``bridge`` in *ns*."""
+    for command in commands:
+        run(["bridge", "-n", ns, *command.split()])
+
+
 def everything(app: str, stack: str = STACK) -> Declared:
     """A stack that declares a value for every attribute of every kind."""
     declared = Declared(stack)
-    bridge = declared.link(
+    link = declared.link(
         Bridge(
             "", "nc-a", True, 1400, "02:00:00:00:00:01", 7, ("nc-a-long-name-of-mine",), True, True, False, True, True
         )
     )
-    _bridge_contents(declared, bridge)
-    _attachment(declared, bridge, app)
+    _bridge_contents(declared, link)
+    _attachment(declared, link, app)
     _macvlan(declared, app)
     _overlay(declared)
     _elsewhere(declared)
-    declared.port(Port("", "phy", "nc-a", True), bridge)
+    declared.port(Port("", "phy", "nc-a", True), link)
     return declared
 
 
-def _bridge_contents(declared: Declared, bridge: Key) -> None:
-    declared.address(Address("", "nc-a", "10.10.0.1/24"), bridge)
-    inner = declared.address(Address("", "nc-a", "fd00::1/64", nodad=True), bridge)
+def _bridge_contents(declared: Declared, link: Key) -> None:
+    declared.address(Address("", "nc-a", "10.10.0.1/24"), link)
+    inner = declared.address(Address("", "nc-a", "fd00::1/64", nodad=True), link)
     declared.route(
-        Route("", "fd00:2::/64", 254, 1024, "unicast", "fd00::9", "nc-a", False, "fd00::1", 1380), bridge, inner
+        Route("", "fd00:2::/64", 254, 1024, "unicast", "fd00::9", "nc-a", False, "fd00::1", 1380), link, inner
     )
-    declared.route(Route("", "10.30.0.0/24", 77, 5, "unicast", "", "nc-a", False, "", 0), bridge)
+    declared.route(Route("", "10.30.0.0/24", 77, 5, "unicast", "", "nc-a", False, "", 0), link)
 
 
-def _attachment(declared: Declared, bridge: Key, app: str) -> None:
+def _attachment(declared: Declared, master: Key, app: str) -> None:
     """A namespace attached by a veth pair."""
     veth = declared.link(
         Veth(
             "", "nc-a-app", True, 1400, "02:00:00:00:00:04", 8, ("nc-a-app-long-name",), True, True,
             "nc-a", f"{app}/eth0",
         ),
-        bridge,
+        master,
     )  # fmt: skip
     peer = declared.link(
         VethPeer(app, "eth0", True, 1400, "02:00:00:00:00:05", 9, ("eth0-long-name",), True, True), veth, within=veth
