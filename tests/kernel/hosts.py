@@ -23,7 +23,7 @@ class Host(NamedTuple):
 
 
 def make_host(netns: Namespaces) -> Host:
-    """A host with two uplinks (``eth0``, ``wan``) and a spare interface (``phy``) that is down.
+    """A host with two uplinks (``eth0``, ``wan``) and a spare interface (``phy``) that is down and has no carrier.
 
     Interfaces make no link-local addresses by themselves: these would be tentative for a second or two.
     """
@@ -36,7 +36,7 @@ def make_host(netns: Namespaces) -> Host:
         "link add eth0 type veth peer name eth0-far",
         "link add wan type veth peer name wan-far",
         "link add phy type veth peer name phy-far",
-        *(f"link set {name} up" for name in ("eth0-far", "wan-far", "phy-far", "eth0", "wan", "phy")),
+        *(f"link set {name} up" for name in ("eth0-far", "wan-far", "eth0", "wan", "phy")),
         # An interface that has never been up has no queueing discipline; once it had been, it would keep one.
         "link set phy down",
         "address add 192.0.2.1/24 dev eth0",
