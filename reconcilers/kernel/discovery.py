@@ -1,19 +1,23 @@
 """Everything in a namespace that could be declared, whoever owns it: what ``netctl import`` works from."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 
 from netctl.engine.resource import Live, Owner
+from netctl.errors import BackendError
 from netctl.kinds.address import address_key
 from netctl.kinds.link import link_key
 from netctl.kinds.neighbour import FdbEntry, Neighbour, fdb_key, neighbour_key
-from netctl.kinds.route import CLAIM_TABLES, route_key
+from netctl.kinds.route import CLAIM_TABLES, PROTOCOL, route_key, stack_number
 from netctl.kinds.rule import rule_key
 from reconcilers.kernel.addresses import decode_address, dump_addresses
 from reconcilers.kernel.links import Row, Surroundings, decode_link
+from reconcilers.kernel.marks import read_loans
+from reconcilers.kernel.namespaces import named_namespaces
 from reconcilers.kernel.neighbours import NUD_PERMANENT, dump_fdb, dump_neighbours
-from reconcilers.kernel.routes import dump_routes
+from reconcilers.kernel.routes import RouteRow, dump_routes
 from reconcilers.kernel.rules import dump_rules
-from reconcilers.kernel.sources import Sources
+from reconcilers.kernel.sources import Sources, far_ends
 from reconcilers.kernel.view import View
 from reconcilers.kernel.wire import read_address, read_mac
 
@@ -23,42 +27,108 @@ _KERNEL_RULES = frozenset({0, 32766, 32767})
 
 
 def discover(sources: Sources) -> Iterator[Live]:
-    """Links, permanent addresses, routes, rules, and the entries of VXLAN devices. What the kernel made is left out."""
+    """Links, permanent addresses, routes, rules, and the entries of VXLAN devices. What the kernel made is left out.
+
+    Of other namespaces only what is tied to a link of this one: the far ends of veth pairs, and macvlans.
+    """
     root = sources.root()
-    root.owned = {row.ifindex: owner for row in root.links.values() if (owner := row.owner)}
-    yield from _links(root, sources)
-    yield from _addresses(root)
-    yield from _routes(root)
-    yield from _rules(root)
+    others = list(_readable(sources))
+    for view in [root, *others]:
+        view.owned = {row.ifindex: owner for row in view.links.values() if (owner := row.owner)}
+    tied = {view.netns: _tied(sources, view) for view in others}
+    peers = far_ends(sources, others)
+    stacks = _Stacks(root)
+    yield from _links(root, sources, root, peers, _no_loopback)
+    yield from _addresses(root, _no_loopback)
+    yield from _routes(root, stacks)
+    yield from _rules(root, stacks)
     yield from _entries(root)
+    for view in others:
+        if ends := tied[view.netns]:
+            yield from _links(view, sources, root, peers, _one_of(ends))
+            yield from _addresses(view, _one_of(ends))
+            yield from (live for live in _routes(view, stacks) if live.within is not None)
 
 
-def _links(root: View, sources: Sources) -> Iterator[Live]:
-    around = Surroundings("", root.names, root.names, sources.ipv6_forwarding_setting, lambda _row: "")
-    for row in root.links.values():
-        if not row.loopback:
-            yield Live(link_key(row.name), decode_link(row, around), root.owned.get(row.ifindex))
+class _Stacks:
+    """The stacks of this namespace by their numbers, which are all that a rule or a claim tells."""
+
+    def __init__(self, root: View) -> None:
+        names = {owner.stack for owner in root.owned.values()}
+        names |= {loan.stack for row in root.links.values() for loan in read_loans(row.altnames, row.name)}
+        self._names = {stack_number(name): name for name in names}
+
+    def owner(self, number: int) -> Owner | None:
+        """The owner with this number; by the number itself where nothing else tells the name."""
+        if number >> 24 != CLAIM_TABLES >> 24:
+            return None
+        return Owner(self._names.get(number, f"{number:#x}"))
 
 
-def _addresses(root: View) -> Iterator[Live]:
-    for row in dump_addresses(root.socket):
-        link = root.links.get(root.names.get(row.ifindex, ""))
-        if link is not None and not link.loopback and not row.link_local and not row.peer:
-            key = address_key(link.name, row.address)
-            yield Live(key, decode_address(row, link.name, ""), _owner(root, link), link_key(link.name))
+def _readable(sources: Sources) -> Iterator[View]:
+    for netns in sorted(named_namespaces() - {sources.netns}):
+        with suppress(BackendError):
+            yield sources.view(netns)
 
 
-def _routes(root: View) -> Iterator[Live]:
-    for row in dump_routes(root.socket, root.names, ""):
+def _tied(sources: Sources, view: View) -> frozenset[int]:
+    """The links of another namespace that are tied to one of this."""
+    here = sources.root_id(view)
+    tied = (row.ifindex for row in view.links.values() if here is not None and row.lower_netns == here)
+    return frozenset(tied)
+
+
+def _no_loopback(row: Row) -> bool:
+    return not row.loopback
+
+
+def _one_of(ifindexes: frozenset[int]) -> Callable[[Row], bool]:
+    return lambda row: row.ifindex in ifindexes
+
+
+def _links(
+    view: View, sources: Sources, root: View, peers: Mapping[tuple[int, int], str], chosen: Callable[[Row], bool]
+) -> Iterator[Live]:
+    around = Surroundings(
+        view.netns, view.names, root.names, sources.ipv6_forwarding_setting,
+        lambda row: peers.get((row.ifindex, row.lower), ""),
+    )  # fmt: skip
+    for row in view.links.values():
+        if chosen(row):
+            yield Live(link_key(row.name, view.netns), decode_link(row, around), view.owned.get(row.ifindex))
+
+
+def _addresses(view: View, chosen: Callable[[Row], bool]) -> Iterator[Live]:
+    for row in dump_addresses(view.socket):
+        link = view.links.get(view.names.get(row.ifindex, ""))
+        if link is not None and chosen(link) and not row.link_local and not row.peer:
+            address = decode_address(row, link.name, view.netns)
+            key = address_key(link.name, row.address, view.netns)
+            yield Live(key, address, view.owned.get(row.ifindex), link_key(link.name, view.netns))
+
+
+def _routes(view: View, stacks: _Stacks) -> Iterator[Live]:
+    rows = list(dump_routes(view.socket, view.names, view.netns))
+    claims = {(row.route.destination, row.route.metric): row.route.table for row in rows if _is_claim(row)}
+    for row in rows:
         route = row.route
-        if row.protocol not in {_KERNEL, _REDIRECT} and route.table != _LOCAL_TABLE and route.table < CLAIM_TABLES:
-            yield Live(route_key(route.destination, route.table, route.metric), route, root.owned.get(row.ifindex))
+        if row.protocol in {_KERNEL, _REDIRECT} or route.table == _LOCAL_TABLE or _is_claim(row):
+            continue
+        claim = claims.get((route.destination, route.metric), 0) if row.protocol == PROTOCOL else 0
+        owner = view.owned.get(row.ifindex) or stacks.owner(claim)
+        within = link_key(view.names[row.ifindex], view.netns) if row.ifindex in view.owned else None
+        yield Live(route_key(route.destination, route.table, route.metric, view.netns), route, owner, within)
 
 
-def _rules(root: View) -> Iterator[Live]:
+def _is_claim(row: RouteRow) -> bool:
+    return row.protocol == PROTOCOL and row.route.table >> 24 == CLAIM_TABLES >> 24
+
+
+def _rules(root: View, stacks: _Stacks) -> Iterator[Live]:
     for row in dump_rules(root.socket):
         if row.rule.priority not in _KERNEL_RULES:
-            yield Live(rule_key(row.rule), row.rule)
+            owner = stacks.owner(row.suppressed_group) if row.protocol == PROTOCOL else None
+            yield Live(rule_key(row.rule), row.rule, owner)
 
 
 def _entries(root: View) -> Iterator[Live]:
@@ -72,7 +142,3 @@ def _entries(root: View) -> Iterator[Live]:
             forward = FdbEntry(root.names[ifindex], read_mac(mac), read_address(address))
             key = fdb_key(forward.link, forward.mac, forward.destination or "")
             yield Live(key, forward, root.owned.get(ifindex), link_key(forward.link))
-
-
-def _owner(root: View, link: Row) -> Owner | None:
-    return root.owned.get(link.ifindex)

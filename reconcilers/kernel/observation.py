@@ -25,7 +25,7 @@ from reconcilers.kernel.namespaces import named_namespaces
 from reconcilers.kernel.neighbours import NTF_EXT_LEARNED, NUD_PERMANENT, dump_fdb, dump_neighbours
 from reconcilers.kernel.routes import RouteRow, dump_routes
 from reconcilers.kernel.rules import dump_rules
-from reconcilers.kernel.sources import Sources
+from reconcilers.kernel.sources import Sources, far_ends
 from reconcilers.kernel.sysctls import read_sysctls
 from reconcilers.kernel.view import View
 from reconcilers.kernel.wire import read_address
@@ -110,12 +110,7 @@ class _Observer:
         )
 
     def _links(self, root: View, others: list[View]) -> None:
-        peers = {
-            (row.lower, row.ifindex): f"{view.netns}/{row.name}"
-            for view in others
-            for row in view.links.values()
-            if row.lower_netns is not None and row.lower_netns == self.sources.root_id(view)
-        }
+        peers = far_ends(self.sources, others)
         for view in [root, *others]:
             around = Surroundings(
                 view.netns, view.names, root.names, self.sources.ipv6_forwarding_setting,

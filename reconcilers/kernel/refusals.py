@@ -28,4 +28,7 @@ def is_done(change: Change, request: Request, error: KernelError) -> bool:
 
 def explain(change: Change, error: KernelError) -> Failure:
     """The failure of *change*, in words."""
-    return Failure(f"{change.action} {change.key}", str(error), _ADVICE.get(error.errno, ""))
+    advice = _ADVICE.get(error.errno, "")
+    if "VNI" in error.message:
+        advice = "another VXLAN device has this VNI and port (see `ip -d link show type vxlan`): declare another"
+    return Failure(f"{change.action} {change.key}", str(error), advice)

@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from netctl.engine.protocol import Context
@@ -83,6 +83,19 @@ class Sources:
             yield descriptor
         finally:
             os.close(descriptor)
+
+
+def far_ends(sources: Sources, others: Iterable[View]) -> dict[tuple[int, int], str]:
+    """The links of other namespaces that are tied to one of this host's, as ``netns/name``.
+
+    By the index of the link here, and the index of the far end there: as both ends of a veth pair know each other.
+    """
+    return {
+        (row.lower, row.ifindex): f"{view.netns}/{row.name}"
+        for view in others
+        for row in view.links.values()
+        if row.lower_netns is not None and row.lower_netns == sources.root_id(view)
+    }
 
 
 def _kernel_release() -> tuple[int, ...]:

@@ -1,0 +1,59 @@
+"""What `discover` tells of a host: everything that could be declared, with its owner, also in attached namespaces."""
+
+from netctl.engine.protocol import Context
+from netctl.engine.resource import Key, Live
+from netctl.kinds.link import Veth, VethPeer, link_key
+from netctl.kinds.route import CLAIM_TABLES, Route
+from reconcilers.kernel import SYSTEM
+from tests.kernel.driving import STACK, apply
+from tests.kernel.hosts import Host, everything
+from tests.support.namespaces import ip
+
+
+def discovered(ns: str) -> dict[Key, Live]:
+    with SYSTEM.reader(Context(ns)) as reader:
+        return {live.key: live for live in reader.discover()}
+
+
+def test_all_that_a_stack_made_is_found_as_the_stack_s(host: Host) -> None:
+    declared = everything(host.app)
+    apply(host.ns, declared)
+    found = discovered(host.ns)
+    kinds = {"link", "address", "route", "rule", "neighbour", "fdb"}
+    claims = {
+        key for key, want in declared.items() if isinstance(a := want.attributes, Route) and a.table >= CLAIM_TABLES
+    }
+    wanted = {key for key in declared if key.kind in kinds} - claims
+    assert wanted <= found.keys()
+    owners = {key: owner.stack for key in wanted if (owner := found[key].owner) is not None}
+    assert owners == dict.fromkeys(wanted, STACK)
+
+
+def test_both_ends_of_an_attached_namespace_know_each_other(host: Host) -> None:
+    declared = everything(host.app)
+    apply(host.ns, declared)
+    found = discovered(host.ns)
+    near = next(want.attributes for want in declared.values() if isinstance(want.attributes, Veth))
+    live = found[link_key(near.name)].attributes
+    assert isinstance(live, Veth)
+    assert live.peer == near.peer
+    assert any(isinstance(live.attributes, VethPeer) and live.key.id == near.peer for live in found.values())
+
+
+def test_what_others_made_has_no_owner_and_claims_are_not_shown(host: Host) -> None:
+    apply(host.ns, everything(host.app))
+    ip(host.ns, "link add foreign type bridge", "rule add from 10.99.0.0/16 lookup 99 pref 900")
+    found = discovered(host.ns)
+    assert found[link_key("foreign")].owner is None
+    assert next(live for key, live in found.items() if key.kind == "rule" and "900:" in key.id).owner is None
+    assert not [
+        key
+        for key, live in found.items()
+        if isinstance(live.attributes, Route) and live.attributes.table >= CLAIM_TABLES
+    ]
+
+
+def test_namespaces_of_others_are_not_looked_into(host: Host) -> None:
+    ip(host.app, "link add foreign type bridge")
+    apply(host.ns, everything(host.app))
+    assert link_key("foreign", host.app) not in discovered(host.ns)
