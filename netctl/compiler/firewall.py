@@ -22,7 +22,7 @@ there would not overrule another table's drop, so acceptance goes to the droppin
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from netctl.compiler.prefixes import BITS, Prefix, parse_prefix
+from netctl.compiler.prefixes import outermost
 from netctl.engine.facts import Facts, ForwardDrop
 from netctl.engine.resource import Desired, Origin
 from netctl.kinds.nftables import (
@@ -174,15 +174,15 @@ def _address_sets(segments: Sequence[Segment], fenced: Sequence[Segment], family
     own = (
         f"{interface} . {prefix}"
         for segment in masqueraded
-        for prefix in _outermost(segment.prefixes, family)
+        for prefix in outermost(segment.prefixes, family)
         for interface in segment.interfaces
     )
     yield Set(f"own{family}", ("ifname", address), flags=("interval",), elements=frozenset(own))
     clusters = (
         f"{one} . {other}"
         for segment in fenced
-        for one in _outermost(segment.cluster, family)
-        for other in _outermost(segment.cluster, family)
+        for one in outermost(segment.cluster, family)
+        for other in outermost(segment.cluster, family)
     )
     yield Set(f"cluster{family}", (address, address), flags=("interval",), elements=frozenset(clusters))
 
@@ -193,22 +193,7 @@ def _interfaces(name: str, segments: Iterable[Segment]) -> Set:
 
 
 def _prefixes(name: str, prefixes: Iterable[str], family: int) -> Set:
-    return Set(name, (_ADDRESS[family],), flags=("interval",), elements=frozenset(_outermost(prefixes, family)))
-
-
-def _outermost(prefixes: Iterable[str], family: int) -> Iterator[str]:
-    """The prefixes of one family, less those within another: intervals in a set may not overlap."""
-    last = -1
-    for prefix in sorted(map(parse_prefix, _of_family(prefixes, family))):
-        if prefix.last > last:
-            last = prefix.last
-            yield _element(prefix)
-
-
-def _element(prefix: Prefix) -> str:
-    """As an element of a set: a single address has no length."""
-    text = str(prefix)
-    return text.partition("/")[0] if prefix.length == BITS[prefix.family] else text
+    return Set(name, (_ADDRESS[family],), flags=("interval",), elements=frozenset(outermost(prefixes, family)))
 
 
 def _of_family(prefixes: Iterable[str], family: int) -> list[str]:

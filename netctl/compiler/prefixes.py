@@ -137,6 +137,18 @@ def spanning(family: int, span: Span) -> Iterator[Prefix]:
         first += 1 << bits
 
 
+def outermost(prefixes: Iterable[str], family: int) -> Iterator[str]:
+    """The prefixes of one family, less those within another, in ascending order; a single address without its length.
+
+    So they can be elements of a set, where intervals may not overlap.
+    """
+    last = -1
+    for prefix in sorted(parse_prefix(text) for text in prefixes if (":" in text) == (family == 6)):
+        if prefix.last > last:
+            last = prefix.last
+            yield str(prefix) if prefix.length < BITS[family] else format_address(family, prefix.first)
+
+
 class PrefixIndex(Generic[T]):
     """Finds which of many prefixes, none of which overlaps another, has an address."""
 
