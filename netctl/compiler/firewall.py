@@ -1,4 +1,4 @@
-"""The stack's nftables table, and the acceptance of its traffic where another tool drops what it does not know.
+"""The stack's nftables tables, and the acceptance of its traffic where another tool drops what it does not know.
 
 What the rules mean, for the *segments* (local legs of networks and overlays) of one host:
 
@@ -22,10 +22,12 @@ there would not overrule another table's drop, so acceptance goes to the droppin
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from netctl.compiler.enforcement import Enforcement
 from netctl.compiler.prefixes import outermost
 from netctl.engine.facts import Facts, ForwardDrop
 from netctl.engine.resource import Desired, Origin
 from netctl.kinds.nftables import (
+    BRIDGE,
     Chain,
     Counter,
     ForeignRule,
@@ -69,19 +71,28 @@ class Segment(NamedTuple):
         return (self.interface, *self.extra_interfaces)
 
 
-def compile_firewall(stack: str, segments: Sequence[Segment], facts: Facts | None) -> Iterator[Desired]:
-    """The stack's table, unless no segment needs one, and a rule for each segment and direction in each dropping chain.
+def compile_firewall(
+    stack: str, segments: Sequence[Segment], facts: Facts | None, enforcement: Enforcement | None = None
+) -> Iterator[Desired]:
+    """The stack's tables, unless nothing needs one, and a rule for each segment and direction in each dropping chain.
 
-    Without *facts* no chain is known to drop.
+    Without *facts* no chain is known to drop. Policies have chains of their own, so that a packet has to pass both.
     """
     chains = [chain for chain in (_postrouting(segments), _forward(segments), _fence(segments)) if chain.rules]
-    if chains:
-        table = own_table(stack, _used_sets(segments, chains), chains)
-        origin = min(segment.origin for segment in segments)  # by its name, wherever that is written
-        yield Desired(table_key(stack), table, origin)
+    judgement = enforcement or Enforcement()
+    if chains or judgement.chains:
+        sets = (*_used_sets(segments, chains), *judgement.sets)
+        yield Desired(table_key(stack), own_table(stack, sets, (*chains, *judgement.chains)), _origin(segments))
+    if judgement.guard is not None:
+        yield Desired(table_key(stack, BRIDGE), judgement.guard, _origin(segments))
     for drop in facts.forward_drops if facts else ():
         for segment in segments:
             yield from _acceptance(stack, segment, drop)
+
+
+def _origin(segments: Sequence[Segment]) -> Origin:
+    """The first segment's declaration by its name, wherever that is written."""
+    return min((segment.origin for segment in segments), default=Origin("policies"))
 
 
 def _postrouting(segments: Sequence[Segment]) -> Chain:
