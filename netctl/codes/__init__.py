@@ -21,9 +21,10 @@ from netctl.codes.host import HOST
 from netctl.codes.language import INCLUDE, READING, SCHEMA, VARIABLES, YAML
 from netctl.codes.meaning import MEANING
 from netctl.codes.operation import APPLYING, PLANNING
+from netctl.codes.policies import POLICIES
 
 __all__ = ["CODES", "Code"]
 
 CODES: Mapping[str, Code] = MappingProxyType(
-    {**READING, **SCHEMA, **YAML, **INCLUDE, **VARIABLES, **MEANING, **HOST, **PLANNING, **APPLYING}
+    {**READING, **SCHEMA, **YAML, **INCLUDE, **VARIABLES, **MEANING, **POLICIES, **HOST, **PLANNING, **APPLYING}
 )

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from netctl.compiler.checks import check
+from netctl.compiler.checks.decisions import check_decisions
 from netctl.compiler.checks.hosts import demand_host
 from netctl.compiler.firewall import compile_firewall
 from netctl.compiler.legs import Leg, leg_of, segment_of
@@ -12,12 +13,13 @@ from netctl.compiler.mtu import overlay_mtu
 from netctl.compiler.networks import compile_leg
 from netctl.compiler.overlays import compile_overlay
 from netctl.compiler.places import Places, Problems
+from netctl.compiler.policies import Resolution, resolve_policies
 from netctl.compiler.presence import check_presence
 from netctl.compiler.routes import compile_routes
 from netctl.compiler.rules import compile_rules
 from netctl.compiler.site import Site
 from netctl.compiler.sysctls import compile_sysctls
-from netctl.compiler.topology import resolve
+from netctl.compiler.topology import Topology, resolve
 from netctl.compiler.underlay import Underlay, find_underlay
 from netctl.engine.facts import Facts
 from netctl.engine.resource import Desired, Key
@@ -38,8 +40,27 @@ class Compiled(NamedTuple):
 def validate(stack: Stack, places: Places) -> list[Diagnostic]:
     """Everything that is wrong with *stack* whatever the host: errors and warnings, codes NC2xx."""
     problems = Problems(places)
-    check(resolve(stack), problems)
+    examine(stack, places, problems)
     return problems.found
+
+
+class Examined(NamedTuple):
+    """A stack whose references are resolved."""
+
+    topology: Topology
+    resolution: Resolution | None
+    """Its policies; None where it has none, or where something is wrong with it."""
+
+
+def examine(stack: Stack, places: Places, problems: Problems) -> Examined:
+    """The stack, resolved and checked as a whole, whatever the host."""
+    topology = resolve(stack)
+    check(topology, problems)
+    if problems.has_errors or not (stack.policies or stack.services or stack.expect):
+        return Examined(topology, None)
+    resolution = resolve_policies(topology, places)
+    check_decisions(topology, resolution, problems)
+    return Examined(topology, resolution)
 
 
 def compile_stack(stack: Stack, places: Places, host: str | None, facts: Facts | None) -> Compiled:
@@ -49,8 +70,7 @@ def compile_stack(stack: Stack, places: Places, host: str | None, facts: Facts |
     forwarding on foreign interfaces. Raises DeclarationError with all errors of the stack, or of the host.
     """
     problems = Problems(places)
-    topology = resolve(stack)
-    check(topology, problems)
+    topology = examine(stack, places, problems).topology
     demand_host(stack, host)
     problems.stop_on_errors()
     site = Site(topology, host or "", facts, places, problems)

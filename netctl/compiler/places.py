@@ -38,7 +38,12 @@ class Problems:
         """Report what is probably not meant."""
         self.found.append(self._places.diagnostic(code, message, advice, path, Severity.WARNING))
 
+    @property
+    def has_errors(self) -> bool:
+        """Whether anything found so far keeps the stack from being used."""
+        return any(problem.severity is Severity.ERROR for problem in self.found)
+
     def stop_on_errors(self) -> None:
         """Raise DeclarationError with everything found so far, warnings included, if there is an error."""
-        if any(problem.severity is Severity.ERROR for problem in self.found):
+        if self.has_errors:
             raise DeclarationError(self.found)

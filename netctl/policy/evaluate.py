@@ -57,6 +57,8 @@ class Evaluator:
         if source.address is None or destination.address is None:
             return Decision(connection, Verdict.DENY, Reason.NO_ADDRESS, None, None)
         seen = self.seen(source, destination, connection.family)
+        if connection.source == seen.text or seen is not source:
+            seen = nearest(seen, destination.address, connection.family)
         egress = self._side(Direction.EGRESS, source, destination, destination, connection)
         ingress = self._side(Direction.INGRESS, destination, seen, destination, connection)
         decided = Decision(connection, _both(egress.verdict, ingress.verdict), Reason.OPEN, egress, ingress)
@@ -184,6 +186,19 @@ class Evaluator:
                 return Step(policy, rule, tuple(logged))
             logged.append(rule)
         return Step(policy, None, tuple(logged))
+
+
+def nearest(source: End, destination: int, family: int) -> End:
+    """The source with the address that it sends from: of a host, the one that is most like the destination's.
+
+    A host has an address on each of its bridges, and its kernel chooses that of the link that the packet leaves by.
+    """
+    end = source.endpoint
+    if end is None or end.kind != "host":
+        return source
+    values = [address_value(address) for address in end.addresses if family_of(address) == family]
+    # Of two numbers, the fewer bits their difference has, the longer the prefix that they share.
+    return source._replace(address=min(values, key=lambda value: (value ^ destination).bit_length(), default=None))
 
 
 def is_itself(source: Endpoint | None, destination: Endpoint | None) -> bool:

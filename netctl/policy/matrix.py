@@ -9,10 +9,14 @@ from typing import NamedTuple
 
 from netctl.policy.evaluate import Evaluator, Tier, is_itself
 from netctl.policy.matching import Matching, has_service
-from netctl.policy.model import Action, Connection, Direction, Endpoint, IcmpMatch, Peers, PolicySet, Protocol, Rule
+from netctl.policy.model import Action, Connection, Direction, Endpoint, IcmpMatch, Peers, Protocol, Rule
 from netctl.policy.ranges import address_value, family_of, has_port
+from netctl.policy.verdicts import Verdict
 
 Names = frozenset[str]
+
+
+_NOBODY: Names = frozenset()
 
 
 class Service(NamedTuple):
@@ -28,48 +32,71 @@ class Service(NamedTuple):
         return Connection(source, destination, self.protocol, self.port, self.icmp, self.family)
 
 
-def reachable(policies: PolicySet, service: Service, *, staged: bool = False) -> dict[str, Names]:
-    """For each endpoint that has an address of the family, the other endpoints to which it is allowed to connect.
+def reachable(
+    evaluator: Evaluator, service: Service, sources: Names | None = None, destinations: Names | None = None
+) -> dict[str, Names]:
+    """For each source that has an address of the family, the other destinations to which it is allowed to connect.
 
-    The same as `Evaluator.decide` of each pair. With *staged*, as if staged policies were in force.
+    The same as `Evaluator.decide` of each pair. Sources and destinations are all endpoints unless given by name.
     """
-    return _Matrix(Evaluator(policies, staged=staged), service).rows()
+    return _Matrix(evaluator, service, sources, destinations).rows()
 
 
 class _Matrix:
     """All verdicts for one service."""
 
-    def __init__(self, evaluator: Evaluator, service: Service) -> None:
+    def __init__(
+        self, evaluator: Evaluator, service: Service, sources: Names | None, destinations: Names | None
+    ) -> None:
         self._evaluator = evaluator
         self._service = service
         self._matching = Matching()
-        self._addresses = dict(_addresses(evaluator.policies.endpoints.values(), service.family))
+        endpoints = evaluator.policies.endpoints
+        chosen = [endpoints[name] for name in sorted(_concerned(endpoints, sources, destinations))]
+        self._addresses = dict(_addresses(chosen, service.family))
         self._everyone = frozenset(self._addresses)
-        self._members: dict[Peers, Names] = {}
+        self._sources = self._everyone if sources is None else self._everyone & sources
+        self._destinations = self._everyone if destinations is None else self._everyone & destinations
+        self._members: dict[tuple[Peers, Direction], Names] = {}
         self._admitted: dict[object, Names] = {}
         self._hidden: dict[str, Names] = {}
+        self._ambiguous: set[str] = set()
+        """Hosts whose verdict may differ by which of their addresses they send from."""
 
     def rows(self) -> dict[str, Names]:
         endpoints = self._evaluator.policies.endpoints
-        admitted = {name: self._peers(endpoints[name], Direction.INGRESS) for name in self._addresses}
+        admitted = {name: self._peers(endpoints[name], Direction.INGRESS) for name in self._destinations}
         siblings = _siblings(endpoints, self._addresses)
+        rows = {
+            name: self._one_by_one(name, self._destinations)
+            if name in self._ambiguous
+            else self._row(endpoints[name], admitted)
+            for name in sorted(self._sources)
+        }
         return {
-            name: self._row(endpoints[name], admitted) - {name} | siblings.get(name, frozenset())
-            for name in self._addresses
+            name: row - {name} | (siblings[name] & self._destinations if name in siblings else _NOBODY)
+            for name, row in rows.items()
         }
 
     def _row(self, source: Endpoint, admitted: Mapping[str, Names]) -> Names:
         """The destinations that the source's policies and their own allow."""
-        allowed = self._peers(source, Direction.EGRESS)
+        allowed = self._peers(source, Direction.EGRESS) & self._destinations
         hidden = self._hidden_from(source) & allowed
         found = {name for name in allowed - hidden if source.name in admitted[name]}
         host = f"host/{source.host}"
+        if host in self._ambiguous:
+            return self._one_by_one(source.name, hidden).union(found)
         return frozenset(found | {name for name in hidden if host in admitted[name]})
+
+    def _one_by_one(self, source: str, destinations: Names) -> Names:
+        """Those of the destinations to which a source is allowed, where it sends to each from another address."""
+        asked = ((name, self._service.connection(source, name)) for name in destinations)
+        return frozenset(name for name, ask in asked if self._evaluator.decide(ask).verdict is Verdict.ALLOW)
 
     def _hidden_from(self, source: Endpoint) -> Names:
         """The endpoints that see the source's host in its place."""
         if not source.masqueraded or f"host/{source.host}" not in self._addresses:
-            return frozenset()
+            return _NOBODY
         if source.host not in self._hidden:
             endpoints = self._evaluator.policies.endpoints
             translated = self._evaluator.translates
@@ -123,26 +150,45 @@ class _Matrix:
 
     def _matched(self, rule: Rule, local: Endpoint, direction: Direction) -> Names:
         """The peers with which a connection for the service matches the rule."""
-        peers = self._everyone if rule.peers is None else self._of(rule.peers)
+        peers = self._everyone if rule.peers is None else self._of(rule.peers, direction)
         if has_service(rule, self._service.connection("", "")):
             return peers
         if direction is Direction.INGRESS:
-            return peers if self._names_it(rule, local.name) else frozenset()
+            return peers if self._names_it(rule, local.name) else _NOBODY
         return frozenset(name for name, _ in rule.named_ports if name in peers and self._names_it(rule, name))
 
     def _names_it(self, rule: Rule, destination: str) -> bool:
         """Whether a named port of the rule is the service's on the destination."""
         return has_port(self._matching.named(rule, destination), self._service.protocol, self._service.port)
 
-    def _of(self, peers: Peers) -> Names:
-        found = self._members.get(peers)
+    def _of(self, peers: Peers, direction: Direction) -> Names:
+        key = (peers, direction)
+        found = self._members.get(key)
         if found is None:
-            family = self._service.family
-            within = self._matching.ranges(peers)
-            by_address = (name for name, value in self._addresses.items() if within.has(family, value))
             named = peers.endpoints & self._everyone
-            found = self._members[peers] = named.union(by_address) if peers.prefixes else named
+            found = self._members[key] = named.union(self._addressed(peers, direction)) if peers.prefixes else named
         return found
+
+    def _addressed(self, peers: Peers, direction: Direction) -> Iterator[str]:
+        """The endpoints that are peers by their address."""
+        within, family = self._matching.ranges(peers), self._service.family
+        for name, value in self._addresses.items():
+            end = self._evaluator.policies.endpoints[name]
+            if direction is Direction.INGRESS and end.kind == "host":
+                values = (address_value(address) for address in end.addresses if family_of(address) == family)
+                inside = {within.has(family, own) for own in values}
+                if len(inside) == 2 and name not in peers.endpoints:
+                    self._ambiguous.add(name)
+            if within.has(family, value):
+                yield name
+
+
+def _concerned(endpoints: Mapping[str, Endpoint], sources: Names | None, destinations: Names | None) -> Names:
+    """Whoever has to be looked at: of masqueraded sources, their hosts too."""
+    if sources is None or destinations is None:
+        return frozenset(endpoints)
+    hosts = {f"host/{endpoints[name].host}" for name in sources} & endpoints.keys()
+    return sources | destinations | hosts
 
 
 def _addresses(endpoints: Iterable[Endpoint], family: int) -> Iterator[tuple[str, int]]:

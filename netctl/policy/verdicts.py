@@ -73,10 +73,11 @@ class Decision(NamedTuple):
 
     @property
     def deciding(self) -> Side | None:
-        """The side that denies; of two that allow, the one with a rule or policy, the destination's first."""
+        """The side that denies, the source's first; of two that allow, the destination's unless it tells nothing."""
         sides = [side for side in (self.ingress, self.egress) if side]
         denying = [side for side in reversed(sides) if side.verdict is Verdict.DENY]
-        return next(iter(denying + [side for side in sides if side.policy] + sides), None)
+        telling = [side for side in sides if side.policy or side.reason is Reason.FAILSAFE]
+        return next(iter(denying + telling + sides), None)
 
     @property
     def origin(self) -> Origin | None:

@@ -127,5 +127,5 @@ def _enter(node: Node, step: str | int) -> tuple[tuple[int, int], Node] | None:
         item = node.items[step]
         return (item.place or node.place or (1, 1)), item
     # One value may stand for a list of one.
-    is_single = step == 0 and node.place is not None and not node.entries and not node.items
+    is_single = step == 0 and node.place is not None and not node.items
     return (node.place, node) if is_single and node.place else None

@@ -70,7 +70,8 @@ def endpoint_maps(draw: st.DrawFn) -> dict[str, Endpoint]:
             )
         )  # fmt: skip
     for host, number in (("a", 1), ("b", 2)):
-        addresses = (f"192.0.2.{number}", *(("fd00:2::1",) if draw(st.booleans()) else ()))
+        bridge = draw(st.sampled_from([(), ("10.0.0.3",), ("10.0.1.254", "10.0.0.254")]))
+        addresses = (f"192.0.2.{number}", *bridge, *(("fd00:2::1", "fd00::3") if draw(st.booleans()) else ()))
         found.append(Endpoint(f"host/{host}", "host", host, "", addresses, {}))
     found.append(Endpoint("service/s/10.66.0.1", "address", draw(st.sampled_from(["", "b"])), "", ("10.66.0.1",), {}))
     return {end.name: end for end in sorted(found, key=lambda end: end.name)}

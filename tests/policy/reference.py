@@ -35,6 +35,16 @@ def _seen(policies: PolicySet, source: Endpoint, destination: Endpoint, connecti
     return source if unchanged else host
 
 
+def _sender(endpoint: Endpoint, destination: Endpoint, family: int) -> str:
+    """The address that an endpoint sends from: a host takes the one that has most bits in common with the other end."""
+    if endpoint.kind != "host":
+        return _address(endpoint, family)
+    other = _address(destination, family)
+    own = [text for text in endpoint.addresses if ip_address(text).version == family]
+    lengths = range(33 if family == 4 else 129)
+    return max(own, key=lambda text: sum(ip_address(other) in ip_network((text, size), False) for size in lengths))
+
+
 def _admits(
     policies: PolicySet,
     direction: str,
@@ -69,17 +79,18 @@ def _tier(tier: list[Policy], direction: str, remote: Endpoint, destination: End
         for rule in getattr(policy, direction):
             if (
                 rule.action != "log"
-                and _peer(rule, remote, connection.family)
+                and _peer(rule, remote, destination, connection.family)
                 and _service(rule, destination, connection)
             ):
                 return str(rule.action)
     return "deny"
 
 
-def _peer(rule: Rule, remote: Endpoint, family: int) -> bool:
+def _peer(rule: Rule, remote: Endpoint, destination: Endpoint, family: int) -> bool:
     if rule.peers is None or remote.name in rule.peers.endpoints:
         return True
-    return any(ip_address(_address(remote, family)) in ip_network(prefix) for prefix in rule.peers.prefixes)
+    address = _address(remote, family) if remote is destination else _sender(remote, destination, family)
+    return any(ip_address(address) in ip_network(prefix) for prefix in rule.peers.prefixes)
 
 
 def _service(rule: Rule, destination: Endpoint, connection: Connection) -> bool:

@@ -76,12 +76,15 @@ def test_every_verdict_is_that_of_the_reference(
 def test_the_matrix_is_every_verdict_on_its_own(
     policies: PolicySet, service: tuple[Protocol, int, IcmpMatch | None], family: int, staged: bool
 ) -> None:
-    rows = reachable(policies, Service(*service, family), staged=staged)
     evaluator = Evaluator(policies, staged=staged)
+    rows = reachable(evaluator, Service(*service, family))
     assert set(rows) == {name for name, end in policies.endpoints.items() if has_family(end, family)}
     for source, row in rows.items():
         asked = [Connection(source, name, *service, family=family) for name in rows if name != source]
         assert row == {ask.destination for ask in asked if evaluator.decide(ask).verdict is Verdict.ALLOW}
+    some, others = frozenset(sorted(rows)[:2]), frozenset(sorted(rows)[1:4])
+    part = reachable(evaluator, Service(*service, family), some, others)
+    assert part == {name: row & others for name, row in rows.items() if name in some}
 
 
 @_SETTINGS
@@ -292,7 +295,7 @@ def test_the_matrix_takes_a_named_port_for_what_it_is_on_each_endpoint() -> None
     other = (PortRange(Protocol.TCP, 81, 81),)
     named = Rule(Action.ALLOW, None, (), (), (("n/a", other), ("n/b", TCP_80)), Origin(""))
     policies = _set(Policy("p", "default", False, frozenset({"n/a", "n/b"}), (named,), None, Origin("")))
-    rows = reachable(policies, Service(Protocol.TCP, 80))
+    rows = reachable(Evaluator(policies), Service(Protocol.TCP, 80))
     assert {name for name in ("n/a", "n/b") if name in rows["host/x"]} == {"n/b"}
-    rows = reachable(policies, Service(Protocol.TCP, 81))
+    rows = reachable(Evaluator(policies), Service(Protocol.TCP, 81))
     assert {name for name in ("n/a", "n/b") if name in rows["host/x"]} == {"n/a"}

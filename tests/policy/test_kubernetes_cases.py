@@ -23,7 +23,7 @@ def test_the_verdict_for_every_pair_is_that_of_the_table(step: Step, layout: Lay
     names = endpoint_names(SUITE, layout)
     evaluator = Evaluator(policies)
     for probe in step.probes:
-        rows = reachable(policies, Service(probe.protocol, probe.port))
+        rows = reachable(evaluator, Service(probe.protocol, probe.port))
         for (source, destination), allowed in probe.verdicts.items():
             asked = Connection(names[source], names[destination], probe.protocol, probe.port)
             assert (evaluator.decide(asked).verdict is Verdict.ALLOW) is allowed, asked

@@ -8,6 +8,7 @@ from netctl.compiler.checks.hosts import check_hosts
 from netctl.compiler.checks.names import check_names
 from netctl.compiler.checks.networks import check_networks
 from netctl.compiler.checks.overlays import check_overlays
+from netctl.compiler.checks.policies import check_policies
 from netctl.compiler.checks.references import check_references
 from netctl.compiler.checks.routes import check_routes
 from netctl.compiler.checks.rules import check_rules
@@ -29,3 +30,4 @@ def check(topology: Topology, problems: Problems) -> None:
     check_names(topology, problems)
     check_routes(topology, problems)
     check_rules(topology, problems)
+    check_policies(topology, problems)
