@@ -1,6 +1,6 @@
 """A host for the kernel's tests, and a stack that has one of everything on it."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from netctl.engine.resource import Key
 from netctl.kinds.address import Address
@@ -10,7 +10,7 @@ from netctl.kinds.route import NextHop, Route
 from netctl.kinds.rule import Rule
 from netctl.kinds.sysctl import Sysctl
 from tests.kernel.driving import STACK, Declared
-from tests.support.namespaces import Namespaces, ip, run, run_in, wait_for_addresses, wait_until
+from tests.support.namespaces import Namespaces, ip, ip_json, run, run_in, wait_for_addresses, wait_until
 
 VTEP_MAC = "02:00:00:00:00:0a"
 
@@ -43,9 +43,14 @@ def make_host(netns: Namespaces) -> Host:
         "address add 2001:db8::1/64 dev eth0 nodad",
         "address add 198.51.100.1/24 dev wan",
     )
-    wait_until(lambda: "LOWER_UP" in run_in(host, ["ip", "link", "show", "wan"]).stdout)
+    uplinks = {"eth0", "wan", "eth0-far", "wan-far"}
+    wait_until(lambda: uplinks <= {link["ifname"] for link in ip_json(host, "link", "show") if _running(link)})
     wait_for_addresses(host)
     return Host(host, app)
+
+
+def _running(link: dict[str, Any]) -> bool:
+    return link["operstate"] == "UP" and "LOWER_UP" in link["flags"]
 
 
 def bridge(ns: str, *commands: str) -> None:
