@@ -1,6 +1,7 @@
 """Ports as the language spells them (canonically: ``80/tcp``) to ports as policies compare them."""
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from netctl.policy.model import PortRange, Protocol
@@ -26,6 +27,7 @@ class NamedPort(NamedTuple):
         return f"{self.name}/{self.protocol}" if self.protocol else self.name
 
 
+@lru_cache(maxsize=1 << 12)  # ten thousand attachments declare the same few
 def parse_port(text: str) -> PortRange | NamedPort:
     """The port, range, protocol or name that canonical text stands for."""
     numbers, _, protocol = text.partition("/")

@@ -19,10 +19,11 @@ class Ports:
 
     def __init__(self, selection: Selection) -> None:
         self._selection = selection
-        self._declaring: dict[str, set[str]] = {}
+        declaring: dict[str, set[str]] = {}
         for name, end in selection.endpoints.items():
             for port in end.ports:
-                self._declaring.setdefault(port, set()).add(name)
+                declaring.setdefault(port, set()).add(name)
+        self._declaring = {port: frozenset(names) for port, names in declaring.items()}
         self._meanings: dict[object, NamedPorts] = {}
 
     def on(self, names: Sequence[NamedPort], destinations: Names | None) -> NamedPorts:
@@ -46,8 +47,9 @@ class Ports:
     def _meaning(
         self, names: Sequence[NamedPort], destinations: Names | None
     ) -> Iterator[tuple[str, tuple[PortRange, ...]]]:
-        declaring = set().union(*(self._declaring.get(port.name, ()) for port in names))
-        for name in sorted(declaring if destinations is None else declaring & destinations):
+        declaring = [self._declaring.get(port.name, frozenset()) for port in names]
+        concerned = declaring if destinations is None else [destinations & having for having in declaring]
+        for name in sorted(frozenset[str]().union(*concerned)):
             ports = self._selection.endpoints[name].ports
             found = {range_ for port in names if (range_ := port.on(ports))}
             if found:

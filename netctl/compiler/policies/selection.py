@@ -162,7 +162,10 @@ def _key(selector: Selector) -> object:
 
 def _definition(selectors: Sequence[Selector]) -> str:
     """One text for all lists of selectors that mean the same by the same words, in whatever order."""
-    said = {json.dumps(selector.model_dump(by_alias=True, exclude_none=True), sort_keys=True) for selector in selectors}
+    said = set()
+    for selector in selectors:
+        keys = selector.model_dump(by_alias=True, exclude_none=True)
+        said.add(json.dumps({key: sorted(v) if isinstance(v, list) else v for key, v in keys.items()}, sort_keys=True))
     return " ".join(sorted(said))
 
 
