@@ -68,7 +68,8 @@ class _Stacks:
 def _readable(sources: Sources) -> Iterator[View]:
     for netns in sorted(named_namespaces() - {sources.netns}):
         with suppress(BackendError):
-            yield sources.view(netns)
+            if sources.is_tied(netns):
+                yield sources.view(netns)
 
 
 def _tied(sources: Sources, view: View) -> frozenset[int]:

@@ -69,11 +69,12 @@ class _Observer:
         return Observation(self.live, tuple(self.unread))
 
     def _other_namespaces(self) -> Iterator[View]:
-        """The namespaces that the desired resources are in, and every other named one: leftovers may be there."""
+        """The namespaces that the desired resources are in, and others where leftovers may be."""
         wanted = {want.attributes[0] for kind in ("link", "address", "route") for want in self.desired[kind].values()}
         for netns in sorted((wanted | named_namespaces()) - {"", self.sources.netns}):
             try:
-                yield self.sources.view(netns)
+                if netns in wanted or self.sources.is_tied(netns):
+                    yield self.sources.view(netns)
             except BackendError as error:
                 if keys := frozenset(self._desired_in(netns)):
                     self.unread.append(Unread(SYSTEM, f"network namespace {netns}", error.message, keys))
@@ -157,15 +158,18 @@ class _Observer:
                 if loan.what != "port":
                     wanted.setdefault(loan.what, row.name)
                     borrowed.add(loan.what)
-            lent = any(loan.what == "port" for loan in loans)
+            owners = sorted({Owner(loan.stack) for loan in everyone if loan.what == "port"}, key=self._is_other)
             key = port_key(row.name)
-            if lent or key in self.desired["port"]:
+            if key in self.desired["port"] or self.marked in owners:
                 port = Port("", row.name, root.names.get(row.master, ""), row.up)
-                self.live[key] = Live(key, port, Owner(self.stack) if lent else None)
+                self.live[key] = Live(key, port, owners[0] if owners else None)
         for name, value in read_sysctls(sorted(wanted), self.sources.netns).items():
             key, ours = sysctl_key(name), name in borrowed
             seen = value if ours else before_others.get(name, value)
             self.live[key] = Live(key, Sysctl(name, wanted[name], seen), Owner(self.stack) if ours else None)
+
+    def _is_other(self, owner: Owner) -> bool:
+        return owner != self.marked
 
     def _ours(self, view: View) -> frozenset[int]:
         """The indexes of the links that are the stack's own."""

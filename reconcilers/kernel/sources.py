@@ -67,6 +67,14 @@ class Sources:
             self._files[netns] = file
         return view
 
+    def is_tied(self, netns: str) -> bool:
+        """Whether a link of the namespace *netns* can be tied to one of this host's, as an attachment's is.
+
+        The kernel gives one namespace a number in another when the first link between them is announced. Without
+        such a number there is no such link, and nothing need be read there.
+        """
+        return self.root_id(self._open(netns)) is not None
+
     def root_id(self, view: View) -> int | None:
         """The number by which the namespace of *view* knows the one that netctl acts in."""
         if view.netns not in self._root_ids:
