@@ -135,8 +135,9 @@ class _Comparison:
         # Not by the fields' names: routes have one called "type".
         replaced = type(want.attributes) is not type(have.attributes) or not kind.immutable.isdisjoint(fields)
         foreign = have.owner is None or have.owner.stack != self.stack
-        if foreign and (replaced or not (kind.shared or self.adopt)):
-            self.conflicts.append(Conflict(want, have, adoptable=not replaced))
+        contested = kind.shared and have.owner is not None and bool(fields)
+        if foreign and (replaced or contested or not (kind.shared or self.adopt)):
+            self.conflicts.append(Conflict(want, have, adoptable=not (replaced or contested)))
         elif foreign and not kind.shared:
             self.changes[want.key] = self._update(want, have, (*fields, "owner"), Reason.ADOPTED)
         elif replaced:

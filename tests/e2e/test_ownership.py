@@ -72,6 +72,20 @@ def test_a_name_of_another_stack_is_a_conflict_that_changes_nothing(lab: Lab) ->
     assert snapshot(lab["h"]) == before
 
 
+def test_a_port_of_another_stack_is_a_conflict_that_changes_nothing(lab: Lab) -> None:
+    lab.join("out", "port0", "h", "port0")
+    ports = "stack: shop\nnetworks: {front: {attach: [{interface: port0}]}}"
+    lab.apply(ports, "h")
+    before = snapshot(lab["h"])
+    for adopt in (False, True):
+        with pytest.raises(ConflictError, match="kernel/port/port0") as refused:
+            lab.apply(ports.replace("shop", "blog").replace("front", "pages"), "h", adopt=adopt)
+        assert "--adopt" not in refused.value.advice
+    assert snapshot(lab["h"]) == before
+    lab.destroy("shop", "h")
+    lab.ip("h", "link delete port0")
+
+
 def test_a_target_is_made_with_what_it_needs_and_nothing_else(lab: Lab) -> None:
     plan = lab.apply(SHOP, "h", target=["networks.front"])
     assert keys(plan, Action.CREATE) >= {"link/nc-front", f"link/{lab['a']}/eth0"}
