@@ -5,8 +5,8 @@ did not stick, or cannot be read any more, is a failure. What was touched is the
 (`netctl.engine.undo`), which is itself verified by observation.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from netctl.engine.change import Action, Change, Failure, Outcome
@@ -102,8 +102,11 @@ class _Run:
         """A bug that undoing met with."""
 
     def execute(self) -> None:
-        """Execute batch after batch; after a failure the rest is skipped."""
-        for batch in self.plan.batches:
+        """Execute the plan; after a failure the rest is skipped."""
+        self._execute(self.plan.batches)
+
+    def _execute(self, batches: Iterable[tuple[Change, ...]]) -> None:
+        for batch in batches:
             if self.failed:
                 self.skipped.extend(batch)
                 continue
@@ -117,8 +120,16 @@ class _Run:
                 self.progress(len(self.done), self.total)
 
     def verify(self) -> Iterator[Change]:
-        """What of the touched would still have to change, observed anew. What cannot be read any more has failed."""
-        again = self.session.plan(self.desired, stack=self.plan.stack, host=self.plan.host)
+        """What of the touched would still have to change, observed anew. What cannot be read any more has failed.
+
+        What was as declared and is not any more was taken along by what was changed (a device's neighbours go with
+        its last address): it is put back first.
+        """
+        again = self._look()
+        if lost := _lost(again, self.plan.held_back.union(change.key for change in self.plan.changes)):
+            self._execute(lost)
+            self._take_for_touched(lost)
+            again = self._look()
         touched = {change.key: change for change in self.plan.changes}
         unseen = _unseen(self.plan, again)
         self.failed += (
@@ -128,6 +139,16 @@ class _Run:
         for conflict in again.conflicts:
             if change := touched.get(conflict.desired.key):
                 yield change._replace(before=conflict.live.attributes, fields=("owner",))
+
+    def _look(self) -> Plan:
+        return self.session.plan(self.desired, stack=self.plan.stack, host=self.plan.host)
+
+    def _take_for_touched(self, lost: tuple[tuple[Change, ...], ...]) -> None:
+        """Add to the plan what was lost, so that it is verified, and brought back where the apply is undone."""
+        as_declared = (
+            tuple(change._replace(before=change.after, owner_before=change.owner) for change in batch) for batch in lost
+        )
+        self.plan = replace(self.plan, batches=(*self.plan.batches, *as_declared))
 
     def broken_off(self, unverified: tuple[Change, ...] = (), *, keep_partial: bool) -> Report:
         """The report of an apply that went wrong, after undoing it."""
@@ -145,6 +166,15 @@ class _Run:
         not_undone = undo.run()
         self.crash = undo.crash
         return not_undone
+
+
+def _lost(again: Plan, known: frozenset[Key]) -> tuple[tuple[Change, ...], ...]:
+    """The changes of *again*, in batches, to what was as declared before: to what it was not *known* had to change."""
+    kept = (
+        tuple(change for change in batch if change.key not in known and change.action in {Action.CREATE, Action.UPDATE})
+        for batch in again.batches
+    )
+    return tuple(batch for batch in kept if batch)
 
 
 def _unseen(plan: Plan, again: Plan) -> dict[Key, str]:

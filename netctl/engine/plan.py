@@ -27,6 +27,8 @@ class Plan:
     unread: tuple[Unread, ...] = ()
     blocked: tuple[Key, ...] = ()
     """Desired resources left out because they, or what they need, could not be read."""
+    held_back: frozenset[Key] = field(default=frozenset(), compare=False)
+    """What would have to change too, but was left out by `netctl.engine.targets`."""
     owned: int = field(default=0, compare=False)
     """How many live resources the stack owns."""
 
@@ -92,5 +94,6 @@ def make_plan(
     difference = diff(desired, observation, kinds, stack, adopt=adopt)
     owned = sum(live.owner is not None and live.owner.stack == stack for live in observation.live.values())
     return Plan(
-        stack, host, batches(difference.changes), difference.conflicts, observation.unread, difference.blocked, owned
-    )
+        stack, host, batches(difference.changes), difference.conflicts, observation.unread, difference.blocked,
+        owned=owned,
+    )  # fmt: skip

@@ -35,13 +35,17 @@ def restrict(plan: Plan, desired: Mapping[Key, Desired], targets: Collection[str
         conflicts=tuple(conflict for conflict in plan.conflicts if conflict.desired.key in wanted),
         unread=tuple(part for part in plan.unread if not part.keys or not part.keys.isdisjoint(wanted)),
         blocked=tuple(key for key in plan.blocked if key in wanted),
+        held_back=frozenset(change.key for change in plan.changes if change.key not in kept),
     )
 
 
 def selector(target: str) -> Selects:
-    """What *target* selects: by address where it has a slash or a wildcard, by declaration where it has neither."""
-    if "/" in target or any(character in target for character in "*?["):
-        matches = re.compile(translate(target)).match
+    """What *target* selects: by address where it has a slash or a wildcard, by declaration where it has neither.
+
+    A bracket is part of a declaration (``routes[0]``), and a set of characters in an address (``nc-[ab]``).
+    """
+    if "/" in target or any(character in target for character in "*?"):
+        matches = re.compile(translate(target if "/" in target else target.replace("[", "[[]"))).match
         return lambda key, declaration: matches(str(key)) is not None or matches(declaration) is not None
     return lambda _, declaration: declaration == target or declaration.startswith((f"{target}.", f"{target}["))
 
