@@ -38,7 +38,7 @@ _PREFIXES = (
 _PORTS = (80, 81, 443)
 
 _ranges = st.one_of(
-    st.builds(PortRange, st.sampled_from(Protocol)),
+    st.sampled_from(Protocol).map(PortRange),
     st.builds(
         lambda protocol, first, more: PortRange(protocol, first, first + more),
         st.sampled_from([Protocol.TCP, Protocol.UDP, Protocol.SCTP]),
