@@ -6,7 +6,7 @@ from netctl.compiler.addressing import addresses_on
 from netctl.compiler.attachments import DEFAULT, endpoint_addresses, endpoint_mac, gateway_route
 from netctl.compiler.prefixes import format_address
 from netctl.compiler.site import Site
-from netctl.compiler.topology import Net
+from netctl.compiler.topology import Endpoint, Net
 from netctl.engine.resource import Desired
 from netctl.kinds.link import Macvlan, link_key
 from netctl.stack.models import MacvlanNetwork
@@ -27,7 +27,7 @@ def compile_macvlan(net: Net, spec: MacvlanNetwork, site: Site) -> Iterator[Desi
         netns, interface = end.spec.netns, end.spec.interface
         link = link_key(interface, netns)
         attributes = Macvlan(
-            netns, interface, True, end.spec.mtu or spec.mtu, endpoint_mac(net, end, site),
+            netns, interface, True, end.spec.mtu or spec.mtu, _mac(net, spec, end, site),
             parent=spec.parent, mode=spec.mode,
         )  # fmt: skip
         yield Desired(link, attributes, origin, site.needs(spec.parent))
@@ -36,3 +36,8 @@ def compile_macvlan(net: Net, spec: MacvlanNetwork, site: Site) -> Iterator[Desi
         yield from found
         for family, gateway in gateways.items() if end.spec.default_route else ():
             yield gateway_route(end, link, gateway, DEFAULT[family], found)
+
+
+def _mac(net: Net, spec: MacvlanNetwork, end: Endpoint, site: Site) -> str | None:
+    """The endpoint's MAC address; in ``passthru`` mode it is the parent's, and setting it would change the parent's."""
+    return None if spec.mode == "passthru" else endpoint_mac(net, end, site)

@@ -77,7 +77,7 @@ def compile_routes(site: Site, legs: Iterable[Leg]) -> Iterator[Desired]:
     ways = Ways(legs if declared else (), site)
     for index, route in declared:
         path = ("routes", index)
-        if route.nexthops:
+        if len(route.nexthops) > 1:
             yield from _several(site, route, path, ways)
         else:
             yield from _single(site, route, path, ways)
@@ -90,9 +90,12 @@ def _single(site: Site, route: StaticRoute, path: Path, ways: Ways) -> Iterator[
         nowhere = Route("", destination, table, metric, route.type, "", "", False, route.source or "", route.mtu or 0)
         yield from owned_route(site, nowhere, origin)
         return
-    device, needs = _device(site, route.via, route.dev, path, ways)
+    via, dev = route.via, route.dev
+    for hop in route.nexthops:  # of a list of one, the kernel makes a route with a gateway, and drops the weight
+        via, dev, path = hop.via, hop.dev, (*path, "nexthops", 0)
+    device, needs = _device(site, via, dev, path, ways)
     unicast = Route(
-        "", destination, table, metric, "unicast", route.via or "", device, route.onlink,
+        "", destination, table, metric, "unicast", via or "", device, route.onlink,
         route.source or "", route.mtu or 0,
     )  # fmt: skip
     yield from owned_route(site, unicast, origin, tuple(dict.fromkeys((*needs, *_source(route, ways)))))

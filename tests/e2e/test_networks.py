@@ -260,6 +260,19 @@ def test_private_macvlan_endpoints_reach_the_wire_only(lab: Lab) -> None:
     assert reaches(lab["b"], ROUTER[6])
 
 
+def test_a_passthru_macvlan_has_its_parents_mac_address_and_leaves_it_alone(lab: Lab) -> None:
+    def parents_mac() -> str:
+        return str(ip_json(lab["h"], "link", "show", "eth0")[0]["address"])
+
+    before = parents_mac()
+    only = MACVLAN.replace("parent: eth0", "parent: eth0\n    mode: passthru").replace('{netns: "${a}"}, ', "")
+    lab.apply(only, "h")
+    assert ip_json(lab["b"], "link", "show", "eth0")[0]["address"] == before
+    assert reaches(lab["b"], ROUTER[4])
+    lab.destroy("shop", "h")
+    assert parents_mac() == before
+
+
 def test_a_macvlan_changes_its_mode_in_place(lab: Lab) -> None:
     lab.apply(MACVLAN, "h")
     plan = lab.apply(MACVLAN.replace("parent: eth0", "parent: eth0\n    mode: private"), "h")

@@ -124,6 +124,13 @@ def _parent(net: Net, spec: MacvlanNetwork, ports: Occupancy[str], problems: Pro
 def _single(net: Net, problems: Problems) -> None:
     endpoints: Occupancy[str] = Occupancy()
     for end in net.endpoints:
+        if end.spec.mac is not None:
+            problems.error(
+                "NC228",
+                (*end.path, "mac"),
+                f"{net.label} has mode 'passthru', in which the endpoint has the MAC address of its parent",
+                "Remove 'mac', or use 'mode: bridge'.",
+            )
         if endpoints.take("passthru", end.hosts, end.path) is not None:
             problems.error(
                 "NC228",
