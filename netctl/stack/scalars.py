@@ -5,7 +5,7 @@ Checked with ``inet_pton`` rather than the ``ipaddress`` types, which cost thirt
 
 import re
 import socket
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, GetJsonSchemaHandler, WithJsonSchema
@@ -14,6 +14,8 @@ from pydantic_core import CoreSchema
 from netctl.stack.core_schema import written
 
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}\Z")
+_SETTINGS = frozenset({"all", "default"})
+"""Beside the interfaces under ``/proc/sys/net/*/conf``, so the kernel takes no interface of that name."""
 _INTERFACE = re.compile(r"[^\s/:%]{1,15}\Z")
 
 
@@ -36,7 +38,9 @@ def canonical_cidr(text: str) -> str:
     if not (length.isascii() and length.isdigit() and int(length) <= bits and str(int(length)) == length):
         raise ValueError(f"'/{length}' is not a prefix length from 0 to {bits}")
     network = ip_network(f"{canonical}/{length}", strict=False)
-    if str(network.network_address) != canonical:
+    if network.network_address.packed != socket.inet_pton(
+        socket.AF_INET6 if bits == 128 else socket.AF_INET, canonical
+    ):
         raise ValueError(f"'{text}' has host bits set; the prefix is {network}")
     return f"{canonical}/{length}"
 
@@ -79,8 +83,12 @@ def interface_name(text: str) -> str:
     """A name that the kernel takes for an interface (``dev_valid_name``). Raises ValueError."""
     if len(text.encode()) > 15:
         raise ValueError(f"'{text}' is {len(text.encode())} bytes long; the kernel allows 15 for an interface's name")
-    if not _INTERFACE.match(text) or text in {".", ".."}:
-        raise ValueError(f"'{text}' cannot be an interface's name: it is empty or has a space, '/', ':' or '%'")
+    if not _INTERFACE.match(text) or text in {".", ".."} or not text.isprintable():
+        raise ValueError(
+            f"'{text}' cannot be an interface's name: it is empty or has a space, '/', ':', '%' or a control character"
+        )
+    if text in _SETTINGS:
+        raise ValueError(f"'{text}' cannot be an interface's name: the kernel's settings for interfaces use it")
     return text
 
 

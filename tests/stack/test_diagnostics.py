@@ -134,6 +134,8 @@ HOST = "stack: s\nhosts: {h: {address: 10.0.0.1}}\n"
         ("networks: {n: {mac: '01:00:5e:00:00:01'}}", At("NC115", 2, 21), "an interface needs a unicast one", ""),
         ("networks: {n: {interface_name: a-name-that-is-too-long}}", At("NC115", 2, 32), "the kernel allows 15", ""),
         ("networks: {n: {interface_name: 'a b'}}", At("NC115", 2, 32), "cannot be an interface's name", ""),
+        ('networks: {n: {interface_name: "a\\eb"}}', At("NC115", 2, 32), "a control character", ""),
+        ("networks: {n: {interface_name: default}}", At("NC115", 2, 32), "the kernel's settings", ""),
         (
             "networks: {n: {attach: [{netns: ../x}]}}",
             At("NC115", 2, 33),
