@@ -61,12 +61,20 @@ class Sources(Voice):
     )
 
 
+def _named(context: typer.Context, value: str) -> str:
+    """The namespace's name; an empty one, from a script's unset variable, must not mean the host's own network."""
+    if not value and (source := context.get_parameter_source("netns")) and source.name == "COMMANDLINE":
+        raise typer.BadParameter("it is empty; leave the option out to act in the namespace of this process")
+    return value
+
+
 @dataclass(frozen=True, kw_only=True)
 class Place(Voice):
     """Where netctl acts."""
 
     netns: Annotated[
-        str, typer.Option("--netns", metavar="NAME", help="Act in this network namespace; it must exist.")
+        str,
+        typer.Option("--netns", metavar="NAME", help="Act in this network namespace; it must exist.", callback=_named),
     ] = ""
     provider: Annotated[
         list[str], typer.Option("--provider", metavar="P,…", help="Only these systems: kernel, nftables.")

@@ -25,6 +25,7 @@ INTERRUPTED = 130
 
 def run(arguments: Sequence[str]) -> int:
     """The exit code of the command; whatever goes wrong has been said on stderr."""
+    _open_standard_streams()
     terminal = Terminal(no_color="--no-color" in arguments)
     try:
         with _collector_off():
@@ -45,6 +46,17 @@ def run(arguments: Sequence[str]) -> int:
         terminal.error(write_crash(error, arguments))
         return FAILED
     return code
+
+
+def _open_standard_streams() -> None:
+    """Put the null device where the caller has closed a standard stream, lest a socket of ours gets its number."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        if getattr(sys, name) is None:
+            opened = os.open(os.devnull, os.O_RDWR)
+            if opened != number:
+                os.dup2(opened, number)
+                os.close(opened)
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8"))
 
 
 def silence() -> int:

@@ -61,6 +61,8 @@ def test_help_names_every_command_and_each_command_explains_itself_on_a_screen(n
         (["plan"], "no declaration was named"),
         (["apply", "a", "b"], "b"),
         (["plan", "-f", "x", "--provider", "cloud"], "cloud"),
+        (["plan", "-f", "x", "--netns", ""], "--netns"),
+        (["destroy", "--stack", "shop", "--netns="], "--netns"),
         (["destroy"], "no stack was named"),
         (["destroy", "--stack", "../etc"], "../etc"),
         (["destroy", "--stack", "a", "-f", "b"], "--stack"),
@@ -105,6 +107,16 @@ def test_commands_and_options_are_completed(line: str, expected: str) -> None:
         | {"_NETCTL_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1)},
     )  # fmt: skip
     assert completed.stdout.split() == [expected], completed.stderr
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_standard_streams_are_done_without(closed: str) -> None:
+    command = f'exec "$0" -m netctl schema plan {closed}'
+    finished = subprocess.run(
+        ["sh", "-c", command, sys.executable], capture_output=True, text=True, check=False, env=environment()
+    )
+    assert (finished.returncode, finished.stderr) == (0, "")
+    assert bool(finished.stdout) is not (">&-" in closed.replace("2>&-", ""))
 
 
 def test_a_reader_that_leaves_is_no_error_to_tell_of() -> None:
