@@ -69,6 +69,15 @@ def test_a_pattern_selects_addresses() -> None:
     assert kept("kernel/link/nc-[ab]") == {A, B}
 
 
+def test_an_entry_of_a_list_is_selected_by_its_index() -> None:
+    listed = {
+        key: Desired(key, found.attributes, Origin(f"routes[{at}]")) for at, (key, found) in enumerate(DESIRED.items())
+    }
+    plan = make_plan(listed, Observation({}, ()), KINDS, stack="s", host="h")
+    assert [change.key for change in restrict(plan, listed, ["routes[0]"]).changes] == [A]
+    assert {change.key for change in restrict(plan, listed, ["routes[*]"]).changes} == set(listed)
+
+
 def test_several_targets_add_up() -> None:
     assert kept("networks.a", "networks.ab") == {A, ON_A, B}
 
