@@ -132,8 +132,7 @@ class _Comparison:
         if marked and not fields:
             return
         kind = self.kinds[want.key[:2]]
-        # Not by the fields' names: routes have one called "type".
-        replaced = type(want.attributes) is not type(have.attributes) or not kind.immutable.isdisjoint(fields)
+        replaced = kind.must_be_replaced(want.attributes, have.attributes, fields)
         foreign = have.owner is None or have.owner.stack != self.stack
         contested = kind.shared and have.owner is not None and bool(fields)
         if foreign and (replaced or contested or not (kind.shared or self.adopt)):

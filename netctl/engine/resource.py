@@ -6,6 +6,7 @@ that two resources agree exactly where their tuples are equal. In desired attrib
 not managed"; an attribute that is declared to be absent has an empty value (``""``, ``()``).
 """
 
+from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
 # A kind's own NamedTuple. The engine reads it by field name and never knows its type.
@@ -71,6 +72,10 @@ class Live(NamedTuple):
     """What must outlive this one when both are deleted."""
 
 
+def _always_changeable(_wanted: Attributes, _live: Attributes) -> bool:
+    return False
+
+
 class Kind(NamedTuple):
     """What the engine must know of one kind of resource."""
 
@@ -86,3 +91,12 @@ class Kind(NamedTuple):
     satisfied by whoever set it, and given back its original value rather than deleted."""
     identity: frozenset[str] = frozenset()
     """Attributes that only repeat the key; not shown as changes."""
+    incompatible: Callable[[Attributes, Attributes], bool] = _always_changeable
+    """Whether what is wanted cannot be made in place of what is live because of the values: some attributes can be
+    changed between certain values only."""
+
+    def must_be_replaced(self, wanted: Attributes, live: Attributes, fields: Collection[str]) -> bool:
+        """Whether *live*, which differs in *fields*, becomes *wanted* only by being made anew."""
+        # Not by a field's name: routes have one called "type".
+        other_type = type(wanted) is not type(live)
+        return other_type or not self.immutable.isdisjoint(fields) or self.incompatible(wanted, live)

@@ -114,7 +114,7 @@ def compensation(change: Change, now: Live | None, kinds: Kinds, stack: str) -> 
     if not (ours or kind.shared or not _is_of(stack, change.owner_before)) or _as_before(change, now):
         return None
     fields = differing_fields(was, now.attributes)
-    if type(was) is not type(now.attributes) or not kind.immutable.isdisjoint(fields):
+    if kind.must_be_replaced(was, now.attributes, fields):
         return step._replace(action=Action.REPLACE, fields=fields)
     marks = () if _same_owner(change.owner_before, now.owner) else ("owner",)
     return step._replace(action=Action.UPDATE, fields=(*fields, *marks))

@@ -7,7 +7,7 @@ shows as a change of type. The first fields are the same in all: ``netns`` and `
 
 from typing import NamedTuple
 
-from netctl.engine.resource import Key, Kind
+from netctl.engine.resource import Attributes, Key, Kind
 
 SYSTEM = "kernel"
 
@@ -120,11 +120,22 @@ class OtherLink(NamedTuple):
 
 Link = Bridge | Veth | VethPeer | Vxlan | Macvlan
 
+
+def _incompatible(wanted: Attributes, live: Attributes) -> bool:
+    """A tunnel stays in its address family; a macvlan is never made to pass everything through, nor to stop it."""
+    if isinstance(wanted, Vxlan) and isinstance(live, Vxlan) and wanted.local is not None:
+        return (":" in wanted.local) != (":" in (live.local or ""))
+    if isinstance(wanted, Macvlan) and isinstance(live, Macvlan) and wanted.mode is not None:
+        return wanted.mode != live.mode and "passthru" in {wanted.mode, live.mode}
+    return False
+
+
 LINK = Kind(
     SYSTEM,
     "link",
     immutable=frozenset({"peer", "vni", "port", "parent"}),
     identity=frozenset({"netns", "name"}),
+    incompatible=_incompatible,
 )
 
 

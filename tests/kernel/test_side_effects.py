@@ -8,7 +8,7 @@ from netctl.engine.apply import apply_plan
 from netctl.engine.change import Action
 from netctl.engine.targets import restrict
 from netctl.kinds.address import Address, address_key
-from netctl.kinds.link import Bridge, Port, Veth, VethPeer, Vxlan, link_key
+from netctl.kinds.link import Bridge, Macvlan, Port, Veth, VethPeer, Vxlan, link_key
 from netctl.kinds.neighbour import FdbEntry, Neighbour
 from netctl.kinds.route import NextHop, Route
 from tests.kernel.driving import Declared, apply, converged, named, plan, writing
@@ -219,3 +219,12 @@ def test_what_was_left_out_by_a_target_is_not_made_along_with_what_a_change_took
         targets = ["kernel/address/nc-vx 10.42.9.0/32", "kernel/address/nc-vx 10.42.1.0/32"]
         apply_plan(restrict(whole, moved, targets), moved, session)
     assert named(plan(host.ns, moved)) == {"neighbour/nc-vx 10.42.3.0": (Action.CREATE, ())}
+
+
+def test_a_macvlan_passes_everything_through_and_stops_it(host: Host) -> None:
+    for mode in ("bridge", "passthru", "private"):
+        declared = Declared()
+        link = declared.link(Macvlan(host.app, "lan0", parent="phy", mode=mode))
+        declared.address(Address(host.app, "lan0", "192.0.2.50/24"), link)
+        apply(host.ns, declared)
+        converged(host.ns, declared)
