@@ -38,9 +38,7 @@ def canonical_cidr(text: str) -> str:
     if not (length.isascii() and length.isdigit() and int(length) <= bits and str(int(length)) == length):
         raise ValueError(f"'/{length}' is not a prefix length from 0 to {bits}")
     network = ip_network(f"{canonical}/{length}", strict=False)
-    if network.network_address.packed != socket.inet_pton(
-        socket.AF_INET6 if bits == 128 else socket.AF_INET, canonical
-    ):
+    if network.network_address != ip_address(canonical):
         raise ValueError(f"'{text}' has host bits set; the prefix is {network}")
     return f"{canonical}/{length}"
 
