@@ -54,16 +54,15 @@ class AddressRanges:
 
 def covers_ports(ranges: Sequence[PortRange], wanted: PortRange) -> bool:
     """Whether every port of the wanted range is in one of the ranges or in several together."""
-    first, last = (wanted.first, wanted.last) if wanted.first else (1, 65535)
-    for begin, end in sorted(
-        (part.first or 1, part.last or 65535) for part in ranges if part.protocol is wanted.protocol
-    ):
-        if wanted.protocol is Protocol.ICMP:
-            return True
-        if begin > first:
-            return False
-        first = max(first, end + 1)
-    return first > last
+    parts = [part for part in ranges if part.protocol is wanted.protocol]
+    if wanted.protocol is Protocol.ICMP:
+        return bool(parts)
+    lowest, last = (wanted.first, wanted.last) if wanted.first else (1, 65535)
+    for begin, end in sorted((part.first or 1, part.last or 65535) for part in parts):
+        if begin > lowest:
+            break
+        lowest = max(lowest, end + 1)
+    return lowest > last
 
 
 def has_port(ranges: Iterable[PortRange], protocol: Protocol, port: int) -> bool:
