@@ -1,0 +1,109 @@
+"""An expectation holds exactly where every connection that it speaks of is decided as it says."""
+
+from ipaddress import ip_address, ip_network
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from netctl.compiler.checks.expectations import Proving
+from netctl.compiler.policies import resolve_policies
+from netctl.compiler.topology import resolve
+from netctl.policy.evaluate import Evaluator
+from netctl.policy.model import Connection, Protocol
+from tests.compiler.stacks import PLACES, stack_of
+
+_CIDRS = ["10.0.0.0/24", "10.0.0.0/28", "10.0.0.16/28", "10.0.0.0/16", "10.9.0.0/24", "10.9.0.128/25", "0.0.0.0/0"]
+
+_cidrs = st.sampled_from(
+    [
+        *({"cidr": cidr} for cidr in _CIDRS),
+        {"cidr": "10.0.0.0/16", "except": ["10.0.0.16/28"]},
+        {"cidr": "0.0.0.0/0", "except": ["10.9.0.0/24"]},
+    ]
+)
+_selectors = _cidrs | st.sampled_from([{"any": True}, {"labels": {"app": "a"}}, {"network": "n"}, {"network": "m"}])
+_rules = st.builds(
+    lambda peer, port, action: {"peer": peer, **({"ports": port} if port else {}), "action": action},
+    _selectors,
+    st.sampled_from([None, 80, "80-90", "http", "udp"]),
+    st.sampled_from(["allow", "allow", "deny"]),
+)
+_policies = st.dictionaries(
+    st.sampled_from("abc"),
+    st.tuples(_selectors, st.none() | st.lists(_rules, max_size=3), st.none() | st.lists(_rules, max_size=3)),
+    max_size=3,
+)
+_expectations = st.fixed_dictionaries(
+    {
+        "from": _selectors,
+        "to": _selectors,
+        "port": st.sampled_from(["80/tcp", "81/tcp", "http"]),
+        "verdict": st.sampled_from(["allow", "deny"]),
+    }
+)
+
+
+def _declared(policies: dict[str, Any], expected: dict[str, Any]) -> dict[str, Any]:
+    def rules(found: list[dict[str, Any]] | None, key: str) -> list[dict[str, Any]] | None:
+        return (
+            None
+            if found is None
+            else [{key: rule["peer"], **{k: v for k, v in rule.items() if k != "peer"}} for rule in found]
+        )
+
+    attach = [
+        {"netns": "a", "address": "10.0.0.5", "labels": {"app": "a"}, "ports": {"http": 80}},
+        {"netns": "b", "address": "10.0.0.20", "ports": {"http": 81}},
+    ]
+    return {
+        "networks": {
+            "n": {"subnet": {"cidr": "10.0.0.0/24"}, "attach": attach},
+            "m": {"subnet": {"cidr": "10.1.0.0/24"}, "attach": [{"netns": "c", "ports": {"http": 80}}]},
+        },
+        "policies": {
+            name: {"applies_to": applies, "ingress": rules(incoming, "from"), "egress": rules(outgoing, "to")}
+            for name, (applies, incoming, outgoing) in policies.items()
+        },
+        "expect": [expected],
+    }
+
+
+def _has(selector: dict[str, Any], address: str, name: str) -> bool:
+    """Whether a selector means an end."""
+    if "cidr" in selector:
+        own = ip_address(address)
+        holes = map(ip_network, selector.get("except", ()))
+        return own in ip_network(selector["cidr"]) and not any(own in hole for hole in holes)
+    if "any" in selector:
+        return True
+    return name == "n/a" if "labels" in selector else name.startswith(selector["network"] + "/")
+
+
+@settings(max_examples=120, deadline=None)
+@given(_policies, _expectations, st.lists(st.sampled_from(_CIDRS).flatmap(
+    lambda cidr: st.integers(0, ip_network(cidr).num_addresses - 1).map(lambda at: str(ip_network(cidr)[at]))
+), max_size=30))  # fmt: skip
+def test_what_is_not_reported_holds_for_every_end_and_what_is_does_not(
+    policies: dict[str, Any], expected: dict[str, Any], outside: list[str]
+) -> None:
+    stack = stack_of(_declared(policies, expected))
+    resolution = resolve_policies(resolve(stack), PLACES)
+    evaluator, proving = Evaluator(resolution.policies), Proving(resolution)
+    broken = list(proving.broken(stack.expect[0]))
+    for connection in broken:
+        assert evaluator.decide(connection).verdict != expected["verdict"]
+    if broken:
+        return
+    endpoints = resolution.policies.endpoints
+    owners = {end.addresses[0]: name for name, end in endpoints.items()}
+    ends = {address: owners.get(address, "") for address in [*owners, *outside]}
+    for source, source_name in ends.items():
+        for destination, name in ends.items():
+            is_named = expected["port"] == "http"
+            if source == destination or not (source_name or name) or (is_named and not name):
+                continue
+            if _has(expected["from"], source, source_name) and _has(expected["to"], destination, name):
+                port = endpoints[name].ports["http"].first if is_named else int(expected["port"].partition("/")[0])
+                asked = Connection(source, destination, Protocol.TCP, port)
+                assert evaluator.decide(asked).verdict == expected["verdict"], asked
