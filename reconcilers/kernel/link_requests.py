@@ -137,8 +137,9 @@ def configure_link(
     link: Link, index: int, alias: str, fields: Collection[str], lookup: Mapping[str, int]
 ) -> Iterator[Request]:
     """The requests that set the named attributes of an existing link; ``owner`` stands for its mark, the *alias*."""
-    flags = IFF_UP if link.up else 0
     change = IFF_UP if "up" in fields and link.up is not None else 0
+    # Flags without a mask are all of them: others than this one would be taken away.
+    flags = change if link.up else 0
     body = []
     if "mtu" in fields and link.mtu is not None:
         body.append(wire.number(IFLA_MTU, link.mtu))

@@ -71,6 +71,7 @@ class _Observer:
     def _other_namespaces(self) -> Iterator[View]:
         """The namespaces that the desired resources are in, and others where leftovers may be."""
         wanted = {want.attributes[0] for kind in ("link", "address", "route") for want in self.desired[kind].values()}
+        wanted |= {_far_netns(want) for want in self.desired["link"].values()}
         for netns in sorted((wanted | named_namespaces()) - {"", self.sources.netns}):
             try:
                 if netns in wanted or self.sources.is_tied(netns):
@@ -83,8 +84,7 @@ class _Observer:
         """The desired resources of a namespace, with the near ends of pairs whose far end is there."""
         for kind in self.desired.values():
             for key, want in kind.items():
-                far_end = want.attributes.peer if isinstance(want.attributes, Veth) else ""
-                if key.id.startswith(f"{netns}/") or (far_end or "").startswith(f"{netns}/"):
+                if key.id.startswith(f"{netns}/") or _far_netns(want) == netns:
                     yield key
 
     def _mark_owned(self, root: View, others: Iterable[View]) -> None:
@@ -295,6 +295,11 @@ class _RouteJudge:
         if route.table == self._table or (route.destination, route.metric) not in self._claims:
             return ()
         return (route_key(route.destination, self._table, route.metric),)
+
+
+def _far_netns(want: Desired) -> str:
+    """The namespace that the far end of a veth pair is wanted in; empty for anything else."""
+    return (want.attributes.peer or "").rpartition("/")[0] if isinstance(want.attributes, Veth) else ""
 
 
 def _owners(rows: Iterable[Row], unmarked: Owner, unfinished: int) -> dict[int, Owner]:

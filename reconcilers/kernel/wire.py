@@ -118,7 +118,7 @@ def write_mac(mac: str) -> bytes:
 
 def read_address(value: bytes | None) -> str:
     """An IPv4 or IPv6 address by its length; empty where there is none."""
-    if value is None:
+    if not value:
         return ""
     return socket.inet_ntop(AF_INET if len(value) == 4 else AF_INET6, value)
 
