@@ -32,7 +32,12 @@ class AddressRow(NamedTuple):
 def dump_addresses(socket: Rtnetlink) -> Iterator[AddressRow]:
     """Every address of a namespace."""
     reader = RowReader(wire.RTM_NEWADDR, wire.IFADDR, (IFA_LOCAL, IFA_ADDRESS, IFA_FLAGS, IFA_PROTO))
-    for chunk in socket.dump(wire.RTM_GETADDR, wire.IFADDR.pack(0, 0, 0, 0, 0)):
+    # Apart, since what disturbs a dump of one family need not disturb the other.
+    chunks = [
+        *socket.dump(wire.RTM_GETADDR, wire.IFADDR.pack(wire.AF_INET, 0, 0, 0, 0)),
+        *socket.dump(wire.RTM_GETADDR, wire.IFADDR.pack(wire.AF_INET6, 0, 0, 0, 0)),
+    ]
+    for chunk in chunks:
         for family, length, short_flags, scope, index, local, address, flags, protocol in reader.read(chunk):
             yield AddressRow(
                 index,

@@ -16,6 +16,7 @@ from reconcilers.kernel.if_link import (
     IFLA_GROUP,
     IFLA_IFALIAS,
     IFLA_IFNAME,
+    IFLA_INET6_ADDR_GEN_MODE,
     IFLA_INET_CONF,
     IFLA_INFO_DATA,
     IFLA_INFO_KIND,
@@ -41,6 +42,7 @@ from reconcilers.kernel.if_link import (
 )
 from reconcilers.kernel.rtnetlink import Request
 
+_IPV6_LEAST_MTU = 1280  # RFC 8200, 5
 _MACVLAN_MODES = {mode: number for number, mode in MACVLAN_MODES.items()}
 
 
@@ -136,7 +138,10 @@ def _vxlan_detail(link: Vxlan, field: str, lookup: Mapping[str, int]) -> bytes:
 def configure_link(
     link: Link, index: int, alias: str, fields: Collection[str], lookup: Mapping[str, int]
 ) -> Iterator[Request]:
-    """The requests that set the named attributes of an existing link; ``owner`` stands for its mark, the *alias*."""
+    """The requests that set the named attributes of an existing link.
+
+    ``owner`` stands for its mark, the *alias*; ``addr_gen_mode`` for making no link-local address by itself.
+    """
     change = IFF_UP if "up" in fields and link.up is not None else 0
     # Flags without a mask are all of them: others than this one would be taken away.
     flags = change if link.up else 0
@@ -152,8 +157,8 @@ def configure_link(
     if "owner" in fields:
         # Without a NUL, for which the longest alias has no room.
         body.append(wire.attribute(IFLA_IFALIAS, alias.encode()))
-    if "ipv4_forwarding" in fields and link.ipv4_forwarding is not None:
-        body.append(_ipv4_forwarding(on=link.ipv4_forwarding))
+    if families := list(_of_families(link, fields)):
+        body.append(wire.nested(IFLA_AF_SPEC, *families))
     if body or change:
         yield Request(wire.RTM_SETLINK, 0, _target(index, flags=flags, change=change) + b"".join(body))
     details = _changed_details(link, fields, lookup)
@@ -162,6 +167,14 @@ def configure_link(
             IFLA_LINKINFO, wire.text(IFLA_INFO_KIND, details[0]), wire.nested(IFLA_INFO_DATA, *details[1])
         )
         yield Request(wire.RTM_NEWLINK, 0, _target(index) + linkinfo)
+
+
+def _of_families(link: Link, fields: Collection[str]) -> Iterator[bytes]:
+    """The members of ``IFLA_AF_SPEC``: what IPv4 and IPv6 know of the link."""
+    if "ipv4_forwarding" in fields and link.ipv4_forwarding is not None:
+        yield _ipv4_setting(IPV4_DEVCONF_FORWARDING, on=link.ipv4_forwarding)
+    if "addr_gen_mode" in fields:
+        yield wire.nested(wire.AF_INET6, wire.attribute(IFLA_INET6_ADDR_GEN_MODE, b"\1"))
 
 
 def _changed_details(link: Link, fields: Collection[str], lookup: Mapping[str, int]) -> tuple[str, list[bytes]] | None:
@@ -177,14 +190,27 @@ def _changed_details(link: Link, fields: Collection[str], lookup: Mapping[str, i
     return None
 
 
-def _ipv4_forwarding(*, on: bool) -> bytes:
-    conf = wire.nested(IFLA_INET_CONF, wire.number(IPV4_DEVCONF_FORWARDING, int(on)))
-    return wire.nested(IFLA_AF_SPEC, wire.nested(wire.AF_INET, conf))
+def _ipv4_setting(setting: int, *, on: bool) -> bytes:
+    """One of a link's IPv4 settings, by its number, as a member of ``IFLA_AF_SPEC``."""
+    return wire.nested(wire.AF_INET, wire.nested(IFLA_INET_CONF, wire.number(setting, int(on))))
 
 
 def is_made_down(link: Link) -> bool:
-    """Whether a link is created down: one that forwards IPv6 has settings that count when it comes up."""
-    return bool(link.ipv6_forwarding)
+    """Whether a link is created down: a port, or one that forwards IPv6, has settings that count when it comes up."""
+    return bool(link.ipv6_forwarding) or is_port(link)
+
+
+def is_port(link: Link) -> bool:
+    """Whether a link is made a port of a bridge."""
+    return isinstance(link, Veth | Vxlan) and bool(link.master)
+
+
+def without_link_local(link: Link) -> bool:
+    """Whether a link is to have no link-local address: a bridge's port needs none, and the kernel is spared its making.
+
+    With an MTU of less than IPv6's smallest the kernel has no IPv6 on the link, and would refuse the setting.
+    """
+    return is_port(link) and (link.mtu is None or link.mtu >= _IPV6_LEAST_MTU)
 
 
 def set_up(index: int) -> Request:
@@ -203,8 +229,8 @@ def set_altnames(index: int, names: Collection[str], *, present: bool) -> Reques
 
 def promote_secondaries(index: int, *, on: bool) -> Request:
     """Whether a link's other addresses of a prefix stay when the first one of it goes."""
-    conf = wire.nested(IFLA_INET_CONF, wire.number(IPV4_DEVCONF_PROMOTE_SECONDARIES, int(on)))
-    return Request(wire.RTM_SETLINK, 0, _target(index) + wire.nested(IFLA_AF_SPEC, wire.nested(wire.AF_INET, conf)))
+    setting = _ipv4_setting(IPV4_DEVCONF_PROMOTE_SECONDARIES, on=on)
+    return Request(wire.RTM_SETLINK, 0, _target(index) + wire.nested(IFLA_AF_SPEC, setting))
 
 
 def get_link(name: str) -> Request:

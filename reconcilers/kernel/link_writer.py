@@ -16,6 +16,7 @@ from reconcilers.kernel.link_requests import (
     set_altnames,
     set_group,
     set_up,
+    without_link_local,
 )
 from reconcilers.kernel.marks import doomed_group, is_passing, link_mark
 from reconcilers.kernel.namespaces import inside
@@ -121,7 +122,9 @@ class LinkWriter:
         by_view: dict[str, list[Sent]] = {}
         for position, change, view, index, *_ in made:
             link = cast(Link, change.after)
-            fields = ("owner", "group", "ipv4_forwarding", *(["mtu"] if isinstance(link, Bridge) else []))
+            fields = {"owner", "group", "ipv4_forwarding"}
+            fields |= {"mtu"} if isinstance(link, Bridge) else set()
+            fields |= {"addr_gen_mode"} if without_link_local(link) and self.sources.ipv6_exists else set()
             alias = link_mark(change.owner, link.name)
             ungrouped = link._replace(group=link.group or 0)
             sent = by_view.setdefault(view.netns, [])

@@ -8,6 +8,7 @@ import errno
 import socket
 import sys
 from collections.abc import Iterator, Sequence
+from time import monotonic
 from typing import NamedTuple
 
 from netctl.errors import BackendError
@@ -31,7 +32,6 @@ _SO_SNDBUFFORCE, _SO_RCVBUFFORCE = 32, 33
 _BUFFER = 8 << 20
 _REQUESTS_A_SEND = 256
 _BYTES_A_SEND = 96 << 10
-_DUMP_TRIES = 5
 _EMPTY = frozenset({0, errno.ENOENT})
 """How a dump may end: a routing table that does not exist has no routes."""
 _EXTACK_MESSAGE = 1
@@ -82,9 +82,12 @@ class Rtnetlink:
     def dump(self, kind: int, body: bytes) -> list[bytes]:
         """The answer to a dump request, as received: chunks of whole messages. See `messages`.
 
-        A dump that the kernel's state changed under is asked for again. Raises BackendError.
+        A dump that the kernel's state changed under is asked for again, for as long as a call may take: while a
+        thousand new links look for duplicates of their addresses, every dump of addresses is disturbed. Raises
+        BackendError.
         """
-        for _ in range(_DUMP_TRIES):
+        give_up = monotonic() + (self.socket.gettimeout() or 0)
+        while monotonic() < give_up:
             chunks = self._dump_once(kind, body)
             if chunks is not None:
                 return chunks

@@ -28,6 +28,7 @@ class Sources:
         """What foreign objects bore in place of netctl's mark (an alias, a protocol number) when last seen as such:
         where taking one over is undone, it is put back."""
         self.addresses_have_protocol = _kernel_release() >= (5, 18)
+        self.ipv6_exists = sysctl_path("net.ipv6").exists()
         self.ipv6_per_device = sysctl_path("net.ipv6.conf.all.force_forwarding").exists()
         self.ipv6_forwarding_setting = DEVCONF_FORCE_FORWARDING if self.ipv6_per_device else DEVCONF_FORWARDING
         self.ipv6_forwarding_name = "force_forwarding" if self.ipv6_per_device else "forwarding"
