@@ -104,11 +104,21 @@ def _revised(schema: Schema, names: dict[frozenset[str], str]) -> Schema:
         if isinstance(kept.get(key), dict):
             kept[key] = _revised(kept[key], names)
     if "anyOf" in kept:
-        return {**kept, "anyOf": _alternatives([_revised(part, names) for part in kept["anyOf"]])}
+        alternatives = _alternatives([_revised(part, names) for part in kept.pop("anyOf")])
+        return {**kept, **(_nullable(alternatives) or {"anyOf": alternatives})}
     if _is_narrow(kept):
         said: Schema = {key: kept.pop(key) for key in ("description", "default") if key in kept}
         return {**said, "anyOf": _alternatives([kept])}
     return kept
+
+
+def _nullable(alternatives: list[Schema]) -> Schema | None:
+    """A list or a mapping that may be left empty, as one schema, by which an editor finds what is wrong within it."""
+    match alternatives:
+        case [{"type": "array" | "object" as kind} as only, {"type": "null"}]:
+            return {**only, "type": [kind, "null"]}
+        case _:
+            return None
 
 
 def _alternatives(parts: list[Schema]) -> list[Schema]:

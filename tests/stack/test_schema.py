@@ -70,6 +70,10 @@ def test_the_examples_are_valid(example: Path) -> None:
         "x-mine: [anything]\nvars: {a: 1, b: x, c: true, d: }\ninclude: a.yaml",
         "include: [a.yaml]",
         "rules: [{priority: 5, from: 10.0.0.0/8, table: 300}]",
+        "policies: {p: {applies_to: {any: true}, ingress: [{}, {from: [{cidr: 10.0.0.0/8}], ports: [80, udp]}]}}",
+        "policies: {p: {applies_to: [{labels: {a: 1}}], egress: [{to: {expr: has(a)}, icmp: {type: 8}, action: log}]}}",
+        "services: {a: {endpoints: [10.0.0.1, {address: 10.0.0.2}]}, b: {port: 80, endpoints: {labels: {app: x}}}}",
+        "expect: [{from: {service: a}, to: {any: true}, port: 5432/tcp, verdict: allow}]\ntiers: {t: {order: 5}}",
     ],
 )
 def test_what_loads_is_valid(text: str) -> None:
@@ -96,6 +100,14 @@ def test_what_loads_is_valid(text: str) -> None:
         ("overlays: {o: }", ["overlays", "o"]),
         ("routes: {}", ["routes"]),
         ("routes: [{}]", ["routes", 0]),
+        ("policies: {p: {ingress: []}}", ["policies", "p"]),
+        ("policies: {p: {applies_to: {any: true}, ingress: [{to: {any: true}}]}}", ["policies", "p", "ingress", 0]),
+        (
+            "policies: {p: {applies_to: {any: true}, ingress: [{action: drop}]}}",
+            ["policies", "p", "ingress", 0, "action"],
+        ),
+        ("services: {a: {port: 80}}", ["services", "a"]),
+        ("expect: [{from: {any: true}, to: {any: true}, port: 80}]", ["expect", 0]),
         ("vars: {a-b: 1}", ["vars"]),
         ("vars: {a: []}", ["vars", "a"]),
         ("include: 5", ["include"]),
