@@ -72,4 +72,9 @@ HOST = {
         "Two declarations come to the same object of the kernel, for example a static route and an overlay's.",
         "Remove one of the two, or give it another table, metric or name.",
     ),
+    "NC332": Code(
+        "The host's own namespace attached to itself",
+        "An attachment names the network namespace that netctl acts in, which is the host.",
+        "Attach another namespace, or act in another one with `--netns`.",
+    ),
 }

@@ -171,6 +171,11 @@ MEANING = {
         "Nothing leaves an internal network, so there is nothing to masquerade.",
         "Remove `nat: masquerade` or `internal: true`.",
     ),
+    "NC233": Code(
+        "A subnet that no host can have addresses of",
+        "The range is of another use: loopback, multicast, link-local (IPv6), reserved, or the unspecified address.",
+        "Choose a subnet of private or global unicast addresses.",
+    ),
     "NC240": Code(
         "A route that leads nowhere",
         "A unicast route needs `via`, `dev` or `nexthops`; each next hop needs `via` or `dev`.",

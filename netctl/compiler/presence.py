@@ -40,6 +40,13 @@ def _interface(site: Site, name: str, path: Path) -> None:
 def _namespaces(site: Site, net: Net, facts: Facts, missing: set[str]) -> None:
     for end in net.endpoints:
         netns = end.spec.netns
+        if site.host in end.hosts and netns == facts.netns:
+            site.problems.error(
+                "NC332",
+                (*end.path, "netns"),
+                f"network namespace '{netns}' is the one that is acted in: the host itself",
+                "Attach another namespace, or act in another one with '--netns'.",
+            )
         if site.host in end.hosts and netns not in facts.namespaces and netns not in missing:
             missing.add(netns)
             site.problems.error(

@@ -37,6 +37,8 @@ class Facts(NamedTuple):
     forward_drops: tuple[ForwardDrop, ...] = ()
     per_device_ipv6_forwarding: bool = False
     """True where the kernel forwards IPv6 for single devices (``force_forwarding``, Linux 6.17)."""
+    netns: str = ""
+    """The name of the network namespace that is acted in; empty for the caller's own."""
 
     def merged(self, other: "Facts") -> "Facts":
         """These facts and another reader's."""
@@ -46,4 +48,5 @@ class Facts(NamedTuple):
             namespaces=self.namespaces | other.namespaces,
             forward_drops=self.forward_drops + other.forward_drops,
             per_device_ipv6_forwarding=self.per_device_ipv6_forwarding or other.per_device_ipv6_forwarding,
+            netns=self.netns or other.netns,
         )

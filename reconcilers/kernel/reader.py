@@ -52,7 +52,9 @@ class KernelReader:
             for row in root.links.values()
         }
         self._facts_fresh = True
-        return Facts(socket.gethostname(), links, named_namespaces(), (), self.sources.ipv6_per_device)
+        return Facts(
+            socket.gethostname(), links, named_namespaces(), (), self.sources.ipv6_per_device, self.context.netns
+        )
 
     def observe(self, scope: Scope) -> Observation:
         """The live state within *scope*."""

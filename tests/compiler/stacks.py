@@ -55,6 +55,7 @@ def facts_of(declared: Mapping[str, Any] | None) -> Facts | None:
         links=links,
         namespaces=frozenset(declared.get("namespaces", ())),
         per_device_ipv6_forwarding=declared.get("per_device_ipv6_forwarding", True),
+        netns=declared.get("netns", ""),
     )
 
 

@@ -11,6 +11,7 @@ def check_subnets(topology: Topology, problems: Problems) -> None:
     """Malformed and overlapping subnets, those with too few blocks, and those that two networks use."""
     for space in topology.spaces:
         subnet = space.subnet
+        _unicast(space, problems)
         if len(subnet.cidr) > 1 or subnet.per_host or subnet.gateway or subnet.reserved or subnet.range:
             _families(space, problems)
             _per_host(space, problems)
@@ -20,6 +21,37 @@ def check_subnets(topology: Topology, problems: Problems) -> None:
     _users(topology, problems)
     for net in topology.nets:
         _numbers(net, topology, problems)
+
+
+_OF_OTHER_USE = tuple(
+    (parse_prefix(prefix), use)
+    for prefix, use in (
+        ("0.0.0.0/8", "the unspecified address"),
+        ("127.0.0.0/8", "loopback"),
+        ("224.0.0.0/4", "multicast"),
+        ("240.0.0.0/4", "reserved"),
+        ("::/127", "loopback and the unspecified address"),
+        ("fe80::/10", "link-local"),
+        ("ff00::/8", "multicast"),
+    )
+)
+"""The IANA's special-purpose registries; what of them no interface of a network can have."""
+
+
+def _unicast(space: Space, problems: Problems) -> None:
+    for text in space.subnet.cidr:
+        cidr = parse_prefix(text)
+        for other, use in _OF_OTHER_USE:
+            if cidr.family == other.family and cidr.first <= other.last and other.first <= cidr.last:
+                problems.error(
+                    "NC233",
+                    (*space.path, "cidr"),
+                    f"{space.label} has {text}, and {other} in it is for {use}"
+                    if cidr.length < other.length
+                    else f"{space.label} has {text}, which is for {use}",
+                    "Choose a subnet of private or global unicast addresses.",
+                )
+                break
 
 
 def _families(space: Space, problems: Problems) -> None:
