@@ -134,11 +134,9 @@ class Chains:
     def _listed(self, steps: Steps, lane: Lane, ends: Ends) -> Iterator[Rule]:
         """The rules of steps, one after another; then what none of them decides is denied."""
         for step in steps:
-            verdict = self._verdict(step, ends)
-            for condition in self._conditions(step, lane):
-                for peers in self._peers(step.peers, lane):
-                    version = (VERSION[lane.family],) if condition or peers else ()
-                    yield rule(*version, *condition, *peers, *verdict)
+            condition = self._condition(step, lane)
+            for peers in self._peers(step.peers, lane):
+                yield rule(*dict.fromkeys((*peers, *condition)), *self._verdict(step, ends))
         if not steps or not steps[-1].ends:
             yield rule(*_denied(ends))
 
@@ -149,19 +147,18 @@ class Chains:
             return _denied(ends)
         return (Verdict("goto", ends.onward),) if step.action is Action.PASS and ends.onward else _RETURN
 
-    def _conditions(self, step: Step, lane: Lane) -> Iterator[Statements]:
-        """What a rule compares; each in a rule of its own."""
+    def _condition(self, step: Step, lane: Lane) -> Statements:
         match step.condition:
             case None:
-                yield ()
+                return ()
             case Ports(spans):
-                yield self._ports(spans)
+                return self._ports(spans)
             case Icmp(matches):
-                yield (Match("meta l4proto", lane.icmp), *self._icmp(matches, lane))
+                return self._icmp(matches, lane)
             case Named(key):
                 name = f"named{lane.family}-{digest(key)}"
                 self.named[name] = (lane.family, key)
-                yield (Lookup((lane.destination, "meta l4proto", "th dport"), name),)
+                return (VERSION[lane.family], Lookup((lane.destination, "meta l4proto", "th dport"), name))
 
     def _ports(self, spans: tuple[PortSpan, ...]) -> Statements:
         protocol, first, last = spans[0]
@@ -177,18 +174,16 @@ class Chains:
         )
 
     def _icmp(self, matches: tuple[IcmpMatch, ...], lane: Lane) -> Statements:
-        kind = lane.messages
+        kind, protocol = lane.messages, Match("meta l4proto", lane.icmp)
         if not matches:
-            return ()
-        if len(matches) == 1:
-            ((type_, code),) = matches
-            of_type = Match(f"{kind} type", str(type_))
-            return (of_type,) if code is None else (of_type, Match(f"{kind} code", str(code)))
+            return (protocol,)
+        if len(matches) == 1 and matches[0].code is None:
+            return (VERSION[lane.family], protocol, Match(f"{kind} type", str(matches[0].type)))
         whole = {match.type for match in matches if match.code is None}
         spans = {IcmpSpan(type_, 0, 255) for type_ in whole}
         spans |= {IcmpSpan(type_, code, code) for type_, code in matches if code is not None and type_ not in whole}
         name = self._static(kind, (f"{kind}_type", f"{kind}_code"), map(_message, spans))
-        return (Lookup((f"{kind} type", f"{kind} code"), name),)
+        return (VERSION[lane.family], protocol, Lookup((f"{kind} type", f"{kind} code"), name))
 
     def _peers(self, sides: tuple[Side, ...] | None, lane: Lane) -> Iterator[Statements]:
         if sides is None:
@@ -200,7 +195,7 @@ class Chains:
             if keys:
                 name = f"{noun}{lane.family}-{digest(*sorted(keys))}"
                 sets[name] = (lane.family, tuple(sorted(keys)))
-                yield (Lookup((lane.peer,), name),)
+                yield (VERSION[lane.family], Lookup((lane.peer,), name))
 
     def _static(self, noun: str, key: tuple[str, ...], elements: Iterable[str]) -> str:
         whole = frozenset(elements)
