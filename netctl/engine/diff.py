@@ -91,6 +91,7 @@ class _Comparison:
         for have in self._leftovers():
             if blocked.isdisjoint(_anchors(have)):
                 self.changes[have.key] = self._delete(have)
+        self._follow_moves(blocked)
         self._cascade(blocked)
         self._follow_exchanges(blocked)
         self._imply_deletions()
@@ -165,6 +166,17 @@ class _Comparison:
 
     def _owner(self, want: Desired) -> Owner:
         return Owner(self.stack, want.origin.declaration)
+
+    def _follow_moves(self, blocked: frozenset[Key]) -> None:
+        """What is to live in something else than what it lives in, and what that is deleted with, is made again there:
+        the far end of a veth pair, where the near end has another name.
+        """
+        ending = {key for key, change in self.changes.items() if change.action is Action.DELETE}
+        out_of_reach = blocked.union(conflict.desired.key for conflict in self.conflicts)
+        for key, want in self.desired.items() if ending else ():
+            have = self.live.get(key)
+            if have is not None and have.within in ending and have.within != want.within and key not in out_of_reach:
+                self._remake(want)
 
     def _cascade(self, blocked: frozenset[Key]) -> None:
         """What lives in a replaced resource is made again with it; what merely needs it is asserted again."""

@@ -6,6 +6,7 @@ The text of a stack names a namespace by its label: ``{netns: "${web}"}``.
 import re
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,17 @@ from netctl.cli.terminal import Terminal
 from netctl.cli.workspace import reading
 from netctl.engine.change import Action
 from netctl.engine.plan import Plan
-from tests.support.namespaces import Namespaces, ip, ip_json, run_in, wait_for_addresses
+from tests.support.namespaces import Namespaces, ip, ip_json, run_in, wait_for_addresses, wait_until
 from tests.support.snapshots import Snapshot, snapshot
 
 _DECLARES_HOSTS = re.compile(r'^ ?"?hosts"?:', re.MULTILINE)
-# Duplicate address detection takes a second or two on every link, and there are no duplicates here.
-_NO_DETECTION = ("net.ipv6.conf.all.accept_dad=0", "net.ipv6.conf.default.accept_dad=0")
+# Duplicate address detection takes a second or two on every link, and there are no duplicates here. Redirects (RFC 792)
+# outlive the routes that gave rise to them.
+_SETTINGS = [
+    f"net.{family}.conf.{scope}.{setting}=0"
+    for scope in ("all", "default")
+    for family, setting in (("ipv6", "accept_dad"), ("ipv6", "accept_redirects"), ("ipv4", "accept_redirects"))
+]
 
 
 class Lab:
@@ -41,7 +47,7 @@ class Lab:
         """Make a namespace for each label, loopback up."""
         for label in labels:
             self.names[label] = self._make(label, loopback=True)
-            run_in(self[label], ["sysctl", "-qw", *_NO_DETECTION])
+            run_in(self[label], ["sysctl", "-qw", *_SETTINGS])
 
     def ip(self, label: str, *commands: str) -> None:
         """Run ``ip`` commands in a namespace; ``@label`` stands for another's name."""
@@ -71,12 +77,18 @@ class Lab:
 
     def remember(self, *labels: str) -> None:
         """Take a snapshot of the namespaces, all without a label."""
+        self.settle(*labels)
+        self._before |= self._snapshots(labels or self.names)
+
+    def settle(self, *labels: str) -> None:
+        """Wait until the kernel has told the namespaces, all without a label, of every carrier and address."""
         for label in labels or self.names:
             wait_for_addresses(self[label])
-        self._before |= self._snapshots(labels or self.names)
+            wait_until(partial(_carriers_are_known, self[label]), timeout=60, what=f"the carriers in {label}")
 
     def demand_as_before(self, *labels: str) -> None:
         """Fail where a namespace, any that was remembered without a label, is not as it was."""
+        self.settle(*labels)
         for label, parts in self._snapshots(labels or self._before).items():
             for part, now in parts.items():
                 assert now == self._before[label][part], f"{part} of {label} are not as they were"
@@ -143,6 +155,16 @@ class Lab:
 
     def _named(self, command: str) -> str:
         return " ".join(self.names[word[1:]] if word.startswith("@") else word for word in command.split())
+
+
+def _carriers_are_known(ns: str) -> bool:
+    """Whether each link's state is its carrier's: the kernel follows up to a second later, or more when busy."""
+    links = [link for link in ip_json(ns, "link", "show") if "UP" in link["flags"]]
+    carried = {link.get("master") for link in links if link["operstate"] == "UP"}
+    bridges = [link for link in links if link.get("linkinfo", {}).get("info_kind") == "bridge"]
+    return all("LOWER_UP" in link["flags"] for link in bridges if link["ifname"] in carried) and all(
+        link["operstate"] == "UP" for link in links if "LOWER_UP" in link["flags"] and "link" in link
+    )
 
 
 def describe(plan: Plan) -> list[str]:

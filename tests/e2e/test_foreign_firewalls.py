@@ -92,6 +92,7 @@ def _rules(lab: Lab) -> list[str]:
 @pytest.mark.parametrize("forbid", [_docker, _iptables, _nftables])
 def test_the_stacks_traffic_passes_and_the_rules_of_others_stay(lab: Lab, forbid: Callable[[Lab], None]) -> None:
     forbid(lab)
+    lab.settle("h")
     before, rules = snapshot(lab["h"]), _rules(lab)
     lab.apply(STACK, "h")
     demand_all_pairs(lab, "abc", (4, 6))
@@ -100,6 +101,7 @@ def test_the_stacks_traffic_passes_and_the_rules_of_others_stay(lab: Lab, forbid
     if forbid is not _nftables:
         assert _rules(lab) == rules
     lab.destroy("shop", "h")
+    lab.settle("h")
     assert snapshot(lab["h"]) == before
 
 

@@ -9,7 +9,7 @@ from netctl.errors import ConflictError
 from tests.e2e.host import HOST, OUTSIDE, build
 from tests.e2e.lab import Lab, describe, keys
 from tests.e2e.traffic import reaches, transfer
-from tests.support.snapshots import snapshot
+from tests.support.snapshots import Snapshot, snapshot
 
 pytestmark = pytest.mark.xdist_group("ownership")
 
@@ -45,10 +45,15 @@ def lab(prepared: Lab) -> Iterator[Lab]:
     prepared.demand_as_before()
 
 
+def _snapshot(lab: Lab) -> Snapshot:
+    lab.settle("h")
+    return snapshot(lab["h"])
+
+
 @pytest.mark.parametrize("first", ["shop", "blog"])
 def test_two_stacks_do_not_see_each_other(lab: Lab, first: str) -> None:
     lab.apply(SHOP, "h")
-    alone = snapshot(lab["h"])
+    alone = _snapshot(lab)
     lab.apply(BLOG, "h")
     lab.demand_done(SHOP, "h")
     for endpoint in "ac":
@@ -60,28 +65,28 @@ def test_two_stacks_do_not_see_each_other(lab: Lab, first: str) -> None:
     assert transfer(lab[rest], lab["out"], OUTSIDE[4]) == HOST[4]
     assert transfer(lab[rest], lab["out"], OUTSIDE[6]) == HOST[6]
     if first == "blog":
-        assert snapshot(lab["h"]) == alone
+        assert _snapshot(lab) == alone
 
 
 def test_a_name_of_another_stack_is_a_conflict_that_changes_nothing(lab: Lab) -> None:
     lab.apply(SHOP, "h")
-    before = snapshot(lab["h"])
+    before = _snapshot(lab)
     with pytest.raises(ConflictError, match="kernel/link/nc-front") as refused:
         lab.apply(BLOG.replace("pages:", "front:"), "h")
     assert "rename" in refused.value.advice
-    assert snapshot(lab["h"]) == before
+    assert _snapshot(lab) == before
 
 
 def test_a_port_of_another_stack_is_a_conflict_that_changes_nothing(lab: Lab) -> None:
     lab.join("out", "port0", "h", "port0")
     ports = "stack: shop\nnetworks: {front: {attach: [{interface: port0}]}}"
     lab.apply(ports, "h")
-    before = snapshot(lab["h"])
+    before = _snapshot(lab)
     for adopt in (False, True):
         with pytest.raises(ConflictError, match="kernel/port/port0") as refused:
             lab.apply(ports.replace("shop", "blog").replace("front", "pages"), "h", adopt=adopt)
         assert "--adopt" not in refused.value.advice
-    assert snapshot(lab["h"]) == before
+    assert _snapshot(lab) == before
     lab.destroy("shop", "h")
     lab.ip("h", "link delete port0")
 
@@ -110,11 +115,11 @@ def test_a_target_that_is_declared_no_more_is_deleted_alone(lab: Lab) -> None:
 
 def test_a_bridge_made_by_hand_is_a_conflict_until_it_is_adopted(lab: Lab) -> None:
     lab.ip("h", "link add nc-front type bridge", "address add 10.10.0.1/24 dev nc-front", "link set nc-front up")
-    before = snapshot(lab["h"])
+    before = _snapshot(lab)
     with pytest.raises(ConflictError, match="kernel/link/nc-front") as refused:
         lab.apply(SHOP, "h")
     assert "--adopt" in refused.value.advice
-    assert snapshot(lab["h"]) == before
+    assert _snapshot(lab) == before
     plan = lab.apply(SHOP, "h", adopt=True)
     adopted = {key for key in keys(plan, Action.UPDATE) if not key.startswith("sysctl/")}
     assert adopted == {"link/nc-front", "address/nc-front 10.10.0.1/24"}
@@ -125,11 +130,11 @@ def test_a_bridge_made_by_hand_is_a_conflict_until_it_is_adopted(lab: Lab) -> No
 
 def test_a_device_of_another_kind_under_the_same_name_is_not_adopted(lab: Lab) -> None:
     lab.ip("h", "link add nc-front type veth peer name other")
-    before = snapshot(lab["h"])
+    before = _snapshot(lab)
     with pytest.raises(ConflictError, match="kernel/link/nc-front") as refused:
         lab.apply(SHOP, "h", adopt=True)
     assert "--adopt" not in refused.value.advice
-    assert snapshot(lab["h"]) == before
+    assert _snapshot(lab) == before
     lab.ip("h", "link delete nc-front")
 
 

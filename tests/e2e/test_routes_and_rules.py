@@ -53,6 +53,7 @@ def _arrived(lab: Lab, label: str) -> int:
 
 def _takes(lab: Lab, source: str, target: str, router: str, *, bound: str = "") -> bool:
     """Whether echo requests from *source* are answered, and by *router*."""
+    assert reaches(lab[source], target, source=bound)
     before = _arrived(lab, router)
     return reaches(lab[source], target, "-c", "3", "-i", "0.01", source=bound) and _arrived(lab, router) >= before + 3
 
