@@ -57,7 +57,7 @@ def worlds(draw: st.DrawFn, most: int = 16) -> PolicySet:
     count = draw(st.integers(1, 6))
     found = [draw(_endpoint(number)) for number in range(count)]
     found += [
-        Endpoint(f"host/{HOST}", "host", HOST, "", ("192.0.2.1", "10.0.0.1", "fd00::1"), {}),
+        Endpoint(f"host/{HOST}", "host", HOST, "", ("192.0.2.1", "fd00::1"), {}),
         Endpoint(f"host/{ELSEWHERE}", "host", ELSEWHERE, "", ("192.0.2.2",), {}),
     ]
     endpoints = {end.name: end for end in sorted(found)}
