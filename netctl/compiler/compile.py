@@ -6,6 +6,7 @@ from typing import NamedTuple
 from netctl.compiler.checks import check
 from netctl.compiler.checks.decisions import check_decisions
 from netctl.compiler.checks.hosts import demand_host
+from netctl.compiler.enforcement import Enforcement, enforce
 from netctl.compiler.firewall import compile_firewall
 from netctl.compiler.legs import Leg, leg_of, segment_of
 from netctl.compiler.macvlan import compile_macvlan
@@ -70,10 +71,11 @@ def compile_stack(stack: Stack, places: Places, host: str | None, facts: Facts |
     forwarding on foreign interfaces. Raises DeclarationError with all errors of the stack, or of the host.
     """
     problems = Problems(places)
-    topology = examine(stack, places, problems).topology
+    topology, resolution = examine(stack, places, problems)
     demand_host(stack, host)
     problems.stop_on_errors()
-    site = Site(topology, host or "", facts, places, problems)
+    judged = enforce(resolution.policies, host or "", stack.stack) if resolution and stack.policies else Enforcement()
+    site = Site(topology, host or "", facts, places, problems, judged)
     resources = _collect(site, _resources(site))
     problems.stop_on_errors()
     return Compiled(resources, problems.found)
@@ -95,7 +97,7 @@ def _resources(site: Site) -> Iterator[Desired]:
     yield from compile_rules(site)
     yield from compile_sysctls(site, legs, underlay)
     fenced = [leg for leg in legs if leg.locals or leg.spec.internal or leg.spec.isolated]
-    yield from compile_firewall(site.stack, [segment_of(leg) for leg in fenced], site.facts)
+    yield from compile_firewall(site.stack, [segment_of(leg) for leg in fenced], site.facts, site.enforcement)
 
 
 def _legs(site: Site, underlay: Underlay | None) -> Iterator[Leg]:

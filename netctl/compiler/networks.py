@@ -32,16 +32,19 @@ def compile_leg(leg: Leg, site: Site) -> Iterator[Desired]:
 
 def _bridge(leg: Leg, site: Site) -> Bridge:
     families = {local.prefix.family for local in leg.locals}
+    net = leg.net
     declared = leg.spec if isinstance(leg.spec, BridgeNetwork) else None
     return Bridge(
         "",
         leg.bridge,
         True,
         leg.mtu,
-        (declared.mac if declared else None) or mac(site.stack, site.host, leg.net.name, "bridge"),
+        (declared.mac if declared else None) or mac(site.stack, site.host, net.name, "bridge"),
         declared.group if declared else None,
-        leg.net.interface.altnames,
+        net.interface.altnames,
         leg.forwards if 4 in families else None,
         leg.forwards if 6 in families else None,
         declared.stp if declared else False,
+        # What stays on the bridge is judged by policies too; without any, the setting is the host's own affair.
+        *((True, True) if net.name in site.enforcement.networks else ()),
     )

@@ -2,6 +2,7 @@
 
 from functools import cached_property
 
+from netctl.compiler.enforcement import Enforcement
 from netctl.compiler.hosts import Hosts, Selector
 from netctl.compiler.places import Path, Places, Problems
 from netctl.compiler.topology import Net, Role, Topology
@@ -14,11 +15,20 @@ from netctl.stack.models import VxlanOverlay
 class Site:
     """A host, what is known of it, and where to report what is wrong there."""
 
-    def __init__(self, topology: Topology, host: str, facts: Facts | None, places: Places, problems: Problems) -> None:
+    def __init__(
+        self,
+        topology: Topology,
+        host: str,
+        facts: Facts | None,
+        places: Places,
+        problems: Problems,
+        enforcement: Enforcement,
+    ) -> None:
         self.topology = topology
         self.host = host
         self.facts = facts
         self.problems = problems
+        self.enforcement = enforcement
         self._places = places
         self._paths: dict[Origin, Path] = {}
 
