@@ -1,6 +1,6 @@
 """The verdict for a connection, by the semantics that `netctl.policy.model` states."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import NamedTuple
 
@@ -13,6 +13,7 @@ from netctl.policy.verdicts import Decision, Reason, Side, Step, Verdict
 Tier = tuple[tuple[Policy, tuple[Rule, ...]], ...]
 """The policies of one tier that govern an endpoint in a direction, in order, with their rules for it."""
 
+_FEW = 64
 _VERDICTS = {Action.ALLOW: Verdict.ALLOW, Action.DENY: Verdict.DENY}
 
 
@@ -45,6 +46,7 @@ class Evaluator:
         self._staged = staged
         self._matching = Matching()
         self._governing: dict[tuple[str, Direction], tuple[Tier, ...]] = {}
+        self._index: dict[str, list[Policy]] | None = None
         self._owners: Mapping[str, list[str]] | None = None
         self._inside: dict[str, AddressRanges] = {}
 
@@ -112,11 +114,22 @@ class Evaluator:
 
     def _find_governing(self, endpoint: str, direction: Direction) -> tuple[Tier, ...]:
         tiers: dict[str, list[tuple[Policy, tuple[Rule, ...]]]] = {}
-        for policy in self.policies.policies:
+        for policy in self._selecting(endpoint):
             rules = policy.ingress if direction is Direction.INGRESS else policy.egress
-            if rules is not None and endpoint in policy.selected:
+            if rules is not None:
                 tiers.setdefault(policy.tier, []).append((policy, rules))
         return tuple(map(tuple, tiers.values()))
+
+    def _selecting(self, endpoint: str) -> Sequence[Policy]:
+        """The policies that apply to an endpoint, in order. For a few endpoints policies are asked, for more an index."""
+        if self._index is None and len(self._governing) < _FEW:
+            return [policy for policy in self.policies.policies if endpoint in policy.selected]
+        if self._index is None:
+            self._index = {}
+            for policy in self.policies.policies:
+                for name in policy.selected:
+                    self._index.setdefault(name, []).append(policy)
+        return self._index.get(endpoint, ())
 
     def _owner(self, text: str) -> Endpoint | None:
         """The endpoint that has the address; None where none has."""

@@ -55,8 +55,25 @@ def _routes(count: int) -> dict[str, Any]:
     return {**_networks(256), "routes": routes}
 
 
+def _policies(count: int) -> dict[str, Any]:
+    attach = [{"netns": f"x{n}", "labels": {"app": f"a{n}"}, "ports": {"http": 80}} for n in range(count)]
+    policies = {
+        f"p{n}": {
+            "applies_to": {"labels": {"app": f"a{n}"}},
+            "ingress": [{"from": {"expr": f"app in {{'a{n + 1}', 'a{n + 2}'}}"}, "ports": ["http", 443]}],
+        }
+        for n in range(count)
+    }
+    expect = [
+        {"from": {"labels": {"app": f"a{n + 1}"}}, "to": {"labels": {"app": f"a{n}"}}, "port": 443, "verdict": "allow"}
+        for n in range(count - 2)
+    ]
+    networks = {"n": {"subnet": {"cidr": "10.0.0.0/16"}, "attach": attach}}
+    return {"networks": networks, "policies": policies, "expect": expect}
+
+
 @pytest.mark.parametrize(
-    "declare", [_overlay, _networks, _attachments, _attachments_of_hosts, _bridges_of_hosts, _routes]
+    "declare", [_overlay, _networks, _attachments, _attachments_of_hosts, _bridges_of_hosts, _routes, _policies]
 )
 def test_twice_the_declarations_are_at_most_twice_the_work(declare: Callable[[int], dict[str, Any]]) -> None:
     assert _calls(declare(800)) < 2.2 * _calls(declare(400))

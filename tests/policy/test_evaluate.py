@@ -299,3 +299,21 @@ def test_the_matrix_takes_a_named_port_for_what_it_is_on_each_endpoint() -> None
     assert {name for name in ("n/a", "n/b") if name in rows["host/x"]} == {"n/b"}
     rows = reachable(Evaluator(policies), Service(Protocol.TCP, 81))
     assert {name for name in ("n/a", "n/b") if name in rows["host/x"]} == {"n/a"}
+
+
+def test_many_endpoints_are_governed_by_what_governs_each_alone() -> None:
+    ends = {f"n/{n}": Endpoint(f"n/{n}", "attachment", "", "n", (f"10.0.0.{n}",), {}) for n in range(1, 200)}
+    policies = tuple(
+        Policy(
+            f"p{n}", "default", False, frozenset(name for name in ends if int(name[2:]) % n == 0), (), None, Origin("")
+        )
+        for n in range(2, 9)
+    )
+    many = _set()._replace(endpoints=ends, policies=policies)
+    evaluator = Evaluator(many)
+    for name in ends:
+        alone = Evaluator(many).governing(name, Direction.INGRESS)
+        assert evaluator.governing(name, Direction.INGRESS) == alone
+        assert [policy.name for tier in alone for policy, _ in tier] == [
+            policy.name for policy in policies if name in policy.selected
+        ]
