@@ -77,7 +77,11 @@ class RowReader:
             places[kind & TYPE_MASK] = position + 1
             position += 2
             start = following
-        code.append(f"{end - start}x")
+        if end > start:
+            # What cannot be taken apart tells the shape too: a message that can be is of another.
+            code.append(f"{end - start}s")
+            telling.append(position)
+            position += 1
         for kind in self._wanted:
             if kind not in places:
                 code.append("0s")

@@ -2,8 +2,8 @@
 
 import socket
 import struct
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing
+from itertools import cycle
 from typing import Any
 
 import pyroute2
@@ -99,13 +99,8 @@ def ns(shared_netns: Namespaces) -> str:
     return name
 
 
-@contextmanager
-def opened(ns: str) -> Iterator[Rtnetlink]:
-    netlink = Rtnetlink(ns)
-    try:
-        yield netlink
-    finally:
-        netlink.close()
+def opened(ns: str) -> closing[Rtnetlink]:
+    return closing(Rtnetlink(ns))
 
 
 def oracle(ns: str, call: str, *arguments: Any, **filters: Any) -> list[Any]:
@@ -395,8 +390,10 @@ class Scripted(Rtnetlink):
     """A socket whose other end is the test: it answers each request with the next of the *answers*."""
 
     def __init__(self, *answers: Answer) -> None:
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(0.2)
         self._sequence = 0
-        self._answers = iter(answers)
+        self._answers = cycle(answers)
         self._pending: list[bytes] = []
 
     def _send(self, message: bytes) -> None:
@@ -422,13 +419,13 @@ DONE_INTERRUPTED = (wire.NLMSG_DONE, 2 | wire.NLM_F_DUMP_INTR, bytes(4))
     ids=["first-chunk", "second-chunk", "end"],
 )
 def test_a_dump_under_which_the_state_changed_is_asked_for_again(first: Answer) -> None:
-    netlink = Scripted(first, [[ROW], [DONE]])
-    assert len(netlink.dump(wire.RTM_GETADDR, b"")) == 2
+    with closing(Scripted(first, [[ROW], [DONE]])) as netlink:
+        assert len(netlink.dump(wire.RTM_GETADDR, b"")) == 2
 
 
 def test_a_dump_that_is_never_consistent_is_an_error() -> None:
-    netlink = Scripted(*[[[INTERRUPTED], [DONE]]] * 10)
-    with pytest.raises(BackendError, match="change faster"):
+    netlink = Scripted([[INTERRUPTED], [DONE]])
+    with closing(netlink), pytest.raises(BackendError, match="change faster"):
         netlink.dump(wire.RTM_GETADDR, b"")
 
 
