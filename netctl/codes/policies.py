@@ -66,9 +66,9 @@ POLICIES = {
     ),
     "NC271": Code(
         "A policy that cannot be enforced",
-        "A warning: the policy applies to an endpoint of a macvlan network. Its packets go to the parent interface "
-        "without passing this host's firewall.",
-        "Use a bridge network, or exclude these endpoints from the policy.",
+        "A warning: the policy applies to an endpoint of a macvlan network, whose packets go to the parent interface "
+        "without passing this host's firewall; or to one of a network without a subnet, whose addresses are not known.",
+        "Use a bridge network with a subnet, or exclude these endpoints from the policy.",
     ),
     "NC272": Code(
         "An expectation that proves nothing",

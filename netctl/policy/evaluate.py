@@ -121,7 +121,7 @@ class Evaluator:
         return tuple(map(tuple, tiers.values()))
 
     def _selecting(self, endpoint: str) -> Sequence[Policy]:
-        """The policies that apply to an endpoint, in order. For a few endpoints policies are asked, for more an index."""
+        """The policies that apply to an endpoint, in order: by asking each, or, for many endpoints, by an index."""
         if self._index is None and len(self._governing) < _FEW:
             return [policy for policy in self.policies.policies if endpoint in policy.selected]
         if self._index is None:

@@ -26,7 +26,7 @@ from netctl.policy.verdicts import Reason, Verdict
 from tests.policy.generated import DEFAULT_ACTIONS, connections, has_family, policy_sets, rules, services
 from tests.policy.reference import allows
 
-_SETTINGS = settings(max_examples=120, deadline=None)
+_SETTINGS = settings(max_examples=80, deadline=None)
 
 TCP_80 = (PortRange(Protocol.TCP, 80, 80),)
 

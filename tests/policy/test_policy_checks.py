@@ -17,7 +17,7 @@ from netctl.policy.model import Connection, Direction, IcmpMatch, Policy, Policy
 from netctl.policy.verdicts import Verdict
 from tests.policy.generated import policy_sets
 
-_SETTINGS = settings(max_examples=150, deadline=None)
+_SETTINGS = settings(max_examples=100, deadline=None)
 
 _ASKED = [
     *((protocol, port, None) for protocol in (Protocol.TCP, Protocol.UDP) for port in (80, 81, 443, 444)),

@@ -100,16 +100,18 @@ def rule_path(place: Place) -> Path:
 
 def _enforceable(topology: Topology, resolution: Resolution, problems: Problems) -> None:
     beyond = {net.name: net.label for net in topology.nets if net.role is Role.MACVLAN}
-    for policy in resolution.policies.policies if beyond else ():
-        found = sorted(
-            name for name in policy.selected if resolution.policies.endpoints[name].network in beyond
-        )  # fmt: skip
-        if found:
-            label = beyond[resolution.policies.endpoints[found[0]].network]
+    why = {
+        name: f"the traffic of {beyond[end.network]} does not pass the host's firewall"
+        if end.network in beyond
+        else "it has no address that the stack knows of"
+        for name, end in resolution.policies.endpoints.items()
+        if end.network in beyond or not end.addresses
+    }
+    for policy in resolution.policies.policies if why else ():
+        if found := sorted(policy.selected & why.keys()):
             problems.warn(
                 "NC271",
                 ("policies", policy.name, "applies_to"),
-                f"policy '{policy.name}' cannot be enforced on {found[0]}: the traffic of {label} does not pass the "
-                "host's firewall",
-                "Use a bridge network, or exclude it from the policy.",
+                f"policy '{policy.name}' cannot be enforced on {found[0]}: {why[found[0]]}",
+                "Use a bridge network with a subnet, or exclude it from the policy.",
             )
