@@ -92,6 +92,7 @@ def _links(
 ) -> Iterator[Live]:
     around = Surroundings(
         view.netns, view.names, root.names, sources.ipv6_forwarding_setting,
+        sources.root_id(view) if view.netns else None,
         lambda row: peers.get((row.ifindex, row.lower), ""),
     )  # fmt: skip
     for row in view.links.values():

@@ -140,6 +140,8 @@ class Surroundings(NamedTuple):
     """Those of the namespace that netctl acts in."""
     ipv6_forwarding: int
     """Which of an interface's IPv6 settings says that it forwards."""
+    root_id: int | None
+    """The number by which the namespace knows the one that netctl acts in; None where it is that, or knows it not."""
     peer_of: Callable[[Row], str]
     """The other end of a veth pair, as ``netns/name``; empty where it cannot be found."""
 
@@ -187,9 +189,10 @@ def _decode_bridge(row: Row, around: Surroundings) -> Bridge:
     )
 
 
-def _decode_veth(row: Row, around: Surroundings) -> Veth | VethPeer:
+def _decode_veth(row: Row, around: Surroundings) -> Veth | VethPeer | OtherLink:
     if around.netns:
-        return VethPeer(*_common(row, around))
+        tied = row.lower_netns is not None and row.lower_netns == around.root_id
+        return VethPeer(*_common(row, around)) if tied else OtherLink(around.netns, row.name, "veth of another pair")
     return Veth(*_common(row, around), around.names.get(row.master, ""), around.peer_of(row))
 
 
@@ -211,9 +214,9 @@ def _decode_vxlan(row: Row, around: Surroundings) -> Vxlan:
 
 def _decode_macvlan(row: Row, around: Surroundings) -> Macvlan:
     mode = MACVLAN_MODES.get(wire.read_number(row.details.get(IFLA_MACVLAN_MODE)), "")
-    away = bool(around.netns)
-    names = around.root_names if away == (row.lower_netns is not None) else {}
-    return Macvlan(*_common(row, around), names.get(row.lower, ""), mode)
+    # A parent in the same namespace, or in a third one, is none that can be declared for an attached namespace.
+    known = row.lower_netns == around.root_id and bool(around.netns) == (row.lower_netns is not None)
+    return Macvlan(*_common(row, around), around.root_names.get(row.lower, "") if known else "", mode)
 
 
 _DECODERS: Mapping[str, Callable[[Row, Surroundings], Link | OtherLink]] = {

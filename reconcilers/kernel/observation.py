@@ -115,6 +115,7 @@ class _Observer:
         for view in [root, *others]:
             around = Surroundings(
                 view.netns, view.names, root.names, self.sources.ipv6_forwarding_setting,
+                self.sources.root_id(view) if view.netns else None,
                 lambda row: peers.get((row.ifindex, row.lower), ""),
             )  # fmt: skip
             for row in view.links.values():

@@ -148,7 +148,7 @@ def _altnames(link: Any) -> list[str]:
 
 def test_what_devices_of_each_kind_have_is_read_as_pyroute2_reads_it(ns: str) -> None:
     indexes = names(ns)
-    around = Surroundings("", indexes, indexes, DEVCONF_FORCE_FORWARDING, lambda _: "")
+    around = Surroundings("", indexes, indexes, DEVCONF_FORCE_FORWARDING, None, lambda _: "")
     with opened(ns) as netlink:
         ours = {row.name: decode_link(row, around) for row in dump_links(netlink)}
     for link in oracle(ns, "get_links"):

@@ -12,7 +12,7 @@ from netctl.kinds.rule import Rule
 from netctl.kinds.sysctl import Sysctl
 from tests.kernel.driving import Declared, apply, conflicting, converged, destroy, named, observe, plan, same, writing
 from tests.kernel.hosts import VTEP_MAC, Host, everything
-from tests.support.namespaces import Namespaces, ip, run, run_in, wait_for_addresses
+from tests.support.namespaces import Namespaces, ip, ip_json, run, run_in, wait_for_addresses
 from tests.support.snapshots import Snapshot, snapshot
 
 CREATE, UPDATE, DELETE = Action.CREATE, Action.UPDATE, Action.DELETE
@@ -494,3 +494,42 @@ def test_the_interface_of_a_port_is_known_by_its_mark_alone(host: Host) -> None:
     run(["ip", "-n", host.ns, "link", "property", "del", "dev", "phy", "altname", mark])
     converged(host.ns, declared)
     assert port_key("phy") not in observe(host.ns, Declared())
+
+
+@pytest.mark.parametrize(
+    ("key", "commands"),
+    [
+        ("eth0", ["link add eth0 type veth peer name x"]),
+        ("eth0", ["link add eth0 type veth peer name x netns {other}"]),
+        ("eth0", ["link add eth0 type bridge"]),
+        ("lan0", ["link add lan0 type bridge"]),
+    ],
+)  # fmt: skip
+def test_a_link_in_a_namespace_that_is_not_tied_to_this_host_cannot_be_adopted(
+    netns: Namespaces, host: Host, key: str, commands: list[str]
+) -> None:
+    other = netns("other")
+    ip(host.app, *(command.replace("{other}", other) for command in commands))
+    before = snapshot(host.app)
+    declared = Declared()
+    declared.link(VethPeer(host.app, "eth0"))
+    declared.link(Macvlan(host.app, "lan0", parent="eth0", mode="bridge"))
+    found = plan(host.ns, declared, adopt=True)
+    assert [(conflict.desired.key.id, conflict.adoptable) for conflict in found.conflicts] == [
+        (f"{host.app}/{key}", False)
+    ]
+    same(snapshot(host.app), before)
+
+
+@pytest.mark.parametrize("where", ["the same", "a third"])
+def test_a_parent_in_another_namespace_is_not_the_host_s_link_of_the_same_index(
+    netns: Namespaces, host: Host, where: str
+) -> None:
+    (uplink,) = ip_json(host.ns, "link", "show", "eth0")
+    place = host.app if where == "the same" else netns("third")
+    ip(place, f"link add p0 index {uplink['ifindex']} type bridge")
+    ip(place, f"link add lan0 link p0 netns {host.app} type macvlan mode bridge")
+    declared = Declared()
+    declared.link(Macvlan(host.app, "lan0", parent="eth0", mode="bridge"))
+    (conflict,) = plan(host.ns, declared, adopt=True).conflicts
+    assert not conflict.adoptable
