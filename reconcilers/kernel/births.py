@@ -22,7 +22,7 @@ class Birth(NamedTuple):
     position: int
     change: Change
     view: View
-    """Where it will be."""
+    """Where it will be, and where it is asked for: names and indexes are looked up there."""
     ifindex: int
     peer: "tuple[View, str, int] | None"
     """Of a veth's far end: where it will be, its name and its index."""
@@ -70,7 +70,7 @@ def expect(position: int, change: Change, sources: Sources, descriptors: Descrip
     root, view = sources.root(), sources.view(link.netns)
     group = unfinished_group(change.owner.stack) if change.owner else link.group or 0
     peer = _peer(link, sources)
-    place = _place(link, descriptors)
+    place = _place(link, view, sources, descriptors)
     index = view.reserve_index()
     return Birth(
         position, change, view, index, peer,
@@ -89,8 +89,12 @@ def _peer(link: Link, sources: Sources) -> tuple[View, str, int] | None:
     return view, name, view.reserve_index()
 
 
-def _place(link: Link, descriptors: Descriptors) -> int:
-    """A descriptor of the namespace that a veth's far end, or a macvlan, is made in; 0 where that is no other one."""
+def _place(link: Link, view: View, sources: Sources, descriptors: Descriptors) -> int:
+    """A descriptor of the namespace of a veth's far end, or the number of that of a macvlan's parent; 0 for neither."""
     if isinstance(link, Veth):
         return descriptors.of((link.peer or "").rpartition("/")[0])
-    return descriptors.of(link.netns) if isinstance(link, Macvlan) and link.netns else 0
+    if isinstance(link, Macvlan) and link.netns:
+        # Nothing is made in a namespace whose name has gone: only our own socket may keep it alive.
+        descriptors.of(link.netns)
+        return sources.numbered_root_id(view)
+    return 0

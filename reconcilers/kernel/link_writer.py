@@ -21,7 +21,7 @@ from reconcilers.kernel.link_requests import (
 from reconcilers.kernel.marks import doomed_group, is_passing, link_mark
 from reconcilers.kernel.namespaces import inside
 from reconcilers.kernel.refusals import explain, is_done
-from reconcilers.kernel.rtnetlink import Request
+from reconcilers.kernel.rtnetlink import Request, Rtnetlink
 from reconcilers.kernel.sources import Sources
 from reconcilers.kernel.sysctls import sysctl_path, write_sysctl
 from reconcilers.kernel.view import View
@@ -99,8 +99,15 @@ class LinkWriter:
         self._complete(made)
 
     def _request(self, births: Sequence[Birth]) -> Iterator[Birth]:
-        """Have the links made; those that were. Where an index is taken already, the kernel chooses another."""
-        socket = self.sources.root().socket
+        """Have the links made; those that were."""
+        by_netns: dict[str, list[Birth]] = {}
+        for birth in births:
+            by_netns.setdefault(birth.view.netns, []).append(birth)
+        for netns, births_there in by_netns.items():
+            yield from self._request_in(self.sources.view(netns).socket, births_there)
+
+    def _request_in(self, socket: Rtnetlink, births: Sequence[Birth]) -> Iterator[Birth]:
+        """Where an index is taken already, the kernel chooses another."""
         again: list[Birth] = []
         for birth, error in zip(births, socket.transact([birth.request for birth in births]), strict=True):
             if error is None:

@@ -188,3 +188,39 @@ def test_more_than_one_send_of_each_kind(host: Host) -> None:
         declared.rule(Rule(4, 1000 + number, source=f"{address}/32", table=100))
     apply(host.ns, declared)
     converged(host.ns, declared)
+
+
+def test_two_stacks_are_applied_at_the_same_time(host: Host) -> None:
+    """Both choose the same indexes."""
+    script = """
+import sys
+from netctl.kinds.link import Bridge, Vxlan
+from tests.kernel.driving import Declared, apply
+ns, app, stack, number = sys.argv[1:]
+declared = Declared(stack)
+for place in range(300):
+    declared.link(Bridge("", f"{stack}-b{place}", group=5, ipv4_forwarding=True))
+    declared.link(Vxlan("", f"{stack}-v{place}", vni=int(number) + place, local="192.0.2.1", port=4789))
+sys.stdin.readline()
+apply(ns, declared)
+apply(ns, Declared(stack))
+apply(ns, declared)
+"""
+    processes = [
+        subprocess.Popen([sys.executable, "-c", script, *host, *stack], cwd=ROOT, stdin=subprocess.PIPE, text=True)
+        for stack in (("shop", "1000"), ("bank", "5000"))
+    ]
+    for process in processes:
+        assert process.stdin
+        process.stdin.write("\n")
+        process.stdin.flush()
+    assert [process.wait(timeout=120) for process in processes] == [0, 0]
+    for process in processes:
+        assert process.stdin
+        process.stdin.close()
+    groups = {link["ifname"]: link["group"] for link in ip_json(host.ns, "link", "show")}
+    assert len([name for name, group in groups.items() if "-b" in name and group == "5"]) == 600
+    assert {group for name, group in groups.items() if "-b" not in name} == {"default"}
+    for stack in ("shop", "bank"):
+        destroy(host.ns, stack)
+    assert len(ip_json(host.ns, "link", "show")) == 7

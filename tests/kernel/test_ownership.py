@@ -533,3 +533,15 @@ def test_a_parent_in_another_namespace_is_not_the_host_s_link_of_the_same_index(
     declared.link(Macvlan(host.app, "lan0", parent="eth0", mode="bridge"))
     (conflict,) = plan(host.ns, declared, adopt=True).conflicts
     assert not conflict.adoptable
+
+
+def test_a_link_that_someone_renamed_is_theirs_and_another_takes_its_place(host: Host) -> None:
+    """Its mark names another link, as a copied one would."""
+    declared = bridge_with_address()
+    apply(host.ns, declared)
+    ip(host.ns, "link set nc-a down", "link set nc-a name mine")
+    assert set(named(plan(host.ns, declared))) == {"link/nc-a", "address/nc-a 10.10.0.1/24"}
+    apply(host.ns, declared)
+    converged(host.ns, declared)
+    destroy(host.ns)
+    assert "mine" in _names(snapshot(host.ns))
