@@ -5,7 +5,6 @@ from hypothesis import HealthCheck, given, settings
 from netctl.compiler.enforcement import enforce
 from netctl.compiler.firewall import compile_firewall
 from netctl.policy.model import PolicySet
-from tests.enforcement.conftest import apply
 from tests.enforcement.worlds import HOST, worlds
 from tests.nftables.conftest import STACK, Host
 
@@ -15,7 +14,7 @@ BY_KERNEL = settings(max_examples=25, deadline=None, suppress_health_check=[Heal
 @BY_KERNEL
 @given(worlds())
 def test_the_kernel_takes_what_is_compiled_and_a_second_plan_is_empty(host: Host, policies: PolicySet) -> None:
-    apply(host, enforce(policies, HOST, STACK))
+    host.apply(*compile_firewall(STACK, (), None, enforce(policies, HOST, STACK)))
 
 
 @BY_KERNEL
