@@ -1,4 +1,7 @@
-"""``python -m benchmarks [CASE …]``: run the cases, print each figure, and write the page when all were run."""
+"""``python -m benchmarks [--page] [CASE …]``: run the cases (all, or those whose name has one of the words).
+
+Each figure is printed as it is measured. The page is written where all cases were run, or where ``--page`` asks for it.
+"""
 
 import os
 import platform
@@ -31,10 +34,11 @@ def main() -> int:
         return 1
     if stage.STAGED not in os.environ:
         return stage.enter_mount_namespace()
-    chosen = [name for name in CASES if not sys.argv[1:] or any(word in name for word in sys.argv[1:])]
+    words = [word for word in sys.argv[1:] if word != "--page"]
+    chosen = [name for name in CASES if not words or any(word in name for word in words)]
     stage.prepare()
     sections = {name: list(_shown(CASES[name]())) for name in chosen}
-    if len(chosen) == len(CASES):
+    if len(chosen) == len(CASES) or "--page" in sys.argv:
         PAGE.write_text(page(sections))
         print(f"written: {PAGE}")
     return 0

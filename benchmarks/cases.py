@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -84,20 +85,19 @@ def deleting() -> Iterator[Row]:
     yield Row("`netctl destroy` of links", count, destroyed, "`ip -batch`, one by one", deleted, ">= 20")
 
 
-def declarative_peer() -> Iterator[Row]:
+def declarative_peer(segments: int) -> Iterator[Row]:
     """The same segments by ifupdown2, whole process against whole process."""
-    for segments in (100, 500):
-        text = stacks.mix(segments * stacks.OBJECTS_OF_A_SEGMENT)
-        with host(ENDPOINTS):
-            desired = workload.compiled(text)
-            configuration = ifupdown2.configuration(desired.values())
-            first, again = ifupdown2.apply_twice(configuration)
-        with host(ENDPOINTS), workload.stack_file(text) as path:
-            applied = timed(*NETCTL, "apply", "-f", path, "--netns", HOST)
-            planned = median([*NETCTL, "apply", "-f", path, "--netns", HOST], runs=3)
-        count = len(desired)
-        yield Row(f"{segments} segments: first apply", count, applied, "ifupdown2", first, ">= 20")
-        yield Row(f"{segments} segments: nothing to do", count, planned, "ifupdown2", again, ">= 40")
+    text = stacks.mix(segments * stacks.OBJECTS_OF_A_SEGMENT)
+    with host(ENDPOINTS):
+        desired = workload.compiled(text)
+        configuration = ifupdown2.configuration(desired.values())
+        first, again = ifupdown2.apply_twice(configuration)
+    with host(ENDPOINTS), workload.stack_file(text) as path:
+        applied = timed(*NETCTL, "apply", "-f", path, "--netns", HOST)
+        planned = median([*NETCTL, "apply", "-f", path, "--netns", HOST], runs=3)
+    count = len(desired)
+    yield Row(f"{segments} segments: first apply", count, applied, "ifupdown2", first, ">= 20")
+    yield Row(f"{segments} segments: nothing to do", count, planned, "ifupdown2", again, ">= 40")
 
 
 def starting() -> Iterator[Row]:
@@ -144,7 +144,8 @@ def loading() -> Iterator[Row]:
 CASES: dict[str, Case] = {
     "writing and reading": writing,
     "deleting": deleting,
-    "a declarative peer": declarative_peer,
+    "a declarative peer, 100 segments": partial(declarative_peer, 100),
+    "a declarative peer, 500 segments": partial(declarative_peer, 500),
     "starting": starting,
     "loading": loading,
 }
