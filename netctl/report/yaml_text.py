@@ -8,6 +8,8 @@ from typing import Any
 _PLAIN = re.compile(r"[A-Za-z_/][A-Za-z0-9_./@+-]*\Z|\d+(\.\d+){3}(/\d+)?\Z")
 _RESERVED = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
 _WIDTH = 100
+_ESCAPED = {code: f"\\u{code:04x}" for code in (*range(0x7F, 0xA0), 0x2028, 0x2029, 0xFEFF)}
+"""What JSON leaves as it is and YAML folds as the end of a line, or does not allow."""
 
 
 def yaml_text(content: Mapping[str, Any], comments: Sequence[str] = ()) -> str:
@@ -57,4 +59,4 @@ def scalar(value: Any) -> str:
     """A scalar, in quotes (JSON's, which YAML has too) where it would be read as something else without."""
     if isinstance(value, str) and _PLAIN.match(value) and value.lower() not in _RESERVED:
         return value
-    return json.dumps(value, ensure_ascii=False)
+    return json.dumps(value, ensure_ascii=False).translate(_ESCAPED)
