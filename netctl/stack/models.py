@@ -120,7 +120,7 @@ class BridgeNetwork(_Network):
     )
     internal: bool = Field(False, description="No traffic leaves or enters the segment.")
     isolated: bool = Field(
-        False, description="No traffic to or from other networks of this stack on the host; the outside, and the host itself, are reached."
+        False, description="No traffic to or from this stack's other networks on the host; all else is reached."
     )
     mtu: Mtu | None = Field(None, description="Bytes; default: not managed, so the kernel's 1500 on a new bridge.")
     mac: Mac | None = Field(
@@ -175,7 +175,7 @@ class _Overlay(Declaration):
     )
     internal: bool = Field(False, description="No traffic leaves or enters the overlay.")
     isolated: bool = Field(
-        False, description="No traffic to or from other networks of this stack on the host; the outside, and the host itself, are reached."
+        False, description="No traffic to or from this stack's other networks on the host; all else is reached."
     )
     attach: list[NamespaceAttachment] = Field(default_factory=list, description="What is attached; `hosts` says where.")
     interface_name: InterfaceName | None = Field(None, description="The local bridge's; default: `nc-<name>`.")
