@@ -8,9 +8,10 @@ from typing import NamedTuple, cast
 from netctl.engine.change import Change
 from netctl.errors import BackendError
 from netctl.kinds.link import Link, Macvlan, Veth
-from reconcilers.kernel.link_requests import create_link
+from reconcilers.kernel.link_requests import create_link, delete_link, is_made_down, rename_link
 from reconcilers.kernel.marks import unfinished_group
 from reconcilers.kernel.namespaces import opened
+from reconcilers.kernel.refusals import explain
 from reconcilers.kernel.rtnetlink import Request
 from reconcilers.kernel.sources import Sources
 from reconcilers.kernel.view import View
@@ -22,13 +23,27 @@ class Birth(NamedTuple):
     position: int
     change: Change
     view: View
-    """Where it will be, and where it is asked for: names and indexes are looked up there."""
+    """Where it will be."""
     ifindex: int
     peer: "tuple[View, str, int] | None"
     """Of a veth's far end: where it will be, its name and its index."""
     request: Request
     elsewhere: Callable[[], Request]
     """The same, with indexes of the kernel's choice."""
+    disguised: Callable[[str], Request] | None = None
+    """Of a macvlan in another namespace: the same, under another name. Until Linux 6.15 the kernel looks for the name
+    in the namespace that it is asked in, where a parent called ``eth0`` keeps it from making an ``eth0`` elsewhere."""
+
+    def renamed(self, disguise: str) -> "Birth":
+        """The birth of what was made under the name *disguise*, given its own. Raises BackendError."""
+        link = cast(Link, self.change.after)
+        index = self.view.look_up(disguise)
+        up = link.up is not False and not is_made_down(link)
+        refusal = self.view.socket.transact([rename_link(index, link.name, up=up)])[0]
+        if refusal is not None:
+            self.view.socket.transact([delete_link(index)])
+            raise BackendError(str(refusal), explain(self.change, refusal).advice)
+        return self._replace(ifindex=index)
 
     def looked_up(self) -> "Birth":
         """The birth with the indexes that the kernel chose. Raises BackendError where the link is gone already."""
@@ -70,13 +85,20 @@ def expect(position: int, change: Change, sources: Sources, descriptors: Descrip
     root, view = sources.root(), sources.view(link.netns)
     group = unfinished_group(change.owner.stack) if change.owner else link.group or 0
     peer = _peer(link, sources)
-    place = _place(link, view, sources, descriptors)
+    place = _place(link, descriptors)
     index = view.reserve_index()
     return Birth(
         position, change, view, index, peer,
         create_link(link, index, (peer[2] if peer else 0, place), root.indexes, group),
         partial(create_link, link, 0, (0, place), root.indexes, group),
+        _disguised(link, place, root, group),
     )  # fmt: skip
+
+
+def _disguised(link: Link, place: int, root: View, group: int) -> Callable[[str], Request] | None:
+    if not (isinstance(link, Macvlan) and link.netns):
+        return None
+    return lambda name: create_link(link._replace(name=name, up=False), 0, (0, place), root.indexes, group)
 
 
 def _peer(link: Link, sources: Sources) -> tuple[View, str, int] | None:
@@ -89,12 +111,8 @@ def _peer(link: Link, sources: Sources) -> tuple[View, str, int] | None:
     return view, name, view.reserve_index()
 
 
-def _place(link: Link, view: View, sources: Sources, descriptors: Descriptors) -> int:
-    """A descriptor of the namespace of a veth's far end, or the number of that of a macvlan's parent; 0 for neither."""
+def _place(link: Link, descriptors: Descriptors) -> int:
+    """A descriptor of the namespace that a veth's far end, or a macvlan, is made in; 0 where that is no other one."""
     if isinstance(link, Veth):
         return descriptors.of((link.peer or "").rpartition("/")[0])
-    if isinstance(link, Macvlan) and link.netns:
-        # Nothing is made in a namespace whose name has gone: only our own socket may keep it alive.
-        descriptors.of(link.netns)
-        return sources.numbered_root_id(view)
-    return 0
+    return descriptors.of(link.netns) if isinstance(link, Macvlan) and link.netns else 0

@@ -21,7 +21,6 @@ from reconcilers.kernel.if_link import (
     IFLA_INFO_DATA,
     IFLA_INFO_KIND,
     IFLA_LINK,
-    IFLA_LINK_NETNSID,
     IFLA_LINKINFO,
     IFLA_MACVLAN_MODE,
     IFLA_MASTER,
@@ -54,9 +53,8 @@ def _target(index: int, *, flags: int = 0, change: int = 0) -> bytes:
 def create_link(link: Link, index: int, peer: tuple[int, int], lookup: Mapping[str, int], group: int) -> Request:
     """The request that makes *link* with the given index (0: the kernel chooses), in the interface group *group*.
 
-    *peer* is the index of a veth's other end and a descriptor of its namespace; of a macvlan, which is asked for in
-    its own namespace, the second is the number of its parent's. *lookup* has the indexes of the links that this one
-    refers to.
+    *peer* is the index of a veth's other end and a descriptor of its namespace; a macvlan is made straight in the
+    namespace of that descriptor. *lookup* has the indexes of the links that this one refers to.
     """
     up = 0 if isinstance(link, VethPeer) or link.up is False or is_made_down(link) else IFF_UP
     body = [_target(index, flags=up, change=IFF_UP), wire.text(IFLA_IFNAME, link.name)]
@@ -65,7 +63,7 @@ def create_link(link: Link, index: int, peer: tuple[int, int], lookup: Mapping[s
     body += [wire.attribute(IFLA_ADDRESS, wire.write_mac(link.mac))] if link.mac else []
     if isinstance(link, Macvlan):
         body += [wire.number(IFLA_LINK, lookup[link.parent or ""])]
-        body += [wire.number(IFLA_LINK_NETNSID, peer[1])] if link.netns else []
+        body += [wire.number(IFLA_NET_NS_FD, peer[1])] if link.netns else []
     if isinstance(link, Veth | Vxlan) and link.master:
         body += [wire.number(IFLA_MASTER, lookup[link.master])]
     kind, details = _kind_details(link, peer, lookup)
@@ -213,6 +211,12 @@ def without_link_local(link: Link) -> bool:
     With an MTU of less than IPv6's smallest the kernel has no IPv6 on the link, and would refuse the setting.
     """
     return is_port(link) and (link.mtu is None or link.mtu >= _IPV6_LEAST_MTU)
+
+
+def rename_link(index: int, name: str, *, up: bool) -> Request:
+    """Give a link that is down another name, and set it up where that is wanted."""
+    flags = IFF_UP if up else 0
+    return Request(wire.RTM_SETLINK, 0, _target(index, flags=flags, change=flags) + wire.text(IFLA_IFNAME, name))
 
 
 def set_up(index: int) -> Request:

@@ -1,6 +1,7 @@
 """Making, changing and deleting links by the batch."""
 
 import errno
+import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from typing import cast
 
@@ -99,15 +100,8 @@ class LinkWriter:
         self._complete(made)
 
     def _request(self, births: Sequence[Birth]) -> Iterator[Birth]:
-        """Have the links made; those that were."""
-        by_netns: dict[str, list[Birth]] = {}
-        for birth in births:
-            by_netns.setdefault(birth.view.netns, []).append(birth)
-        for netns, births_there in by_netns.items():
-            yield from self._request_in(self.sources.view(netns).socket, births_there)
-
-    def _request_in(self, socket: Rtnetlink, births: Sequence[Birth]) -> Iterator[Birth]:
-        """Where an index is taken already, the kernel chooses another."""
+        """Have the links made; those that were. Where an index is taken already, the kernel chooses another."""
+        socket = self.sources.root().socket
         again: list[Birth] = []
         for birth, error in zip(births, socket.transact([birth.request for birth in births]), strict=True):
             if error is None:
@@ -120,8 +114,22 @@ class LinkWriter:
         for birth, error in zip(again, errors, strict=True):
             if error is None:
                 yield birth.looked_up().recorded()
+            elif birth.disguised is not None and error.errno in _TAKEN:
+                yield from self._disguise(birth, socket)
             else:
                 self.failures.setdefault(birth.position, explain(birth.change, error))
+
+    def _disguise(self, birth: Birth, socket: Rtnetlink) -> Iterator[Birth]:
+        """Have a link made under a name that nothing bears, and renamed where it is."""
+        name = f"nct-{secrets.token_hex(4)}"
+        error = socket.transact([birth.disguised(name)])[0] if birth.disguised else None
+        if error is not None:
+            self.failures.setdefault(birth.position, explain(birth.change, error))
+            return
+        try:
+            yield birth.renamed(name).recorded()
+        except BackendError as refusal:
+            self._fail(birth.position, birth.change, refusal.message, refusal.advice)
 
     def _complete(self, made: Sequence[Birth]) -> None:
         """Give new links what they need beyond the request that creates them: their mark, forwarding, further names."""

@@ -83,14 +83,6 @@ class Sources:
                 self._root_ids[view.netns] = view.id_of(descriptor)
         return self._root_ids[view.netns]
 
-    def numbered_root_id(self, view: View) -> int:
-        """As `root_id`, but where there is no such number yet, one is given. Raises BackendError."""
-        known = self.root_id(view)
-        if known is None:
-            with self.root_descriptor() as descriptor:
-                known = self._root_ids[view.netns] = view.give_id(descriptor)
-        return known
-
     @contextmanager
     def root_descriptor(self) -> Iterator[int]:
         """A descriptor of the namespace that netctl acts in."""

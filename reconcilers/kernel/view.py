@@ -61,16 +61,6 @@ class View:
         """The index of a link. Raises KeyError where there is none of that name."""
         return self.indexes[name]
 
-    def give_id(self, descriptor: int) -> int:
-        """A number by which this namespace knows the one of *descriptor* from now on. Raises BackendError."""
-        unchosen = wire.attribute(_NETNSA_NSID, (-1).to_bytes(4, sys.byteorder, signed=True))
-        body = bytes(4) + unchosen + wire.number(_NETNSA_FD, descriptor)
-        refusal = self.socket.transact([Request(wire.RTM_NEWNSID, 0, body)])[0]
-        number = self.id_of(descriptor)
-        if number is None:
-            raise BackendError(f"network namespace {self.netns} cannot be told of the host's: {refusal}")
-        return number
-
     def id_of(self, descriptor: int) -> int | None:
         """The number by which this namespace knows the one of *descriptor*; None where it knows it by none."""
         answer = self.socket.ask(Request(wire.RTM_GETNSID, 0, bytes(4) + wire.number(_NETNSA_FD, descriptor)))

@@ -1,5 +1,6 @@
 """A host for the kernel's tests, and a stack that has one of everything on it."""
 
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from netctl.engine.resource import Key
@@ -12,6 +13,8 @@ from netctl.kinds.sysctl import Sysctl
 from tests.kernel.driving import STACK, Declared
 from tests.support.namespaces import Namespaces, ip, ip_json, run, run_in, wait_for_addresses, wait_until
 
+IPV6_FORWARDING = "force_forwarding" if Path("/proc/sys/net/ipv6/conf/all/force_forwarding").exists() else "forwarding"
+"""The setting by which the kernel forwards IPv6 for one interface (force_forwarding: since Linux 6.17)."""
 VTEP_MAC = "02:00:00:00:00:0a"
 
 
@@ -144,5 +147,5 @@ def _elsewhere(declared: Declared) -> None:
     declared.rule(Rule(4, 1000, source="10.0.0.0/8", table=100))
     declared.rule(Rule(6, 1000, source="fd00::/8", table=100))
     declared.rule(Rule(4, 1001, iif="eth0", oif="wan", mark=5, mask=0xFF, action="prohibit"))
-    for name in ("net.ipv4.conf.eth0.forwarding", "net.ipv6.conf.eth0.force_forwarding"):
+    for name in ("net.ipv4.conf.eth0.forwarding", f"net.ipv6.conf.eth0.{IPV6_FORWARDING}"):
         declared.sysctl(Sysctl(name, "eth0", "1"))

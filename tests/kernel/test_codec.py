@@ -11,18 +11,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from netctl.engine.protocol import Context
 from netctl.errors import BackendError
 from netctl.kinds.link import Bridge, Macvlan, OtherLink, Veth, Vxlan
 from netctl.kinds.route import NextHop
 from reconcilers.kernel import wire
 from reconcilers.kernel.addresses import dump_addresses
-from reconcilers.kernel.if_link import DEVCONF_FORCE_FORWARDING
 from reconcilers.kernel.links import Surroundings, decode_link, dump_links
 from reconcilers.kernel.neighbours import dump_fdb, dump_neighbours
 from reconcilers.kernel.routes import dump_routes
 from reconcilers.kernel.rows import RowReader
 from reconcilers.kernel.rtnetlink import KernelError, Request, Rtnetlink, messages
 from reconcilers.kernel.rules import dump_rules
+from reconcilers.kernel.sources import Sources
+from tests.kernel.hosts import IPV6_FORWARDING
 from tests.support.namespaces import Namespaces, call_in, ip, run, run_in, wait_for_addresses, wait_until
 
 LONGEST_ALIAS = "netctl:shop/" + "x" * 243
@@ -94,7 +96,7 @@ def ns(shared_netns: Namespaces) -> str:
         "append 02:00:00:00:00:0d dev vx6 dst 2001:db8::5 dynamic",
     ):
         run(["bridge", "-n", name, "fdb", *entry.split(), "self"])
-    run_in(name, ["sysctl", "-w", "net.ipv4.conf.br0.forwarding=1", "net.ipv6.conf.br0.force_forwarding=1"])
+    run_in(name, ["sysctl", "-w", "net.ipv4.conf.br0.forwarding=1", f"net.ipv6.conf.br0.{IPV6_FORWARDING}=1"])
     wait_for_addresses(name)
     return name
 
@@ -148,7 +150,7 @@ def _altnames(link: Any) -> list[str]:
 
 def test_what_devices_of_each_kind_have_is_read_as_pyroute2_reads_it(ns: str) -> None:
     indexes = names(ns)
-    around = Surroundings("", indexes, indexes, DEVCONF_FORCE_FORWARDING, None, lambda _: "")
+    around = Surroundings("", indexes, indexes, Sources(Context()).ipv6_forwarding_setting, None, lambda _: "")
     with opened(ns) as netlink:
         ours = {row.name: decode_link(row, around) for row in dump_links(netlink)}
     for link in oracle(ns, "get_links"):

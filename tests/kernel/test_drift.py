@@ -19,7 +19,7 @@ from netctl.kinds.route import ROUTE, Route, stack_number
 from netctl.kinds.rule import RULE, Rule
 from netctl.kinds.sysctl import SYSCTL, Sysctl
 from tests.kernel.driving import STACK, Declared, apply, conflicting, converged, named, plan
-from tests.kernel.hosts import VTEP_MAC, Host, everything, make_host
+from tests.kernel.hosts import IPV6_FORWARDING, VTEP_MAC, Host, everything, make_host
 from tests.support.namespaces import Namespaces, run_in, wait_for_addresses
 
 
@@ -84,7 +84,7 @@ def common(kind: type[tuple[object, ...]], key: str, name: str, within_app: bool
         drift("group", f"ip link set {name} group 99"),
         drift("altnames", f"ip link property del dev {name} altname {key.rpartition('/')[2]}-long-name"),
         drift("ipv4_forwarding", f"sysctl -w net.ipv4.conf.{name}.forwarding=0"),
-        drift("ipv6_forwarding", f"sysctl -w net.ipv6.conf.{name}.force_forwarding=0"),
+        drift("ipv6_forwarding", f"sysctl -w net.ipv6.conf.{name}.{IPV6_FORWARDING}=0"),
     ]
 
 
@@ -117,7 +117,7 @@ VX_AGAIN = (
     f"ip link set nc-vx up alias netctl:{STACK}/networks.a@nc-vx",
     "ip link property add dev nc-vx altname nc-vx-long-name",
     "sysctl -w net.ipv4.conf.nc-vx.forwarding=1",
-    "sysctl -w net.ipv6.conf.nc-vx.force_forwarding=1",
+    f"sysctl -w net.ipv6.conf.nc-vx.{IPV6_FORWARDING}=1",
 )
 
 
@@ -156,7 +156,7 @@ VETHS = [
             f"ip link set nc-a-app up master nc-a alias netctl:{STACK}/networks.a@nc-a-app",
             "ip link property add dev nc-a-app altname nc-a-app-long-name",
             "sysctl -w net.ipv4.conf.nc-a-app.forwarding=1",
-            "sysctl -w net.ipv6.conf.nc-a-app.force_forwarding=1",
+            f"sysctl -w net.ipv6.conf.nc-a-app.{IPV6_FORWARDING}=1",
         ),
         REPLACE, {"link/{app}/eth0": (CREATE, ()), **ON_PEER},
         why="the far end, and all that is on it, went with the pair",
@@ -213,7 +213,7 @@ MACVLANS = [
             f"ip -n {{app}} link set lan0 up alias netctl:{STACK}/networks.a@lan0",
             "ip -n {app} link property add dev lan0 altname lan0-long-name",
             "ip netns exec {app} sysctl -w net.ipv4.conf.lan0.forwarding=1",
-            "ip netns exec {app} sysctl -w net.ipv6.conf.lan0.force_forwarding=1",
+            f"ip netns exec {{app}} sysctl -w net.ipv6.conf.lan0.{IPV6_FORWARDING}=1",
         ),
         REPLACE, {"address/{app}/lan0 192.0.2.50/24": (CREATE, ())},
         why="the parent can only be changed by making the device anew",
@@ -351,8 +351,8 @@ FDBS = [
 
 SYSCTLS = [
     Drift(Sysctl, "value", "sysctl/net.ipv4.conf.eth0.forwarding", ("sysctl -w net.ipv4.conf.eth0.forwarding=0",)),
-    Drift(Sysctl, "value", "sysctl/net.ipv6.conf.eth0.force_forwarding",
-          ("sysctl -w net.ipv6.conf.eth0.force_forwarding=0",)),
+    Drift(Sysctl, "value", f"sysctl/net.ipv6.conf.eth0.{IPV6_FORWARDING}",
+          (f"sysctl -w net.ipv6.conf.eth0.{IPV6_FORWARDING}=0",)),
 ]  # fmt: skip
 
 GONE = [

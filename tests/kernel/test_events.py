@@ -12,6 +12,7 @@ from netctl.engine.session import read_session
 from netctl.errors import BackendError
 from reconcilers.kernel import SYSTEM
 from reconcilers.kernel.reader import KernelReader
+from tests.kernel.hosts import IPV6_FORWARDING
 from tests.support.namespaces import Namespaces, ip, run_in, veth_between
 from tests.support.notifications import LINKWATCH
 
@@ -78,8 +79,7 @@ def ns(netns: Namespaces) -> str:
         "ip neighbour add 10.0.0.9 lladdr 02:00:00:00:00:09 dev vx0 nud permanent",
         "bridge fdb append 00:00:00:00:00:00 dev vx0 dst 192.0.2.9",
         "sysctl -w net.ipv4.conf.br0.forwarding=1",
-        "sysctl -w net.ipv6.conf.br0.forwarding=1",
-        "sysctl -w net.ipv6.conf.br0.force_forwarding=1",
+        f"sysctl -w net.ipv6.conf.br0.{IPV6_FORWARDING}=1",
     ],
 )
 def test_a_change_by_anyone_is_an_event(ns: str, command: str) -> None:

@@ -24,7 +24,7 @@ from netctl.kinds.sysctl import Sysctl
 from reconcilers.kernel.capabilities import CAP_NET_ADMIN, effective
 from tests.kernel.driving import STACK, Declared, answers, apply, converged, destroy, plan, same, writing
 from tests.kernel.faulty import FaultySystem
-from tests.kernel.hosts import VTEP_MAC, Host, bridge, everything
+from tests.kernel.hosts import IPV6_FORWARDING, VTEP_MAC, Host, bridge, everything
 from tests.support.namespaces import ip, run, wait_for_addresses
 from tests.support.snapshots import Snapshot, snapshot
 
@@ -143,7 +143,7 @@ def test_a_stack_whose_name_leaves_no_room_for_a_mark_is_told_so(host: Host) -> 
     interface = "an-interface-15"
     ip(host.ns, f"link set wan name {interface}")
     declared = Declared(long)
-    declared.sysctl(Sysctl(f"net.ipv6.conf.{interface}.force_forwarding", interface, "1"))
+    declared.sysctl(Sysctl(f"net.ipv6.conf.{interface}.{IPV6_FORWARDING}", interface, "1"))
     before = snapshot(host.ns)
     assert "use a shorter stack name" in answers(refused(host.ns, declared))
     same(snapshot(host.ns), before)

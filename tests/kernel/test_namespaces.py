@@ -1,6 +1,7 @@
 """Resources in network namespaces that come, go and are changed from within."""
 
 import subprocess
+from typing import Any
 
 import pytest
 
@@ -10,9 +11,11 @@ from netctl.engine.protocol import Context
 from netctl.engine.session import read_session
 from netctl.errors import BackendError
 from netctl.kinds.address import Address, address_key
-from netctl.kinds.link import Bridge, Macvlan, Veth, VethPeer, link_key
+from netctl.kinds.link import Bridge, Link, Macvlan, Veth, VethPeer, link_key
 from netctl.kinds.route import Route
 from reconcilers.kernel import SYSTEM
+from reconcilers.kernel.link_requests import create_link
+from reconcilers.kernel.rtnetlink import Request
 from tests.kernel.driving import Declared, answers, apply, converged, destroy, named, observe, plan, same, writing
 from tests.kernel.hosts import Host, make_host
 from tests.support.namespaces import Namespaces, existing, ip, run, run_in, wait_until
@@ -141,7 +144,7 @@ def test_a_link_that_was_moved_away_is_made_anew(netns: Namespaces, host: Host, 
     if destination == "another namespace":
         run(["ip", "-n", host.app, "link", "set", "eth0", "netns", other])
     elif destination == "the host":
-        ip(host.app, "link set eth0 name moved", f"link set moved netns {host.ns}")
+        ip(host.app, "link set eth0 down", "link set eth0 name moved", f"link set moved netns {host.ns}")
     else:
         run(["ip", "-n", host.app, "link", "set", "eth0", "netns", other])
         run(["ip", "-n", other, "link", "set", "eth0", "name", "moved"])
@@ -181,6 +184,7 @@ def test_a_macvlan_is_found_in_its_namespace_after_its_declaration_is_gone(host:
 
 def test_everything_in_all_namespaces_is_found_by_its_marks_alone(netns: Namespaces, host: Host) -> None:
     apps = [host.app, *(netns(f"app{number}") for number in range(4))]
+    before = [snapshot(app) for app in apps]
     declared = attached(host.app)
     for number, app in enumerate(apps[1:]):
         lan = declared.link(Macvlan(app, "lan0", parent="eth0", mode="bridge"))
@@ -188,7 +192,8 @@ def test_everything_in_all_namespaces_is_found_by_its_marks_alone(netns: Namespa
     apply(host.ns, declared)
     assert set(observe(host.ns, Declared())) == set(declared)
     destroy(host.ns)
-    assert [len(snapshot(app)["links"]) for app in apps] == [1] * 5
+    for app, state in zip(apps, before, strict=True):
+        same(snapshot(app), state)
 
 
 def test_a_macvlan_may_have_the_name_of_its_parent_and_the_index_of_another_link(host: Host) -> None:
@@ -234,3 +239,36 @@ def test_a_link_too_small_for_ipv6_works_without_it(host: Host) -> None:
     declared.link(Bridge("", "nc-a", mtu=1200, ipv4_forwarding=True, ipv6_forwarding=False))
     apply(host.ns, declared)
     converged(host.ns, declared)
+
+
+def test_a_macvlan_gets_its_name_in_its_namespace_where_the_kernel_looks_for_it_elsewhere(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until Linux 6.15 it was the namespace of the request. Here the loopback's name stands for one that is taken."""
+
+    def create(link: Link, *arguments: Any) -> Request:
+        return create_link(link._replace(name="lo") if link.name == "lan0" else link, *arguments)
+
+    before = snapshot(host.ns), snapshot(host.app)
+    monkeypatch.setattr("reconcilers.kernel.births.create_link", create)
+    declared = attached(host.app)
+    declared.change(link_key("lan0", host.app), ipv4_forwarding=True, ipv6_forwarding=True, mtu=1400)
+    apply(host.ns, declared)
+    converged(host.ns, declared)
+    destroy(host.ns)
+    same(snapshot(host.ns), before[0])
+    same(snapshot(host.app), before[1])
+
+
+def test_a_macvlan_whose_name_is_taken_meanwhile_leaves_nothing_behind(host: Host) -> None:
+    declared = attached(host.app)
+    before = snapshot(host.ns)
+    with writing(host.ns) as session:
+        made = session.plan(declared, stack="shop", host="h")
+        ip(host.app, "link add lan0 type bridge")
+        state = snapshot(host.app)
+        with pytest.raises(ApplyError) as caught:
+            apply_plan(made, declared, session)
+    assert "EEXIST" in answers(caught.value.report)
+    same(snapshot(host.ns), before)
+    same(snapshot(host.app), state)
