@@ -160,11 +160,10 @@ class Lab:
 def _carriers_are_known(ns: str) -> bool:
     """Whether each link's state is its carrier's: the kernel follows up to a second later, or more when busy."""
     links = [link for link in ip_json(ns, "link", "show") if "UP" in link["flags"]]
-    carried = {link.get("master") for link in links if link["operstate"] == "UP"}
-    bridges = [link for link in links if link.get("linkinfo", {}).get("info_kind") == "bridge"]
-    return all("LOWER_UP" in link["flags"] for link in bridges if link["ifname"] in carried) and all(
-        link["operstate"] == "UP" for link in links if "LOWER_UP" in link["flags"] and "link" in link
-    )
+    carrying = [link for link in links if "LOWER_UP" in link["flags"]]
+    bridges = {link["master"] for link in carrying if "master" in link}
+    ends = {link["ifname"] for link in carrying if link.get("linkinfo", {}).get("info_kind") in {"veth", "macvlan"}}
+    return all(link["operstate"] == "UP" for link in links if link["ifname"] in bridges | ends)
 
 
 def describe(plan: Plan) -> list[str]:

@@ -127,6 +127,7 @@ class Pinging:
 @contextmanager
 def never_interrupted(ns: str, address: str) -> Iterator[Pinging]:
     """A hundred echo requests a second meanwhile, each of which must be answered."""
+    assert reaches(ns, address)
     with tempfile.TemporaryFile("w+", encoding="utf-8") as log:
         argv = ["ip", "netns", "exec", ns, "ping", "-n", "-i", "0.01", address]
         with subprocess.Popen(argv, stdout=log, stderr=subprocess.STDOUT, text=True) as process:
