@@ -7,6 +7,7 @@ A socket keeps the namespace that it was opened in, so it suffices to enter a na
 import ctypes
 import errno
 import os
+import resource
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from netctl.errors import BackendError, PrivilegeError
 
 DIRECTORY = Path("/run/netns")
 _CLONE_NEWNET = 0x40000000
+_OTHER_FILES = 256
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -35,12 +37,19 @@ def inside(netns: str) -> Iterator[None]:
     if not netns:
         yield
         return
-    with _descriptor("/proc/thread-self/ns/net") as home, opened(netns) as there:
+    with current() as home, opened(netns) as there:
         _enter(there, netns)
         try:
             yield
         finally:
             _enter(home, "the namespace it came from")
+
+
+def make_room(sockets: int) -> None:
+    """Let this process have as many open files as so many sockets, and what else it opens, take; if it may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if sockets + _OTHER_FILES > soft and soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def identity(netns: str) -> tuple[int, int]:
@@ -55,6 +64,11 @@ def identity(netns: str) -> tuple[int, int]:
     except OSError as error:
         raise _unopened(str(DIRECTORY / netns), error) from None
     return found.st_dev, found.st_ino
+
+
+def current() -> AbstractContextManager[int]:
+    """A descriptor of the namespace that the calling thread is in. Raises BackendError."""
+    return _descriptor("/proc/thread-self/ns/net")
 
 
 def opened(netns: str) -> AbstractContextManager[int]:

@@ -61,7 +61,7 @@ class Rtnetlink:
 
     def __init__(self, netns: str = "", timeout: float = 30.0) -> None:
         with inside(netns):
-            self.socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE)
+            self.socket = _opened()
         self.socket.settimeout(timeout)
         for option in (_CAP_ACK, _EXT_ACK, _GET_STRICT_CHK):
             self.socket.setsockopt(_SOL_NETLINK, option, 1)
@@ -185,6 +185,15 @@ class Rtnetlink:
             return self.socket.recv(1 << 20)
         except TimeoutError:
             raise BackendError("the kernel did not answer in time") from None
+
+
+def _opened() -> socket.socket:
+    try:
+        return socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE)
+    except OSError as error:
+        raise BackendError(
+            f"the kernel gives no netlink socket: {error.strerror}", "is the limit of open files (ulimit -n) too low?"
+        ) from None
 
 
 def messages(chunk: bytes) -> Iterator[tuple[int, int, int]]:

@@ -1,14 +1,14 @@
 """Where the kernel is read from: a view of each namespace, opened when first asked for."""
 
-import os
 import platform
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from netctl.engine.protocol import Context
 from netctl.engine.resource import Key
+from netctl.errors import BackendError
 from reconcilers.kernel.if_link import DEVCONF_FORCE_FORWARDING, DEVCONF_FORWARDING
-from reconcilers.kernel.namespaces import identity, inside
+from reconcilers.kernel.namespaces import current, identity, inside, make_room
 from reconcilers.kernel.rtnetlink import Rtnetlink
 from reconcilers.kernel.sysctls import sysctl_path
 from reconcilers.kernel.view import View
@@ -35,15 +35,19 @@ class Sources:
 
     def close(self) -> None:
         """Close every socket."""
-        for view in self._views.values():
-            view.socket.close()
-        self._views.clear()
+        for netns in list(self._files):
+            self._let_go(netns)
         self.invalidate()
 
     def invalidate(self) -> None:
-        """The links of every view are to be read again."""
+        """The links of every view are to be read again.
+
+        A namespace that has lost its name, or whose name another one has now, is let go: a socket keeps it alive.
+        """
         self._fresh.clear()
         self._root_ids.clear()
+        for netns in [netns for netns, file in self._files.items() if not self._is_still(netns, file)]:
+            self._let_go(netns)
 
     def root(self) -> View:
         """The namespace that netctl acts in."""
@@ -57,16 +61,23 @@ class Sources:
         return self._views[netns]
 
     def _open(self, netns: str) -> View:
-        """The view of a namespace; a new one where another namespace has the name now."""
-        file = identity(netns or self.netns)
-        view = self._views.get(netns)
-        if view is not None and self._files[netns] != file:
-            view.socket.close()
-            view = None
-        if view is None:
-            view = self._views[netns] = View(netns, Rtnetlink(netns or self.netns, self._timeout))
-            self._files[netns] = file
-        return view
+        """The view of a namespace."""
+        if netns not in self._views:
+            make_room(len(self._views))
+            self._files[netns] = identity(netns or self.netns)
+            self._views[netns] = View(netns, Rtnetlink(netns or self.netns, self._timeout))
+        return self._views[netns]
+
+    def _is_still(self, netns: str, file: tuple[int, int]) -> bool:
+        try:
+            return identity(netns or self.netns) == file
+        except BackendError:
+            return False
+
+    def _let_go(self, netns: str) -> None:
+        del self._files[netns]
+        if netns in self._views:
+            self._views.pop(netns).socket.close()
 
     def is_tied(self, netns: str) -> bool:
         """Whether a link of the namespace *netns* can be tied to one of this host's, as an attachment's is.
@@ -74,7 +85,10 @@ class Sources:
         The kernel gives one namespace a number in another when the first link between them is announced. Without
         such a number there is no such link, and nothing need be read there.
         """
-        return self.root_id(self._open(netns)) is not None
+        tied = self.root_id(self._open(netns)) is not None
+        if not tied:
+            self._let_go(netns)
+        return tied
 
     def root_id(self, view: View) -> int | None:
         """The number by which the namespace of *view* knows the one that netctl acts in."""
@@ -86,12 +100,10 @@ class Sources:
     @contextmanager
     def root_descriptor(self) -> Iterator[int]:
         """A descriptor of the namespace that netctl acts in."""
-        with inside(self.netns):
-            descriptor = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-        try:
+        with ExitStack() as stack:
+            with inside(self.netns):
+                descriptor = stack.enter_context(current())
             yield descriptor
-        finally:
-            os.close(descriptor)
 
 
 def far_ends(sources: Sources, others: Iterable[View]) -> dict[tuple[int, int], str]:

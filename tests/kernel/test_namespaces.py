@@ -1,6 +1,7 @@
 """Resources in network namespaces that come, go and are changed from within."""
 
 import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -272,3 +273,37 @@ def test_a_macvlan_whose_name_is_taken_meanwhile_leaves_nothing_behind(host: Hos
     assert "EEXIST" in answers(caught.value.report)
     same(snapshot(host.ns), before)
     same(snapshot(host.app), state)
+
+
+@pytest.mark.parametrize(("soft", "hard", "expected"), [(40, 4096, "applied"), (40, 40, "Too many open files")])
+def test_more_namespaces_than_files_that_may_be_open(
+    netns: Namespaces, host: Host, soft: int, hard: int, expected: str
+) -> None:
+    """The limit is raised as far as it may be; beyond that, it is said what stands in the way."""
+    apps = [netns(f"app{number}") for number in range(45)]
+    script = """
+import sys
+from netctl.engine.apply import apply_plan
+from netctl.errors import BackendError
+from netctl.kinds.link import Macvlan
+from tests.kernel.driving import Declared, writing
+declared = Declared()
+for app in sys.argv[2:]:
+    declared.link(Macvlan(app, "lan0", parent="eth0", mode="bridge"))
+with writing(sys.argv[1]) as session:
+    found = session.plan(declared, stack="shop", host="h")
+    print(found.unread or apply_plan(found, declared, session).result)
+"""
+    child = run(["prlimit", f"--nofile={soft}:{hard}", sys.executable, "-c", script, host.ns, *apps])
+    assert expected in child.stdout
+    assert not plan(host.ns, Declared("other")).batches
+
+
+def test_a_namespace_without_a_name_is_let_go(host: Host) -> None:
+    """An open socket in it would keep it, and the pair that leads to it, alive for as long as a watch goes on."""
+    declared = attached(host.app)
+    with writing(host.ns) as session:
+        apply_plan(session.plan(declared, stack="shop", host="h"), declared, session)
+        run(["ip", "netns", "delete", host.app])
+        session.plan(declared, stack="shop", host="h")
+        wait_until(lambda: "nc-a-app" not in run(["ip", "-n", host.ns, "link"]).stdout)
