@@ -10,7 +10,7 @@ import struct
 import time
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from enum import StrEnum
 from itertools import count
@@ -27,6 +27,8 @@ AT_ONCE = 256
 """Probes under way at a time: as many sockets are open."""
 _RESEND = 0.5
 """Seconds after which what is not TCP is sent again."""
+_DISCARD = 9
+"""A port to name where nothing is sent (RFC 863)."""
 _TICK = 0.02
 """Seconds between looks at the clock."""
 _RECEIVE = 4096
@@ -57,25 +59,51 @@ class Answer(StrEnum):
     """An error came back from on the way, or the kernel did not send it."""
 
 
-def probe(probes: Sequence[Probe], timeout: float = TIMEOUT, at_once: int = AT_ONCE) -> list[Answer]:
+def probe(
+    probes: Sequence[Probe],
+    timeout: float = TIMEOUT,
+    at_once: int = AT_ONCE,
+    finished: Callable[[int, float], None] | None = None,
+) -> list[Answer]:
     """What became of each of the probes, in their order; each is given *timeout* seconds.
+
+    *finished* is told of each, once it is decided: its place among the probes, and the seconds that it took.
 
     Raises BackendError where there is no such namespace, PrivilegeError without the privilege to enter it.
     """
     answers = [Answer.SILENT] * len(probes)
+    begun = [0.0] * len(probes)
     waiting = deque(enumerate(probes))
     identifiers = count(1)
+
+    def decide(place: int, answer: Answer) -> None:
+        answers[place] = answer
+        if finished:
+            finished(place, time.monotonic() - begun[place])
+
     with DefaultSelector() as selector, ExitStack() as stack:
         under_way = _UnderWay(selector, stack)
         while waiting or under_way.attempts:
             while waiting and len(under_way.attempts) < at_once:
                 place, next_ = waiting.popleft()
+                begun[place] = time.monotonic()
                 answer = under_way.start(place, _attempt(next_, next(identifiers)), timeout)
                 if answer is not None:
-                    answers[place] = answer
+                    decide(place, answer)
             for place, answer in under_way.finished():
-                answers[place] = answer
+                decide(place, answer)
     return answers
+
+
+def chosen_source(netns: str, address: str) -> str:
+    """The address that the kernel sends from, in a namespace, to another; empty where no route leads there."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with inside(netns), socket.socket(family, socket.SOCK_DGRAM) as asking:
+        try:
+            asking.connect((address, _DISCARD))
+        except OSError:
+            return ""
+        return str(asking.getsockname()[0])
 
 
 class _Attempt(ABC):

@@ -5,8 +5,8 @@ a rule names.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
+from collections.abc import Iterator, Sequence
+from itertools import chain, product
 from typing import NamedTuple
 
 from netctl.compiler.places import Path, Problems
@@ -57,17 +57,22 @@ class Proving:
         outside = sorted({text for selector in selectors for text in self._outside(selector, selection)})
         return Ends(selection.select_any(selectors), tuple(outside))
 
+    def connections(self, expected: Expectation) -> Iterator[Connection]:
+        """The connections that an expectation speaks of; of ends that have no addresses of one family, one."""
+        sources, destinations = self.ends(expected.from_), self.ends(expected.to)
+        for service, some in self.services(expected, destinations.endpoints):
+            yield from self._pairs(sources.endpoints, some, service)
+            yield from self._apart(sources.endpoints, some, service)
+        yield from self._with_outside(sources, destinations, expected)
+
     def broken(self, expected: Expectation) -> Iterator[Connection]:
-        """The connections for which the policies decide otherwise than is expected."""
+        """Those of the connections for which the policies decide otherwise than is expected."""
         sources, destinations = self.ends(expected.from_), self.ends(expected.to)
         for service, some in self.services(expected, destinations.endpoints):
             yield from self._between(sources.endpoints, some, service, expected)
-            yield from self._singly(((o, name) for o in sources.outside for name in sorted(some)), service, expected)
-        port = parse_port(expected.port)
-        if isinstance(port, PortRange):
-            service = Service(port.protocol, port.first)
-            pairs = ((name, o) for name in sorted(sources.endpoints) for o in destinations.outside)
-            yield from self._singly(pairs, service, expected)
+        for asked in self._with_outside(sources, destinations, expected):
+            if self.evaluator.decide(asked).verdict != expected.verdict:
+                yield asked
 
     def services(self, expected: Expectation, destinations: Names) -> list[tuple[Service, Names]]:
         """What the expected port is: on all destinations, or, of a named one, on which of them."""
@@ -112,19 +117,28 @@ class Proving:
                 if not own & families:
                     yield from (service.connection(source, name) for name in names if name != source)
 
-    def _singly(
-        self, pairs: Iterable[tuple[str, str]], service: Service, expected: Expectation
-    ) -> Iterator[Connection]:  # fmt: skip
-        """The broken connections with addresses outside, one by one."""
+    def _pairs(self, sources: Names, destinations: Names, service: Service) -> Iterator[Connection]:
+        """The connections among endpoints, by each family that both have addresses of."""
         endpoints = self._resolution.policies.endpoints
-        for source, destination in pairs:
-            outside, inside = (source, destination) if destination in endpoints else (destination, source)
-            family = family_of(outside)
-            if not _has(endpoints[inside], family):
-                continue
-            asked = service._replace(family=family).connection(source, destination)
-            if self.evaluator.decide(asked).verdict != expected.verdict:
-                yield asked
+        for source, destination in product(sorted(sources), sorted(destinations)):
+            one, other = endpoints[source], endpoints[destination]
+            if not is_itself(one, other):
+                families = (family for family in (4, 6) if _has(one, family) and _has(other, family))
+                yield from (service._replace(family=family).connection(source, destination) for family in families)
+
+    def _with_outside(self, sources: Ends, destinations: Ends, expected: Expectation) -> Iterator[Connection]:
+        """The connections from addresses outside and, at a port that is a number, to them."""
+        for service, some in self.services(expected, destinations.endpoints):
+            for outside, name in product(sources.outside, sorted(some)):
+                if self._has_family_of(outside, name):
+                    yield service._replace(family=family_of(outside)).connection(outside, name)
+        port = parse_port(expected.port)
+        for name, outside in product(sorted(sources.endpoints), destinations.outside):
+            if isinstance(port, PortRange) and self._has_family_of(outside, name):
+                yield Service(port.protocol, port.first, family=family_of(outside)).connection(name, outside)
+
+    def _has_family_of(self, address: str, name: str) -> bool:
+        return _has(self._resolution.policies.endpoints[name], family_of(address))
 
     def _outside(self, selector: Selector, selection: Selection) -> Iterator[str]:
         """An address for each kind of those that the selector means and no endpoint has."""
