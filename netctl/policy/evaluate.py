@@ -37,6 +37,15 @@ class End(NamedTuple):
         return self.endpoint.name if self.endpoint else ""
 
 
+class Ends(NamedTuple):
+    """Both ends of a connection."""
+
+    source: End
+    destination: End
+    seen: End
+    """The source as the destination sees it: behind its host where that masquerades, with the address sent from."""
+
+
 class Evaluator:
     """Decides on connections. What governs an endpoint is worked out once, when it is first asked for."""
 
@@ -52,19 +61,26 @@ class Evaluator:
 
     def decide(self, connection: Connection) -> Decision:
         """The decision. Raises UsageError where an end is neither an endpoint nor an address."""
-        source = self.end(connection.source, connection.family)
-        destination = self.end(connection.destination, connection.family)
+        source, destination, seen = self.ends(connection)
         if is_itself(source.endpoint, destination.endpoint) or source.text == destination.text:
             return Decision(connection, Verdict.ALLOW, Reason.ITSELF, None, None)
         if source.address is None or destination.address is None:
             return Decision(connection, Verdict.DENY, Reason.NO_ADDRESS, None, None)
-        seen = self.seen(source, destination, connection.family)
-        if connection.source == seen.text or seen is not source:
-            seen = nearest(seen, destination.address, connection.family)
         egress = self._side(Direction.EGRESS, source, destination, destination, connection)
         ingress = self._side(Direction.INGRESS, destination, seen, destination, connection)
         decided = Decision(connection, _both(egress.verdict, ingress.verdict), Reason.OPEN, egress, ingress)
         return decided._replace(reason=decided.deciding.reason) if decided.deciding else decided
+
+    def ends(self, connection: Connection) -> Ends:
+        """Both ends, and whom the destination sees. Raises UsageError where one is neither endpoint nor address."""
+        source = self.end(connection.source, connection.family)
+        destination = self.end(connection.destination, connection.family)
+        if source.address is None or destination.address is None:
+            return Ends(source, destination, source)
+        seen = self.seen(source, destination, connection.family)
+        if connection.source == seen.text or seen is not source:
+            seen = nearest(seen, destination.address, connection.family)
+        return Ends(source, destination, seen)
 
     def governing(self, endpoint: str, direction: Direction) -> tuple[Tier, ...]:
         """What governs an endpoint in a direction, tier by tier, staged policies among it."""

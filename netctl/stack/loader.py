@@ -61,6 +61,10 @@ class LoadedStack:
         """The declaration that the path leads to or into (``networks.frontend``, ``routes[0]``), and its place."""
         return Origin(dotted(path[:2]), *self.sources.declared(path))
 
+    def line(self, origin: Origin) -> str:
+        """The line of the file that the declaration is on, without its line break; empty where none is known."""
+        return self.sources.line(origin.file, origin.line)
+
     def locate(self, path: Path, *, key: bool = False) -> Position:
         """The exact place of the value at the path, or of its key; of what is not there, that of what it would be in.
 

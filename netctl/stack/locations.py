@@ -26,6 +26,11 @@ class Locations:
                 return document.source.name, document.positions[path[:length]][0]
         return (self._documents[0].source.name, 1) if self._documents else ("", 0)
 
+    def line(self, file: str, line: int) -> str:
+        """The text of a line of one of the documents; empty where there is no such line."""
+        found = (document.source for document in self._documents if document.source.name == file)
+        return next((source.position(line, 1).text for source in found), "")
+
     def locate(self, path: Path, *, key: bool = False) -> Position:
         """The place of the value at the path, or of its key; of what is missing, that of what it is missing from."""
         best, depth = Position(""), -1
