@@ -12,58 +12,9 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.lab import Lab
+from tests.e2e.whole import STACK, build
 
 ROOT = Path(__file__).parents[2]
-ENDPOINTS = ("web", "api", "db", "job", "lan")
-STACK = """\
-stack: shop
-hosts:
-  node1: {id: 1, address: 192.0.2.11}
-  node2: {id: 2, address: 192.0.2.12}
-  node3: {id: 3, address: 192.0.2.13}
-networks:
-  front:
-    subnet: {cidr: [10.10.0.0/24, "fd00:10::/64"]}
-    hosts: [node1]
-    attach:
-      - {netns: "${web}", labels: {app: web}}
-      - {netns: "${api}", labels: {app: api}}
-      - {interface: spare}
-  back:
-    subnet: {cidr: 10.20.0.0/24}
-    hosts: [node1]
-    attach: [{netns: "${db}", labels: {app: db}}]
-  lan:
-    driver: macvlan
-    parent: eth0
-    subnet: {cidr: 192.0.2.0/24}
-    hosts: [node1]
-    attach: [{netns: "${lan}", address: 192.0.2.77}]
-overlays:
-  pods:
-    subnet: {cidr: [10.42.0.0/16, "fd42::/48"], per_host: [24, 64]}
-    vni: 42
-    attach: [{netns: "${job}", hosts: [node1]}]
-policies:
-  db: {applies_to: {labels: {app: db}}, ingress: [{from: [{labels: {app: web}}], ports: [5432/tcp]}]}
-  web: {applies_to: {labels: {app: web}}, ingress: [{ports: [80/tcp]}]}
-routes:
-  - {to: 172.31.0.0/16, via: 10.20.0.254, hosts: [node1]}
-  - {to: 172.30.0.0/16, via: 192.0.2.254, hosts: [node1]}
-rules:
-  - {priority: 1000, from: 10.20.0.0/24, table: 100, hosts: [node1]}
-"""
-
-
-@pytest.fixture
-def host(lab: Lab) -> Lab:
-    """One host with an uplink and a spare interface."""
-    lab.add("node1", "wire", *ENDPOINTS)
-    lab.join("wire", "eth0", "node1", "eth0")
-    lab.join("wire", "spare", "node1", "spare")
-    lab.ip("node1", "address add 192.0.2.11/24 dev eth0")
-    lab.remember("node1", *ENDPOINTS)
-    return lab
 
 
 @contextmanager
@@ -99,21 +50,22 @@ class Sufferer:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_a_killed_apply_is_completed_by_the_next_one_and_a_killed_destroy_too(host: Lab, seed: int) -> None:
+def test_a_killed_apply_is_completed_by_the_next_one_and_a_killed_destroy_too(lab: Lab, seed: int) -> None:
     """Ten of fifty kills each, eight of them of ``apply``, spread evenly over its work."""
+    build(lab)
     moments = random.Random(seed)
-    apply = Sufferer(host, "apply", "-f", host.write(STACK), "--host", "node1")
-    host.demand_done(STACK, "node1")
-    destroy = Sufferer(host, "destroy", "--stack", "shop")
-    host.demand_as_before()
+    apply = Sufferer(lab, "apply", "-f", lab.write(STACK), "--host", "node1")
+    lab.demand_done(STACK, "node1")
+    destroy = Sufferer(lab, "destroy", "--stack", "shop")
+    lab.demand_as_before()
     killed = 0
     for part in range(8):
         killed += apply.kill((part + moments.random()) / 8)
-        host.apply(STACK, "node1")
+        lab.apply(STACK, "node1")
         if part in {3, 7}:
             killed += destroy.kill(moments.random())
-            host.destroy("shop", "node1")
-            host.demand_as_before()
+            lab.destroy("shop", "node1")
+            lab.demand_as_before()
         else:
-            host.destroy("shop", "node1")
+            lab.destroy("shop", "node1")
     assert killed >= 5, "the kills came too late"

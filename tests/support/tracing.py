@@ -19,8 +19,11 @@ _SYSCTL = re.compile(r'openat\(.*"(/proc/sys/[^"]+)", O_(?:WRONLY|RDWR)')
 _FRAME = re.compile(r"(NFNL_MSG_BATCH_(BEGIN|END)|NLMSG_(NOOP|DONE)|0)\Z")
 _ADDRESSED_TO_NETLINK = re.compile(r"send\w*\(.*AF_NETLINK")
 
-# NFT_MSG_GETTABLE … NFT_MSG_GETFLOWTABLE (linux/netfilter/nf_tables.h): strace may not know the socket's protocol.
-_NFTABLES_READS = {f"0xa{number:02x}" for number in (1, 4, 7, 10, 13, 16, 19, 23)}
+# Of a socket that belongs to another namespace strace does not know the protocol, and shows numbers.
+# NFT_MSG_GETTABLE … NFT_MSG_GETFLOWTABLE (linux/netfilter/nf_tables.h); RTM_GETLINK … (linux/rtnetlink.h), which are
+# none of nfnetlink's own messages.
+_NUMBERED_READS = {f"0xa{number:02x}" for number in (1, 4, 7, 10, 13, 16, 19, 23)}
+_NUMBERED_READS |= {f"{number:#x}" for number in range(18, 128, 4)}
 
 
 class Trace(NamedTuple):
@@ -53,4 +56,4 @@ def _writes(line: str) -> list[str]:
 
 
 def _reads(name: str) -> bool:
-    return "_GET" in name or name in _NFTABLES_READS or bool(_FRAME.match(name))
+    return "_GET" in name or name in _NUMBERED_READS or bool(_FRAME.match(name))
