@@ -13,7 +13,7 @@ from netctl.kinds.address import Address
 from netctl.kinds.link import Bridge, Veth, Vxlan
 
 PASSES = 3
-"""It may need more than one to reach what is declared; each is counted."""
+"""It brings up the far end of a veth pair in the second only; each that it needs is counted."""
 
 
 def configuration(desired: Iterable[Desired]) -> str:
@@ -47,17 +47,15 @@ def apply_twice(text: str) -> tuple[float, float]:
     with TemporaryDirectory() as directory:
         path = Path(directory) / "interfaces"
         path.write_text(text)
-        wanted = text.count("\niface ")
+        wanted = text.count("\niface ") + text.count("link-type veth")
         started = time.perf_counter()
         for _ in range(PASSES):
             _ifup(str(path))
-            if _links() >= wanted:
+            if _links_that_are_up() >= wanted:
                 break
         first = time.perf_counter() - started
-        if _links() < wanted:
-            raise AssertionError(
-                f"ifupdown2 made {_links()} of {wanted} links in {PASSES} passes: nothing to compare with"
-            )
+        if (found := _links_that_are_up()) < wanted:
+            raise AssertionError(f"after {PASSES} passes of ifupdown2, {found} of {wanted} links are up")
         started = time.perf_counter()
         _ifup(str(path))
         return first, time.perf_counter() - started
@@ -69,6 +67,7 @@ def _ifup(path: str) -> None:
     subprocess.run(command, check=False, capture_output=True, env={**os.environ, "LC_ALL": "C"})
 
 
-def _links() -> int:
-    listed = subprocess.run(["ip", "-n", HOST, "-o", "link", "show"], check=True, capture_output=True, text=True)
+def _links_that_are_up() -> int:
+    """Without the loopback and the two ends of the underlay."""
+    listed = subprocess.run(["ip", "-n", HOST, "-o", "link", "show", "up"], check=True, capture_output=True, text=True)
     return listed.stdout.count("\n") - 3

@@ -30,9 +30,10 @@ def enter_mount_namespace() -> int:
 
 
 def prepare() -> None:
-    """An empty ``/run/netns``, seen by this process and its children only."""
-    Path("/run/netns").mkdir(exist_ok=True)
-    sh("mount", "-t", "tmpfs", "netctl-bench", "/run/netns")
+    """Empty directories for namespaces, and for ifupdown2's lock and state, seen by this process and its children."""
+    for directory in ("/run/netns", "/run/network", "/var/tmp/network"):  # noqa: S108 - ifupdown2's own, and covered
+        Path(directory).mkdir(exist_ok=True)
+        sh("mount", "-t", "tmpfs", "netctl-bench", directory)
 
 
 @contextmanager
