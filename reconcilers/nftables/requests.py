@@ -72,20 +72,27 @@ def table_changes(before: Table, after: Table) -> list[Request] | None:
     A chain whose rules differ is filled anew; what is not in the new table goes last, when nothing refers to it.
     """
     old, new = _Members.of(before), _Members.of(after)
-    if before.flags != after.flags or not old.can_become(new):
+    # Most are the same objects: what was compiled again, or revised, shares what did not change.
+    sets = [
+        _SetChange.between(old.sets.get(name), entry)
+        for name, entry in new.sets.items()
+        if old.sets.get(name) is not entry
+    ]
+    chains = [(old.chains.get(name), chain) for name, chain in new.chains.items() if old.chains.get(name) is not chain]
+    alike = all(change.is_possible() for change in sets) and all(_has_place_of(*pair) for pair in chains)
+    if before.flags != after.flags or not alike:
         return None
-    rewritten = [chain for name, chain in new.chains.items() if _rules(old.chains.get(name)) != chain.rules]
-    flushed = [chain for chain in rewritten if _rules(old.chains.get(chain.name))]
+    rewritten = [(had, chain) for had, chain in chains if _rules(had) != chain.rules]
+    flushed = [chain for had, chain in rewritten if _rules(had)]
     dropped = [chain for name, chain in old.chains.items() if name not in new.chains]
-    made = [declared for name, declared in new.sets.items() if name not in old.sets]
     parts: tuple[Iterable[Request], ...] = (
-        *(_new_chain(after, chain) for chain in new.chains.values() if chain.name not in old.chains),
-        _new_sets(after, made),
+        *(_new_chain(after, chain) for had, chain in chains if had is None),
+        _new_sets(after, [change.new for change in sets if change.old is None]),
         (_flush_chain(after, chain) for chain in (*flushed, *dropped)),
-        *(_removals(after, entry, new.sets[name]) for name, entry in old.sets.items() if name in new.sets),
+        *(_elements(after, change.new, change.removed, Message.DELSETELEM) for change in sets),
         (_delete_set(after, declared) for name, declared in old.sets.items() if name not in new.sets),
-        *(_additions(after, old.sets.get(name), entry) for name, entry in new.sets.items()),
-        *(_new_rules(after, chain) for chain in rewritten),
+        *(_elements(after, change.new, change.added, Message.NEWSETELEM) for change in sets),
+        *(_new_rules(after, chain) for _, chain in rewritten),
         (_delete_chain(after, chain) for chain in dropped),
     )
     return [request for requests in parts for request in requests]
@@ -101,37 +108,35 @@ class _Members(NamedTuple):
     def of(cls, table: Table) -> "_Members":
         return cls({entry.name: entry for entry in table.sets}, {chain.name: chain for chain in table.chains})
 
-    def can_become(self, new: "_Members") -> bool:
-        """Whether what has the same name in both is declared the same, and every element that goes can be named."""
-        sets = ((entry, new.sets[name]) for name, entry in self.sets.items() if name in new.sets)
-        chains = ((chain, new.chains[name]) for name, chain in self.chains.items() if name in new.chains)
-        return all(_set_can_become(*pair) for pair in sets) and all(_chain_can_become(*pair) for pair in chains)
+
+class _SetChange(NamedTuple):
+    """A set before (None where there was none) and after."""
+
+    old: Set | None
+    new: Set
+    removed: frozenset[str]
+    added: frozenset[str]
+
+    @classmethod
+    def between(cls, old: Set | None, new: Set) -> "_SetChange":
+        had: frozenset[str] = old.elements if old else frozenset()
+        added = new.elements - had
+        # Of many elements, comparing twice is what costs.
+        removed = frozenset[str]() if len(had) + len(added) == len(new.elements) else had - new.elements
+        return cls(old, new, removed, added)
+
+    def is_possible(self) -> bool:
+        """Whether both are declared the same, and every element that goes can be named."""
+        alike = self.old is None or self.old[:-1] == self.new[:-1]
+        return alike and all(map(is_writable, self.removed))
 
 
-def _set_can_become(entry: Set, other: Set) -> bool:
-    if entry is other:
-        return True
-    declared = entry._replace(elements=other.elements) == other
-    return declared and all(map(is_writable, entry.elements - other.elements))
-
-
-def _chain_can_become(chain: Chain, other: Chain) -> bool:
-    return chain is other or chain._replace(rules=other.rules) == other
+def _has_place_of(old: Chain | None, new: Chain) -> bool:
+    return old is None or old._replace(rules=new.rules) == new
 
 
 def _rules(chain: Chain | None) -> tuple[Rule, ...]:
     return chain.rules if chain else ()
-
-
-def _removals(table: Table, entry: Set, other: Set) -> Iterator[Request]:
-    if entry is not other:
-        yield from _elements(table, other, entry.elements - other.elements, Message.DELSETELEM)
-
-
-def _additions(table: Table, entry: Set | None, other: Set) -> Iterator[Request]:
-    if entry is not other:
-        had = entry.elements if entry else frozenset()
-        yield from _elements(table, other, other.elements - had, Message.NEWSETELEM)
 
 
 def _new_chain(table: Table, chain: Chain) -> Iterator[Request]:

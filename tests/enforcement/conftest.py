@@ -14,7 +14,24 @@ def host(netns: Namespaces) -> Host:
     return Host(netns(loopback=True))
 
 
+@pytest.fixture(scope="module")
+def shared_lab(_worker: str, _nothing_left_behind: list[Namespaces]) -> Iterator[Lab]:
+    netns = Namespaces(_worker)
+    _nothing_left_behind.append(netns)
+    with Lab(netns) as entered:
+        yield entered
+    netns.remove_all()
+
+
 @pytest.fixture
-def lab(netns: Namespaces) -> Iterator[Lab]:
+def lab(shared_lab: Lab) -> Lab:
+    """The module's lab, with no policies declared."""
+    shared_lab.reset()
+    return shared_lab
+
+
+@pytest.fixture
+def own_lab(netns: Namespaces) -> Iterator[Lab]:
+    """A lab for a test that changes its interfaces."""
     with Lab(netns) as entered:
         yield entered

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
+from itertools import permutations
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -24,7 +26,7 @@ from netctl.policy.model import (
 from netctl.twin.probe import Answer, Probe, probe
 from netctl.twin.responders import Responder, Responders
 from tests.nftables.conftest import STACK, Host
-from tests.support.namespaces import Namespaces, ip, ip_json, run_in, veth_between
+from tests.support.namespaces import Namespaces, ip, ip_json, run_in, veth_between, wait_until
 
 HOST = "node1"
 PORT = 80
@@ -70,21 +72,28 @@ class Lab:
     def __init__(self, netns: Namespaces) -> None:
         self.netns = {name: netns(name, loopback=True) for name in NAMES}
         self.host = Host(self.netns["host"])
-        self.endpoints = _endpoints(self.netns)
-        self.policies: tuple[Policy, ...] = ()
-        self.failsafe = NO_FAILSAFE
         self._stack = ExitStack()
+        self.reset()
         self._build()
 
     def __enter__(self) -> Self:
         responders = [Responder(ns, *service) for ns in self.netns.values() for service in SERVICES]
-        self._stack.enter_context(Responders(responders))
+        with ExitStack() as stack:
+            stack.enter_context(Responders(responders))
+            self._settle()
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stack.close()
+
+    def reset(self) -> None:
+        """Declare what the lab has, and no policies."""
+        self.endpoints = _endpoints(self.netns)
+        self.policies: tuple[Policy, ...] = ()
+        self.failsafe = NO_FAILSAFE
 
     def enforcement(self) -> Enforcement:
         tiers = tuple(dict.fromkeys(policy.tier for policy in self.policies))
@@ -145,6 +154,14 @@ class Lab:
             if "counter" in part
         )
 
+    def _settle(self) -> None:
+        """Wait until everybody knows their neighbours: a link without a carrier yet drops what is sent over it."""
+        pairs = [(one, other) for one, other in permutations(NAMES, 2) if (one, other) != ("host", "outside")]
+        for family in FAMILIES:
+            wait_until(
+                partial(_all_answered, self, pairs, family), timeout=60, what="everybody reaches everybody"
+            )  # fmt: skip
+
     def _build(self) -> None:
         for ns in self.netns.values():
             # Link-local addresses are usable at once, or nobody could look for neighbours for two seconds.
@@ -171,6 +188,10 @@ class Lab:
             *_addresses("eth0", OUTSIDE),
             *(f"route add default via {via}" for via in WAN.values()),
         )
+
+
+def _all_answered(lab: Lab, pairs: Sequence[tuple[str, str]], family: int) -> bool:
+    return all(lab.reach(pairs, family, [PING]).values())
 
 
 def name_of(service: Service) -> str:

@@ -14,7 +14,7 @@ import pytest
 from netctl.compiler.enforcement.spoofing import link_local
 from netctl.policy.model import Action, Protocol
 from tests.enforcement.lab import ATTACHED, FAMILIES, PING, PORT, WAIT, Lab, names_of, policy, rule
-from tests.support.namespaces import call_in, ip_json, run_in
+from tests.support.namespaces import call_in, ip_json
 
 TCP, UDP = (Protocol.TCP, PORT), (Protocol.UDP, PORT)
 SOCKETS = {4: socket.AF_INET, 6: socket.AF_INET6}
@@ -124,7 +124,6 @@ def test_fragments_are_judged_as_the_packet_that_they_are_of(lab: Lab, family: i
 def test_packets_that_connection_tracking_takes_for_invalid_are_judged_as_well(lab: Lab) -> None:
     """A TCP segment with flags that make no sense: whom the policy allows reaches the endpoint, nobody else does."""
     lab.apply(policy("a1", ingress=[rule("a2", services=[TCP])]))
-    run_in(lab.netns["host"], ["nft", "add table inet seen"])
     lab.host.nft(
         "table inet seen { chain c { type filter hook postrouting priority 10; "
         "oifname nc-a ip saddr 10.1.0.3 tcp flags == 0x0 counter; "
@@ -139,6 +138,7 @@ def test_packets_that_connection_tracking_takes_for_invalid_are_judged_as_well(l
         for part in entry["rule"]["expr"]
         if "counter" in part
     ]
+    lab.host.nft("delete table inet seen")
     assert counters == [1, 0]
 
 

@@ -56,9 +56,9 @@ def captured(ns: str) -> Iterator[socket.socket]:
 
 
 @pytest.fixture
-def guarded(lab: Lab) -> Lab:
-    lab.apply()
-    return lab
+def guarded(own_lab: Lab) -> Lab:
+    own_lab.apply()
+    return own_lab
 
 
 FRAMES: dict[str, tuple[Callable[[], bytes], bool]] = {
@@ -113,12 +113,12 @@ def test_frames_of_its_own_pass_and_others_do_not(guarded: Lab) -> None:
     }
 
 
-def test_without_the_guard_all_of_them_would_arrive(lab: Lab) -> None:
-    lab.endpoints = {name: end._replace(anti_spoofing=name != "a1") for name, end in lab.endpoints.items()}
-    lab.apply()
-    assert {name: arrives(lab, frame()) for name, (frame, _) in FRAMES.items()} == dict.fromkeys(FRAMES, True)
+def test_without_the_guard_all_of_them_would_arrive(own_lab: Lab) -> None:
+    own_lab.endpoints = {name: end._replace(anti_spoofing=name != "a1") for name, end in own_lab.endpoints.items()}
+    own_lab.apply()
+    assert {name: arrives(own_lab, frame()) for name, (frame, _) in FRAMES.items()} == dict.fromkeys(FRAMES, True)
     stranger = (OTHER_MAC, "10.1.0.9")
-    assert not arrives(lab, ethernet(OTHER_MAC, A1.mac, ETH_ARP, arp_reply(stranger, stranger)), "a1", "a2")
+    assert not arrives(own_lab, ethernet(OTHER_MAC, A1.mac, ETH_ARP, arp_reply(stranger, stranger)), "a1", "a2")
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -13,5 +13,6 @@ no longer allows. Answers pass.
 """
 
 from netctl.compiler.enforcement.compile import Enforcement, enforce
+from netctl.compiler.enforcement.revision import revise
 
-__all__ = ["Enforcement", "enforce"]
+__all__ = ["Enforcement", "enforce", "revise"]

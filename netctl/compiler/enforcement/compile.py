@@ -12,7 +12,7 @@ from netctl.compiler.enforcement.hooks import (
     link_local_set,
     local_map,
 )
-from netctl.compiler.enforcement.lanes import ADDRESS_TYPE, LANES, Lane, addresses_of
+from netctl.compiler.enforcement.lanes import ADDRESS_TYPE, FAMILIES, LANES, Lane, addresses_of
 from netctl.compiler.enforcement.members import (
     Classes,
     classes_of,
@@ -81,29 +81,39 @@ def is_unreachable(endpoint: Endpoint) -> bool:
     return endpoint.kind not in {HOST, ADDRESS} and not endpoint.interface
 
 
-def map_elements(endpoint: Endpoint, lane: Lane, chain: str) -> Iterator[tuple[str, str]]:
+def judged_elements(
+    endpoint: Endpoint, direction: Direction, places: tuple[int, ...], chains: Chains
+) -> Iterator[tuple[str, str]]:
     """What a governed endpoint is in the maps and sets that packets are first looked up in: set and element."""
-    verdict = f"jump {chain}"
-    for address in addresses_of(endpoint, lane.family):
-        yield str(lane), f"{address} : {verdict}"
-        if endpoint.kind == ADDRESS:
-            yield local_map(lane), f"{address} : {verdict}"
-    if lane.family == 6 and endpoint.interface and endpoint.mac:
-        yield link_local_set(lane.direction), link_local(endpoint.mac)
+    for family in FAMILIES:
+        addresses = addresses_of(endpoint, family)
+        if not addresses:
+            continue
+        lane = Lane(direction, family)
+        verdict = f"jump {chains.of_class(places, lane)}"
+        for address in addresses:
+            element = f"{address} : {verdict}"
+            yield str(lane), element
+            if endpoint.kind == ADDRESS:
+                yield local_map(lane), element
+    if endpoint.interface and endpoint.mac:
+        yield link_local_set(direction), link_local(endpoint.mac)
 
 
 def unambiguous(classes: Mapping[str, tuple[int, ...]], local: Mapping[str, Endpoint]) -> dict[str, tuple[int, ...]]:
     """The classes of endpoints; those that share an address are governed by the policies of all of them."""
-    holders: dict[str, list[str]] = {}
+    first: dict[str, str] = {}
+    shared: dict[str, set[str]] = {}
     for name in classes:
         if local[name].kind != HOST:
             for address in local[name].addresses:
-                holders.setdefault(address, []).append(name)
+                holder = first.setdefault(address, name)
+                if holder is not name:
+                    shared.setdefault(address, {holder}).add(name)
     found = dict(classes)
-    for names in holders.values():
-        if len(names) > 1:
-            places = tuple(sorted({place for name in names for place in found[name]}))
-            found.update(dict.fromkeys(names, places))
+    for names in shared.values():
+        places = tuple(sorted({place for name in names for place in found[name]}))
+        found.update(dict.fromkeys(names, places))
     return found
 
 
@@ -122,13 +132,13 @@ class _Judgement:
         """Fill `sets` and `chains`."""
         hosts = {end.name for end in self.local.values() if end.kind == HOST}
         own: dict[Lane, str] = {}
-        for lane in LANES:
-            for name, places in unambiguous(self.classes[lane.direction], self.local).items():
-                chain = self.chains.of_class(places, lane)
+        for direction, classes in self.classes.items():
+            for name, places in unambiguous(classes, self.local).items():
                 if name in hosts:
-                    own[lane] = chain
+                    lanes = (Lane(direction, family) for family in FAMILIES)
+                    own.update({lane: self.chains.of_class(places, lane) for lane in lanes})
                     continue
-                for set_, element in map_elements(self.local[name], lane, chain):
+                for set_, element in judged_elements(self.local[name], direction, places, self.chains):
                     self._elements.setdefault(set_, set()).add(element)
         self._add_hooks(own, any(name not in hosts for part in self.classes.values() for name in part))
         self._add_definitions()
@@ -177,5 +187,5 @@ def _verdicts(name: str, lane: Lane) -> Set:
 
 def _failsafe(direction: Direction, failsafe: Failsafe) -> Set:
     ranges = failsafe.ingress if direction is Direction.INGRESS else failsafe.egress
-    elements = frozenset(element for family in (4, 6) for element in services(ranges, family))
+    elements = frozenset(element for family in FAMILIES for element in services(frozenset(ranges), family))
     return Set(failsafe_set(direction), ("inet_proto", "inet_service"), (), ("interval",), elements)

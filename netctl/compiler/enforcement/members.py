@@ -1,6 +1,7 @@
 """The elements of sets: what endpoints contribute to them, worked out for all at once or for a few."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from netctl.compiler.enforcement.chains import service_element
@@ -37,15 +38,14 @@ def definitions(policies: Iterable[Policy]) -> Definitions:
     return Definitions(peers, {key: tuple(parts.values()) for key, parts in named.items()})
 
 
-def classes_of(policies: Iterable[Policy], names: Collection[str]) -> Classes:
+def classes_of(policies: Iterable[Policy], names: Iterable[str]) -> Classes:
     """Which policies govern each of the endpoints of these names."""
     found: dict[Direction, dict[str, list[int]]] = {direction: {} for direction in Direction}
+    wanted = frozenset(names)
     for place, policy in enumerate(policies):
-        chosen = (
-            [name for name in names if name in policy.selected]
-            if len(names) < len(policy.selected)
-            else [name for name in policy.selected if name in names]
-        )
+        chosen = policy.selected & wanted
+        if not chosen:
+            continue
         for direction, governed in found.items():
             if rules_of(policy, direction) is not None:
                 for name in chosen:
@@ -73,22 +73,29 @@ def named_set(name: str, key: str, family: int, known: Definitions, endpoints: M
         for endpoint, ranges in part:
             meant.setdefault(endpoint, set()).update(ranges)
     elements = frozenset(
-        f"{address} . {service}"
+        element
         for endpoint, ranges in meant.items()
-        for address in addresses_of(endpoints[endpoint], family)
-        for service in services(ranges, family)
+        for element in named_elements(endpoints[endpoint], frozenset(ranges), family)
     )
     flags = ("interval",) if any("-" in element for element in elements) else ()
     return Set(name, ADDRESS_KEY[family], (), flags, elements)
 
 
-def services(ranges: Iterable[PortRange], family: int) -> Iterator[str]:
+def named_elements(endpoint: Endpoint, ranges: frozenset[PortRange], family: int) -> list[str]:
+    """What a destination's named ports are in a set."""
+    return [
+        f"{address} . {service}" for address in addresses_of(endpoint, family) for service in services(ranges, family)
+    ]
+
+
+@lru_cache(1024)  # endpoints have a few ports, and mostly the same
+def services(ranges: frozenset[PortRange], family: int) -> tuple[str, ...]:
     """Ports as elements ``tcp . 80``; all of ICMP as any port of it, since its header is as long."""
-    chosen = list(ranges)
-    for protocol, first, last in port_spans(part for part in chosen if part.protocol is not Protocol.ICMP):
-        yield service_element(protocol, first, last)
-    if any(part.protocol is Protocol.ICMP for part in chosen):
-        yield service_element(_ICMP[family], 0, LAST_PORT)
+    spans = port_spans(part for part in ranges if part.protocol is not Protocol.ICMP)
+    found = [service_element(*span) for span in spans]
+    if any(part.protocol is Protocol.ICMP for part in ranges):
+        found.append(service_element(_ICMP[family], 0, LAST_PORT))
+    return tuple(found)
 
 
 ADDRESS_KEY = {family: (f"ipv{family}_addr", "inet_proto", "inet_service") for family in FAMILIES}
