@@ -71,11 +71,18 @@ class Undo:
         return found
 
     def _execute(self, wanted: Mapping[Key, Change]) -> None:
+        """Make the changes. What something that could not be deleted needs is kept: a claim outlives its route."""
+        kept: dict[Key, Key] = {}
         for batch in batches(wanted):
-            for share in shares(batch):
+            for share in shares([change for change in batch if change.key not in kept]):
                 for outcome in self._attempt(share):
                     if outcome.failure:
                         self._refusals[outcome.change.key] = outcome.failure
+                        kept |= _needed(outcome.change, wanted)
+            for change in batch:
+                if user := kept.get(change.key):
+                    self._refusals[change.key] = Failure(f"restore {change.key}", f"{user} is still there and needs it")
+                    kept |= _needed(change, wanted)
 
     def _attempt(self, share: Sequence[Change]) -> Sequence[Outcome]:
         try:
@@ -118,6 +125,14 @@ def compensation(change: Change, now: Live | None, kinds: Kinds, stack: str) -> 
         return step._replace(action=Action.REPLACE, fields=fields)
     marks = () if _same_owner(change.owner_before, now.owner) else ("owner",)
     return step._replace(action=Action.UPDATE, fields=(*fields, *marks))
+
+
+def _needed(remaining: Change, wanted: Mapping[Key, Change]) -> dict[Key, Key]:
+    """The deletions that *remaining*, which was to be deleted before them, forbids; none where it goes with one."""
+    ends = {key for key, change in wanted.items() if change.action is Action.DELETE}
+    if remaining.key not in ends or remaining.within in ends:
+        return {}
+    return {key: remaining.key for key in remaining.needs if key in ends}
 
 
 def _deleted(touched: Sequence[Change]) -> dict[Key, Desired]:

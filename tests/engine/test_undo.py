@@ -109,6 +109,16 @@ def test_undoing_ends_where_nothing_moves_any_more() -> None:
     assert host.memory.steps < 9
 
 
+def test_what_is_needed_by_something_that_could_not_be_removed_is_kept_and_named() -> None:
+    host = Host(["bridge a", "bridge b master=a", "address b/1"])
+    error = host.fail(dict.fromkeys(range(2, 9), Fault.REFUSE))
+    assert host.executed()[3:] == ["delete bridge b"]
+    assert {outcome.change.key.id: str(outcome.failure) for outcome in error.report.not_undone} == {
+        "a": "restore memory/link/a: memory/link/b is still there and needs it",
+        "b": "delete memory/link/b: it is refused",
+    }
+
+
 def test_nothing_is_executed_to_undo_what_never_took_effect() -> None:
     host = Host(["tunnel a vni=2", "bridge b mtu=1450"], ["tunnel a vni=7", "bridge b mtu=1500"])
     host.fail({0: Fault.REFUSE})

@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -26,7 +25,7 @@ from tests.kernel.driving import STACK, Declared, answers, apply, converged, des
 from tests.kernel.faulty import FaultySystem
 from tests.kernel.hosts import IPV6_FORWARDING, VTEP_MAC, Host, bridge, everything
 from tests.support.namespaces import ip, run, wait_for_addresses
-from tests.support.snapshots import Snapshot, snapshot
+from tests.support.snapshots import Snapshot, snapshot, unnumbered
 
 ROOT = Path(__file__).parents[2]
 
@@ -310,7 +309,7 @@ class Situation:
         self.steps = len(list(plan(host.ns, after).changes))
 
     def look(self) -> tuple[Snapshot, Snapshot]:
-        return _as_seen(snapshot(self.host.ns)), _as_seen(snapshot(self.host.app))
+        return unnumbered(snapshot(self.host.ns)), unnumbered(snapshot(self.host.app))
 
     def fail(self, step: int, *, crash: bool) -> None:
         """Apply, failing at that step; then everything is as it was before."""
@@ -324,26 +323,6 @@ class Situation:
         now = self.look()
         same(now[0], self.state[0])
         same(now[1], self.state[1])
-
-
-_GIVEN_ANEW = {
-    "ifindex", "link_index", "operstate",
-    # Of a bridge, and of its ports:
-    "no", "id", "designated_port", "bridge_id", "designated_bridge", "root_id",
-}  # fmt: skip
-"""What the kernel numbers, or finds out, by itself: differently for what is made again."""
-_CARRIER = {"LOWER_UP", "NO-CARRIER", "M-DOWN", "linkdown", "disabled", "listening", "learning", "forwarding"}
-"""States that come and go with a carrier, a moment after a link has been made."""
-
-
-def _as_seen(found: Any) -> Any:
-    """A snapshot without the kernel's own numbers and the state of carriers, in an order of its own."""
-    if isinstance(found, dict):
-        return {name: _as_seen(value) for name, value in found.items() if name not in _GIVEN_ANEW}
-    if isinstance(found, list):
-        entries = [_as_seen(value) for value in found if not (isinstance(value, str) and value in _CARRIER)]
-        return sorted(entries, key=str)
-    return None if isinstance(found, str) and found in _CARRIER else found
 
 
 def nothing(_app: str) -> Declared:

@@ -23,6 +23,16 @@ _TIMERS = {
     "topology_change_timer",
 }
 _LIFETIMES = {"expires", "preferred_life_time", "valid_life_time"}
+_GIVEN_ANEW = {
+    "ifindex", "link_index", "operstate",
+    # Of a bridge, and of its ports:
+    "no", "id", "designated_port", "bridge_id", "designated_bridge", "root_id",
+    # Of nftables' objects:
+    "handle",
+}  # fmt: skip
+"""What the kernel numbers, or finds out, by itself: differently for what is made again."""
+_CARRIER = {"LOWER_UP", "NO-CARRIER", "M-DOWN", "linkdown", "disabled", "listening", "learning", "forwarding"}
+"""States that come and go with a carrier, a moment after a link has been made."""
 _SYSCTLS = r"^net\.(ipv[46]\.(conf|ip_forward)|bridge)"
 
 
@@ -92,3 +102,15 @@ def _sysctls(ns: str) -> dict[str, str]:
     # Some (a secret that was never set) cannot be read, which sysctl reports by its status.
     lines = run_in(ns, ["sysctl", "-a", "-e", "--pattern", _SYSCTLS], check=False).stdout.splitlines()
     return dict(re.split(r"\s*=\s*", line, maxsplit=1) for line in lines)
+
+
+def unnumbered(found: Any) -> Any:
+    """A snapshot without what the kernel numbers by itself and the state of carriers, in an order of its own: so that
+    what was removed and made again compares equal.
+    """
+    if isinstance(found, dict):
+        return {name: unnumbered(value) for name, value in found.items() if name not in _GIVEN_ANEW}
+    if isinstance(found, list):
+        entries = [unnumbered(value) for value in found if not (isinstance(value, str) and value in _CARRIER)]
+        return sorted(entries, key=str)
+    return None if isinstance(found, str) and found in _CARRIER else found
