@@ -51,7 +51,7 @@ bench: require-root
 
 schema:
 	$(SETUP) python
-	@for name in stack plan; do \
+	@for name in stack plan test; do \
 	    $(BIN)/netctl schema $$name > schemas/$$name.schema.json.new || exit; \
 	    mv schemas/$$name.schema.json.new schemas/$$name.schema.json; \
 	done

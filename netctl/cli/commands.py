@@ -26,11 +26,12 @@ COMMANDS = (
     Command("status", "status", LOOK, "-f F", "Which declarations hold, and which have drifted"),
     Command("get", "get", LOOK, "[RESOURCE]", "What is live here and owned by a stack"),
     Command("describe", "describe", LOOK, "RESOURCE -f F", "One resource: declared and live, side by side"),
+    Command("test", "test", LOOK, "-f F", "Whether expectations hold: with packets, or proved"),
     Command("doctor", "doctor", LOOK, "[-f F]", "What this host can do, and how to mend the rest"),
     Command("validate", "validate", WRITE, "-f F", "Check the declaration; touches no system"),
     Command("fmt", "fmt", WRITE, "FILES", "Format declarations; comments are kept"),
     Command("explain", "explain", WRITE, "[PATH]", "What a key of the language means"),
-    Command("schema", "schema", WRITE, "[stack|plan]", "The JSON Schema of a stack or of a plan"),
+    Command("schema", "schema", WRITE, "[stack|plan|test]", "The JSON Schema of a stack, a plan or a test"),
     Command("import", "import_live", WRITE, "[RESOURCE…]", "Print what is live here as a declaration"),
 )
 

@@ -15,6 +15,7 @@ class Subject(StrEnum):
 
     STACK = "stack"
     PLAN = "plan"
+    TEST = "test"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +28,7 @@ class Options(Voice):
 
 
 def run(options: Options) -> int:
-    """Print a JSON Schema: of stack files, for editors, or of what netctl plan -o json prints."""
+    """Print a JSON Schema: of stack files, for editors, or of what plan and test print with -o json."""
     options.terminal().result(json.dumps(_schema(options.subject), indent=2, ensure_ascii=False))
     return 0
 
@@ -37,6 +38,10 @@ def _schema(subject: Subject) -> dict[str, Any]:
         from netctl.report.plan_schema import plan_schema
 
         return plan_schema()
+    if subject is Subject.TEST:
+        from netctl.report.trials_json import test_schema
+
+        return test_schema()
     from netctl.stack.schema import stack_schema
 
     return stack_schema()

@@ -45,6 +45,11 @@ class Terminal:
         _write(sys.stderr, text)
 
     @property
+    def width(self) -> int:
+        """Columns of a line on stdout; 100 where that is no terminal."""
+        return (os.get_terminal_size(sys.stdout.fileno()).columns if sys.stdout.isatty() else 0) or 100
+
+    @property
     def can_ask(self) -> bool:
         """Whether someone is there to answer."""
         return sys.stdin.isatty() and sys.stderr.isatty()

@@ -51,6 +51,11 @@ class Case(NamedTuple):
     trials: tuple[Trial, ...]
     """None where the expectation proves nothing."""
 
+    @property
+    def text(self) -> str:
+        """The expectation in one line."""
+        return f"{self.source} to {self.destination}, {self.port}: {self.expected}"
+
 
 class Stand(NamedTuple):
     """Where an end of the stack can send from."""
@@ -102,12 +107,12 @@ def trials_of(stack: Stack, resolution: Resolution, places: Places) -> list[Case
     for index, declared in enumerate(stack.expect):
         source, destination = selectors_text(declared.from_), selectors_text(declared.to)
         expected, origin = Verdict(declared.verdict), places.origin(("expect", index))
-        text = f"{source} to {destination}, {declared.port}: {expected}"
-        trials = tuple(
-            Trial(asked, expected, address_of(resolution.policies, asked), origin, text)
+        case = Case(source, destination, declared.port, expected, origin, ())
+        trials = (
+            Trial(asked, expected, address_of(resolution.policies, asked), origin, case.text)
             for asked in proving.connections(declared)
         )
-        cases.append(Case(source, destination, declared.port, expected, origin, trials))
+        cases.append(case._replace(trials=tuple(trials)))
     return cases
 
 

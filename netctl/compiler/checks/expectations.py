@@ -13,7 +13,7 @@ from netctl.compiler.places import Path, Problems
 from netctl.compiler.policies import Resolution
 from netctl.compiler.policies.ports import NamedPort, parse_port
 from netctl.compiler.policies.selection import Names, Selection, region_of
-from netctl.compiler.prefixes import Span, format_address, parse_prefix
+from netctl.compiler.prefixes import Span, format_address, parse_prefix, subtract
 from netctl.policy.evaluate import Evaluator, is_itself
 from netctl.policy.explanation import because, spelled_port
 from netctl.policy.matrix import Service, reachable
@@ -24,6 +24,14 @@ from netctl.stack.models import Stack
 from netctl.stack.policy_models import Expectation, Selector
 
 _EVERYWHERE = ("0.0.0.0/0", "::/0")
+_UNUSUAL = {
+    family: [Span(prefix.first, prefix.last) for prefix in map(parse_prefix, texts)]
+    for family, texts in {
+        4: ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3"),
+        6: ("::/3", "fe80::/10", "ff00::/8"),
+    }.items()
+}
+"""What no host sends from, or only on its own link (RFC 6890): it stands for others only where nothing else is."""
 
 
 class Ends(NamedTuple):
@@ -34,13 +42,18 @@ class Ends(NamedTuple):
     """Addresses that are no endpoint's, one for each kind."""
 
 
-def check_expectations(stack: Stack, resolution: Resolution, problems: Problems) -> None:
-    """Report the expectations that do not hold, each with the first connection that breaks it."""
+def check_expectations(stack: Stack, resolution: Resolution, problems: Problems, *, prove: bool = True) -> None:
+    """Report the expectations that mean nothing and, to *prove* them, those that do not hold.
+
+    Of the latter, each is reported with the first connection that breaks it.
+    """
     if not stack.expect:
         return
     proving = Proving(resolution)
     for index, expected in enumerate(stack.expect):
-        _prove(("expect", index), expected, proving, problems)
+        path = ("expect", index)
+        if _is_meant(path, expected, proving, problems) and prove:
+            _prove(path, expected, proving, problems)
 
 
 class Proving:
@@ -157,23 +170,32 @@ class Proving:
         bounds = self._bounds[family]
         cuts = bounds[bisect_right(bounds, span.first) : bisect_right(bounds, span.last)]
         for first, after in zip([span.first, *cuts], [*cuts, span.last + 1], strict=True):
+            whole = Span(first, after - 1)
+            usual = subtract([whole], _UNUSUAL[family]) or [whole]
             # The second address first: the first is often a network's own, which nobody has.
-            candidates = chain(range(first + 1, min(after, first + len(known) + 2)), [first])
+            candidates = chain.from_iterable(
+                chain(range(first + 1, min(last, first + len(known) + 1) + 1), [first]) for first, last in usual
+            )
             free = next((value for value in candidates if (family, value) not in known), None)
             if free is not None:
                 yield format_address(family, free)
 
 
-def _prove(path: Path, expected: Expectation, proving: Proving, problems: Problems) -> None:
+def _is_meant(path: Path, expected: Expectation, proving: Proving, problems: Problems) -> bool:
+    """Whether the expectation speaks of any connection; ports that its destinations lack are reported, too."""
     sources, destinations = proving.ends(expected.from_), proving.ends(expected.to)
     if not (sources.endpoints and any(destinations)) and not (destinations.endpoints and any(sources)):
         problems.warn(
             "NC272", path, "this proves nothing: no endpoint is selected on either side", "Correct its selectors."
         )
-        return
+        return False
     port = parse_port(expected.port)
     if isinstance(port, NamedPort):
         _demand_port(path, port, proving, expected, problems)
+    return True
+
+
+def _prove(path: Path, expected: Expectation, proving: Proving, problems: Problems) -> None:
     broken = proving.broken(expected)
     first = next(broken, None)
     if first is not None:

@@ -1,0 +1,121 @@
+"""``netctl test``."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from netctl.cli.options import Compiling, Format
+from netctl.cli.terminal import Terminal
+from netctl.errors import NetctlError, PrivilegeError
+
+if TYPE_CHECKING:  # what reads declarations is imported where they are read
+    from netctl.cli.declarations import Declarations
+    from netctl.policy.model import Endpoint
+    from netctl.twin.examination import Examination, Tested
+    from netctl.twin.trials import Result, StandOf, Trial
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(Compiling):
+    """What ``netctl test`` takes."""
+
+    static: Annotated[bool, typer.Option("--static", help="Decide on the declaration alone; touch no system.")] = False
+    matrix: Annotated[bool, typer.Option("--matrix", help="Also show who reaches what, endpoint by endpoint.")] = False
+    junit: Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="Write JUnit's XML.")] = None
+    timeout: Annotated[
+        float, typer.Option("--timeout", metavar="SECONDS", min=0.1, max=60, help="Wait for an answer this long.")
+    ] = 2.0
+    output: Annotated[Format, typer.Option("-o", "--output", help="How results are printed.")] = Format.TEXT
+
+
+def run(options: Options) -> int:
+    """Find out whether every expectation holds: with real packets from this host, or --static, on the declaration."""
+    from netctl.cli.declarations import load_declarations
+    from netctl.report.diagnostics import text
+    from netctl.twin.examination import examine_policies
+
+    terminal = options.terminal()
+    declarations = load_declarations(options)
+    examination = examine_policies(declarations.loaded.stack, declarations.loaded)
+    terminal.remark(text(examination.warnings, terminal.error_paint))
+    tested = _decided(examination, options) if options.static else _tried(examination, declarations, options, terminal)
+    if options.junit:
+        write_junit(options.junit, tested)
+    print_tested(tested, options.output, terminal)
+    return 1 if tested.failures else 0
+
+
+def write_junit(path: Path, tested: "Tested") -> None:
+    """Write JUnit's XML to a file. Raises NetctlError where that fails."""
+    from netctl.report.junit import junit
+
+    try:
+        path.write_bytes(junit(tested))
+    except OSError as error:
+        raise NetctlError(f"{path} cannot be written: {error.strerror}", "Name another file with --junit.") from error
+
+
+def print_tested(tested: "Tested", form: Format, terminal: Terminal) -> None:
+    """Print what came of it: as text the expectations, then the matrix where there is one."""
+    if form is Format.JSON:
+        from netctl.report.trials_json import trials_document
+
+        terminal.result(json.dumps(trials_document(tested), indent=2))
+        return
+    from netctl.report.matrix import matrix_text
+    from netctl.report.trials_text import advice, trials_text
+
+    terminal.say(trials_text(tested, terminal.paint, verbose=terminal.verbose))
+    if tested.matrix is not None:
+        terminal.say("\n" + matrix_text(tested, terminal.paint, width=terminal.width, verbose=terminal.verbose))
+    if said := advice(tested):
+        terminal.say("\n" + said)
+
+
+def _decided(examination: "Examination", options: Options) -> "Tested":
+    from netctl.twin.examination import Manner, Tested
+    from netctl.twin.trials import decide_trials
+
+    decide = examination.evaluator
+    matrix = decide_trials(examination.matrix(), decide) if options.matrix else None
+    return Tested(examination, Manner.STATIC, "", decide_trials(examination.trials, decide), matrix)
+
+
+def _tried(examination: "Examination", declarations: "Declarations", options: Options, terminal: Terminal) -> "Tested":
+    from netctl.cli.sessions import open_reader, place_name
+    from netctl.twin.examination import Manner, Tested
+
+    try:
+        with open_reader(options) as session:
+            facts = session.facts()
+        host = declarations.choose_host(options.host, facts)
+        trials, matrix = examination.trials, examination.matrix() if options.matrix else []
+        results = _send([*trials, *matrix], _here(examination, host, options.netns), options, terminal)
+    except PrivilegeError as error:
+        advice = "Run this as root; or add --static, which needs no privilege: it decides on the declaration alone."
+        raise PrivilegeError(error.message, advice) from error
+    place = place_name(host or facts.hostname, options.netns)
+    found = results[len(trials) :] if options.matrix else None
+    return Tested(examination, Manner.LIVE, place, results[: len(trials)], found)
+
+
+def _here(examination: "Examination", host: str, netns: str) -> "StandOf":
+    """Endpoints on this host send from their own namespaces, the host from the one that netctl acts in."""
+    from netctl.twin.trials import stands
+
+    def netns_of(end: "Endpoint") -> str | None:
+        if end.host != host or end.kind == "address":
+            return None
+        return netns if end.kind == "host" else end.netns
+
+    return stands(examination.policies, netns_of)
+
+
+def _send(trials: Sequence["Trial"], stand_of: "StandOf", options: Options, terminal: Terminal) -> list["Result"]:
+    from netctl.twin.trials import run_trials
+
+    return run_trials(trials, stand_of, options.timeout, progress=terminal.progress("connections"))

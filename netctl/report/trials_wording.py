@@ -1,0 +1,32 @@
+"""Trials and what came of them, in words."""
+
+from netctl.policy.evaluate import Evaluator
+from netctl.policy.explanation import because, spelled_port
+from netctl.policy.verdicts import Verdict
+from netctl.twin.probe import Answer
+from netctl.twin.trials import Outcome, Result, Trial
+
+ANSWERS = {
+    Answer.ANSWERED: "it was answered",
+    Answer.REFUSED: "it was refused by the destination, which it reached",
+    Answer.SILENT: "nothing came back",
+    Answer.UNREACHABLE: "it was not delivered",
+}
+
+
+def connection_text(trial: Trial) -> str:
+    """``frontend/web to backend/db at 5432/tcp``; over IPv6, this is said."""
+    asked = trial.connection
+    return f"{asked.source} to {asked.destination} at {spelled_port(asked)}"
+
+
+def why(result: Result, evaluator: Evaluator) -> str:
+    """Why a trial came out as it did: what came back, and what the policies say, with the place of the rule."""
+    if result.outcome in {Outcome.UNTOLD, Outcome.UNTESTED} or (result.found is None and result.note):
+        return result.note
+    decision = evaluator.decide(result.trial.connection)
+    said = because(decision)
+    if result.answer is None or result.found is decision.verdict:
+        return said
+    came = ANSWERS[result.answer]
+    return f"{came}, though {said}" if decision.verdict is Verdict.ALLOW or decision.origin else f"{came}; {said}"
