@@ -1,0 +1,163 @@
+"""A connection, traced on the declaration alone: what decides about it, and the way that its packets take."""
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import NamedTuple
+
+from netctl.compiler import Places, compile_stack
+from netctl.compiler.compile import Examined, examine
+from netctl.compiler.hosts import ALONE
+from netctl.compiler.places import Problems
+from netctl.compiler.policies import Resolution, resolve_policies
+from netctl.compiler.policies.endpoints import ADDRESS, HOST
+from netctl.compiler.prefixes import format_address
+from netctl.compiler.topology import Role
+from netctl.engine.resource import Desired, Key
+from netctl.errors import UsageError
+from netctl.kinds.link import Macvlan
+from netctl.path.ends import Names, families
+from netctl.path.machine import Machines
+from netctl.path.remarks import remarks_on
+from netctl.path.steps import Arrival, At, Packet, Path, Position
+from netctl.path.walk import Start, walk
+from netctl.policy.evaluate import Evaluator
+from netctl.policy.model import Connection, Endpoint, Policy
+from netctl.policy.outcomes import Consulted, consulted, not_consulted
+from netctl.policy.verdicts import Decision, Side, Verdict
+from netctl.stack.models import Stack
+
+
+class Judged(NamedTuple):
+    """One side of a decision, rule by rule."""
+
+    side: Side
+    consulted: tuple[Consulted, ...]
+    not_consulted: tuple[Policy, ...]
+    """Those that would have been next."""
+
+
+class Trace(NamedTuple):
+    """One connection, traced."""
+
+    source: str
+    """The endpoint's name, or an address that is no endpoint's."""
+    destination: str
+    decision: Decision
+    sides: tuple[Judged, ...]
+    """Egress, then ingress; none where the connection does not get as far as a policy."""
+    path: Path | None
+    """None where the two have no addresses of one family."""
+    known: bool
+    """Whether the destination is of the stack."""
+    remarks: tuple[str, ...]
+
+    @property
+    def connects(self) -> bool:
+        """Whether it is allowed and arrives, or leaves for a destination that is not of the stack."""
+        if self.decision.verdict is Verdict.DENY or self.path is None:
+            return False
+        arrival = self.path.arrival
+        return arrival is Arrival.DELIVERED or (arrival is Arrival.LEFT and not self.known)
+
+
+class Tracer:
+    """Traces connections within one stack. What it works out of policies and hosts, it works out once."""
+
+    def __init__(self, stack: Stack, places: Places) -> None:
+        """Raises DeclarationError where something is wrong with the stack."""
+        problems = Problems(places)
+        self._examined: Examined = examine(stack, places, problems)
+        problems.stop_on_errors()
+        self._stack = stack
+        self._places = places
+        self._resolution = self._examined.resolution or resolve_policies(self._examined.topology, places)
+        self._evaluator = Evaluator(self._resolution.policies)
+        self._names = Names(stack, self._resolution)
+
+    def trace(self, source: str, destination: str, port: str, family: int | None = None) -> list[Trace]:
+        """The connections that are meant: from each endpoint that *source* means to each that *destination* does.
+
+        Without *family*, over IPv4 where both ends have it. Raises UsageError.
+        """
+        sources, destinations = self._names.find(source), self._names.find(destination)
+        pairs = [(one, other) for one in sources for other in destinations if one != other]
+        return [self._trace(*pair, port, family) for pair in pairs or [(sources[0], destinations[0])]]
+
+    def _trace(self, source: str, destination: str, port: str, family: int | None) -> Trace:
+        chosen = family or _common_family(self._resolution, source, destination)
+        meant = self._names.port(port, self._evaluator.end(destination, chosen).name or destination)
+        connection = Connection(source, destination, meant.protocol, meant.first, None, chosen)
+        decision = self._evaluator.decide(connection)
+        sides = tuple(self._judged(decision, side) for side in (decision.egress, decision.ingress) if side)
+        path = self._path(connection)
+        ends = self._evaluator.ends(connection)
+        return Trace(
+            ends.source.text, ends.destination.text, decision, sides, path, ends.destination.endpoint is not None,
+            remarks_on(self._examined.topology, ends, path) if path else (),
+        )  # fmt: skip
+
+    def _judged(self, decision: Decision, side: Side) -> Judged:
+        return Judged(
+            side,
+            consulted(self._evaluator, decision, side),
+            not_consulted(self._evaluator, side),
+        )
+
+    def _path(self, connection: Connection) -> Path | None:
+        source, destination, seen = self._evaluator.ends(connection)
+        if source.address is None or destination.address is None:
+            return None
+        sender = source if source.endpoint and source.endpoint.kind != HOST else seen
+        packet = Packet(
+            connection.family,
+            format_address(connection.family, sender.address or source.address),
+            format_address(connection.family, destination.address),
+        )
+        return walk(self._machines, self._start(source.endpoint, destination.endpoint, packet), packet)
+
+    def _start(self, source: Endpoint | None, destination: Endpoint | None, packet: Packet) -> Start:
+        if source is not None and source.kind == HOST:
+            return Start(Position(At(source.host)))
+        if source is not None and source.kind != ADDRESS:
+            return Start(Position(At(source.host, source.netns)))
+        if source is not None and source.network and (source.host or not self._stack.hosts):
+            return self._on_segment(source)
+        alone = self._machines[ALONE] if not self._stack.hosts else None
+        if alone is not None and alone.namespace("").holder(packet.source):
+            return Start(Position(At(ALONE)))
+        return self._from_outside(destination, packet.destination)
+
+    def _on_segment(self, source: Endpoint) -> Start:
+        """Someone on a network of the stack whom the stack does not attach."""
+        net = next(net for net in self._examined.topology.nets if net.name == source.network)
+        interface = "" if net.role is Role.MACVLAN else net.interface.name
+        return Start(Position(At(source.host), interface), outside=True)
+
+    def _from_outside(self, destination: Endpoint | None, text: str) -> Start:
+        """Someone who comes to the destination's host, or, to a macvlan, over its parent's segment."""
+        if destination is None and self._stack.hosts:
+            raise UsageError(f"neither end is of the stack: nothing is known of the way to {text}", "Name an endpoint.")
+        host = destination.host if destination else ALONE
+        machine = self._machines[host]
+        netns = destination.netns if destination else ""
+        interface = machine.namespace(netns).holder(text) or ""
+        if isinstance(machine.links.get((netns, interface)), Macvlan):
+            return Start(Position(At(host, netns), interface), outside=True)
+        return Start(Position(At(host), machine.uplink), outside=True)
+
+    @cached_property
+    def _machines(self) -> Machines:
+        holders: dict[str, set[str]] = {}
+        for end in self._resolution.policies.endpoints.values():
+            for address in end.addresses:
+                holders.setdefault(address, set()).add(end.host)
+        return Machines(self._stack.hosts, self._compile, {text: frozenset(names) for text, names in holders.items()})
+
+    def _compile(self, host: str) -> Mapping[Key, Desired]:
+        return compile_stack(self._stack, self._places, host or None, None).resources
+
+
+def _common_family(resolution: Resolution, source: str, destination: str) -> int:
+    """IPv4 where both ends have it, else IPv6 where both have that; of an address, its own."""
+    common = families(resolution, source) & families(resolution, destination)
+    return min(common, default=min(families(resolution, destination), default=4))
