@@ -198,6 +198,11 @@ MEANING = {
         "Two routes of a host have the same destination, table and metric.",
         "Change the metric or the table of one, or join them with `nexthops`.",
     ),
+    "NC244": Code(
+        "A route through a guarded attachment",
+        "An attachment may send from its own addresses alone, so that what it forwards for others is dropped.",
+        "If it is a router, give it `anti_spoofing: false`.",
+    ),
     "NC250": Code(
         "A rule without a table",
         "A rule that looks up a table must name it.",

@@ -84,16 +84,19 @@ def addresses_on(net: Net, host: str, hosts: Hosts) -> dict[tuple[str, str], tup
     return {name: tuple(addresses) for name, addresses in found.items()}
 
 
-def placed(net: Net, hosts: Hosts) -> Iterator[tuple[Endpoint, str, tuple[str, ...]]]:
+def placed(net: Net, hosts: Hosts, only: str | None = None) -> Iterator[tuple[Endpoint, str, tuple[str, ...]]]:
     """Each endpoint of *net* on each host that it is on, with its addresses there: without prefix length, IPv4 first.
 
-    The work grows with the endpoints, not with the hosts. The stack has been checked: no pool is exhausted.
+    The work grows with the endpoints, not with the hosts; where *only* one host is asked for, with its own. The stack
+    has been checked: no pool is exhausted.
     """
     for part, names in _parts(net):
+        if only is not None and only not in names:
+            continue
         pools = [(pool, pool.on(hosts.number(names[0]))) for pool in net.pools]
         chosen = [(prefix.family, _choose(part, pool, prefix, names[0], hosts)) for pool, prefix in pools]
         for end in part.endpoints:
-            for host in sorted(end.hosts.intersection(names)):
+            for host in sorted(end.hosts.intersection(names if only is None else (only,))):
                 yield end, host, tuple(_addresses(net, end, host, chosen))
 
 

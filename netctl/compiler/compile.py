@@ -7,6 +7,7 @@ from netctl.compiler.checks import check
 from netctl.compiler.checks.decisions import check_decisions
 from netctl.compiler.checks.hosts import demand_host
 from netctl.compiler.enforcement import Enforcement, enforce
+from netctl.compiler.enforcement.spoofing import guard
 from netctl.compiler.firewall import compile_firewall
 from netctl.compiler.legs import Leg, leg_of, segment_of
 from netctl.compiler.macvlan import compile_macvlan
@@ -15,6 +16,7 @@ from netctl.compiler.networks import compile_leg
 from netctl.compiler.overlays import compile_overlay
 from netctl.compiler.places import Places, Problems
 from netctl.compiler.policies import Resolution, resolve_policies
+from netctl.compiler.policies.endpoints import attachments_on
 from netctl.compiler.presence import check_presence
 from netctl.compiler.routes import compile_routes
 from netctl.compiler.rules import compile_rules
@@ -74,11 +76,18 @@ def compile_stack(stack: Stack, places: Places, host: str | None, facts: Facts |
     topology, resolution = examine(stack, places, problems)
     demand_host(stack, host)
     problems.stop_on_errors()
-    judged = enforce(resolution.policies, host or "", stack.stack) if resolution and stack.policies else Enforcement()
-    site = Site(topology, host or "", facts, places, problems, judged)
+    site = Site(topology, host or "", facts, places, problems, _enforcement(topology, resolution, host or ""))
     resources = _collect(site, _resources(site))
     problems.stop_on_errors()
     return Compiled(resources, problems.found)
+
+
+def _enforcement(topology: Topology, resolution: Resolution | None, host: str) -> Enforcement:
+    """What judges packets on the host; without policies, attachments are only guarded against spoofing."""
+    stack = topology.stack
+    if resolution is not None and stack.policies:
+        return enforce(resolution.policies, host, stack.stack)
+    return Enforcement(guard=guard(attachments_on(topology, host), stack.stack))
 
 
 def _resources(site: Site) -> Iterator[Desired]:

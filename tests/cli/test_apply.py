@@ -28,7 +28,7 @@ def links(site: Site) -> set[str]:
 def test_a_stack_is_applied_verified_and_then_left_alone(site: Site, netctl: Netctl) -> None:
     first = netctl("apply", *site.place)
     assert first.code == 0, first.err
-    assert "Plan: 10 to create, 0 to update, 0 to replace, 0 to delete." in first.out
+    assert "Plan: 11 to create, 0 to update, 0 to replace, 0 to delete." in first.out
     assert first.out.splitlines()[-1].startswith("Applied and verified in ")
     run_in(site.web, ["ping", "-c1", "-W2", "10.10.0.1"])
     second = netctl("apply", *site.place)
@@ -52,7 +52,7 @@ def test_a_quiet_apply_says_nothing(site: Site, netctl: Netctl) -> None:
 def test_the_result_can_be_had_as_json_alone(site: Site, netctl: Netctl) -> None:
     ran = netctl("apply", *site.place, "-o", "json")
     document = json.loads(ran.out)
-    assert (document["result"], len(document["done"]), ran.err) == ("applied", 10, "")
+    assert (document["result"], len(document["done"]), ran.err) == ("applied", 11, "")
 
 
 def test_deleting_needs_someone_to_ask_or_yes(applied: Site, netctl: Netctl) -> None:

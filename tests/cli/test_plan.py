@@ -39,7 +39,7 @@ def test_a_conflict_is_an_error(site: Site, netctl: Netctl) -> None:
 def test_the_json_form_keeps_its_schema_and_is_alone_on_standard_output(site: Site, netctl: Netctl) -> None:
     document = json.loads(netctl("plan", *site.place, "-o", "json").out)
     Draft202012Validator(SCHEMA).validate(document)
-    assert (document["stack"], document["summary"]["create"]) == ("shop", 10)
+    assert (document["stack"], document["summary"]["create"]) == ("shop", 11)
     addresses = {change["address"] for change in document["resource_changes"]}
     assert {"kernel/link/nc-frontend", "kernel/route/172.31.0.0/16", "nftables/table/inet netctl-shop"} <= addresses
 
@@ -55,7 +55,7 @@ def test_the_json_form_of_drift_has_both_values(applied: Site, netctl: Netctl) -
 def test_the_markdown_form_is_made_for_a_comment(site: Site, netctl: Netctl) -> None:
     text = netctl("plan", *site.place, "-o", "markdown").out
     assert text.startswith("### netctl plan: `shop` on ")
-    assert "**Plan: 10 to create," in text
+    assert "**Plan: 11 to create," in text
 
 
 def test_the_order_of_declarations_and_files_does_not_change_the_plan(

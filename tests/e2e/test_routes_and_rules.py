@@ -21,8 +21,8 @@ networks:
     subnet: {cidr: [10.10.0.0/24, "fd10::/64"]}
     attach:
       - {netns: "${a}", address: [10.10.0.10, "fd10::10"]}
-      - {netns: "${b}", address: [10.10.0.11, "fd10::11"]}
-      - {netns: "${c}", address: [10.10.0.12, "fd10::12"]}
+      - {netns: "${b}", address: [10.10.0.11, "fd10::11"], anti_spoofing: false}
+      - {netns: "${c}", address: [10.10.0.12, "fd10::12"], anti_spoofing: false}
 """
 BEHIND = {4: "198.51.100.1", 6: "2001:db8:b::1"}
 """An address beyond the endpoints b and c, which are routers."""
@@ -65,6 +65,15 @@ def test_a_route_through_an_endpoint_is_taken_and_within_the_networks_device(lab
     assert ip_json(lab["h"], f"-{family}", "route", "get", BEHIND[family])[0]["dev"] == "nc-front"
     assert _takes(lab, "h", BEHIND[family], "b")
     assert _takes(lab, "a", BEHIND[family], "b")
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_an_endpoint_that_may_not_forward_sends_from_its_own_addresses_alone(lab: Lab, family: int) -> None:
+    via = {4: "10.10.0.11", 6: "fd10::11"}[family]
+    guarded = NETWORKS.replace(", anti_spoofing: false", "")
+    lab.apply(f'{guarded}routes: [{{to: "{BEHIND[family]}", via: "{via}"}}]', "h")
+    assert reaches(lab["h"], via)
+    assert not reaches(lab["h"], BEHIND[family], wait=1)
 
 
 @pytest.mark.parametrize("family", [4, 6])

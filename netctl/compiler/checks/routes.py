@@ -1,7 +1,10 @@
 """Static routes: what contradicts itself, and two of one key."""
 
+from collections.abc import Iterator
+
 from netctl.compiler.checks.occupancy import Occupancy, spell
 from netctl.compiler.places import Path, Problems
+from netctl.compiler.prefixes import format_address
 from netctl.compiler.routes import Target, family_of, target_of
 from netctl.compiler.topology import Topology
 from netctl.stack.models import StaticRoute
@@ -10,10 +13,12 @@ from netctl.stack.models import StaticRoute
 def check_routes(topology: Topology, problems: Problems) -> None:
     """Each route by itself, then those that would be the same route of the kernel."""
     used: Occupancy[Target] = Occupancy()
+    guarded = _guarded_addresses(topology) if topology.stack.routes else {}
     for index, route in enumerate(topology.stack.routes):
         path = ("routes", index)
         if not _sound(route, path, problems):
             continue
+        _warn_of_guarded_routers(route, path, guarded, problems)
         target = target_of(route)
         earlier = used.take(target, topology.hosts.matching(route.hosts), path)
         if earlier is not None:
@@ -89,12 +94,43 @@ def _family(route: StaticRoute) -> Mistake:
         )  # fmt: skip
     if route.family not in {None, family}:
         return "NC242", ("family",), f"'family: {route.family}', but the route is IPv{family}", "Remove 'family'."
-    gateways: list[tuple[Path, str | None]] = [(("via",), route.via), (("source",), route.source)]
-    gateways += [(("nexthops", index, "via"), hop.via) for index, hop in enumerate(route.nexthops)]
-    for key, address in gateways:
-        if address is not None and (6 if ":" in address else 4) != family:
+    named = [*_gateways(route), *([(("source",), route.source)] if route.source else [])]
+    for key, address in named:
+        if (6 if ":" in address else 4) != family:
             return (
                 "NC242", key, f"{address} is not of the family of {route.to}, IPv{family}",
                 f"Give an IPv{family} address.",
             )  # fmt: skip
     return None
+
+
+def _gateways(route: StaticRoute) -> Iterator[tuple[Path, str]]:
+    """The addresses that a route leads to, with their places in its declaration."""
+    if route.via:
+        yield ("via",), route.via
+    for index, hop in enumerate(route.nexthops):
+        if hop.via:
+            yield ("nexthops", index, "via"), hop.via
+
+
+def _guarded_addresses(topology: Topology) -> dict[str, Path]:
+    """The declared addresses of attachments that may send from these alone."""
+    return {
+        format_address(*address): end.path
+        for net in topology.nets
+        for end in net.endpoints
+        if end.spec.anti_spoofing
+        for address in end.addresses
+    }
+
+
+def _warn_of_guarded_routers(route: StaticRoute, path: Path, guarded: dict[str, Path], problems: Problems) -> None:
+    for place, address in _gateways(route):
+        if address in guarded:
+            problems.warn(
+                "NC244",
+                (*path, *place),
+                f"{address} is {spell(guarded[address])}, which may send from its own addresses alone: "
+                "answers that it routes back are dropped",
+                "Give that attachment 'anti_spoofing: false'.",
+            )

@@ -56,8 +56,8 @@ def guard(endpoints: Iterable[Endpoint], stack: str) -> Table | None:
 
 
 def is_guarded(endpoint: Endpoint) -> bool:
-    """Whether what it sends passes a port of ours, and is to be compared."""
-    return bool(endpoint.interface and endpoint.mac and endpoint.anti_spoofing)
+    """Whether what it sends passes a port of ours, and is to be compared: its addresses are known."""
+    return bool(endpoint.interface and endpoint.mac and endpoint.addresses and endpoint.anti_spoofing)
 
 
 def elements_of(endpoint: Endpoint) -> Iterator[tuple[str, str]]:

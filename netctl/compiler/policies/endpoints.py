@@ -29,6 +29,13 @@ def attachments(topology: Topology) -> Iterator[Endpoint]:
             yield _attachment(topology.stack.stack, net, end, host, addresses)._replace(name=full)
 
 
+def attachments_on(topology: Topology, host: str) -> Iterator[Endpoint]:
+    """The attached namespaces of one host, without names: what guards them knows them by their interfaces."""
+    for net in topology.nets:
+        for end, place, addresses in placed(net, topology.hosts, host):
+            yield _attachment(topology.stack.stack, net, end, place, addresses)
+
+
 def host_endpoints(topology: Topology) -> Iterator[Endpoint]:
     """The declared hosts, with every address that they have in the stack: the underlay's first."""
     declared = topology.stack.hosts
