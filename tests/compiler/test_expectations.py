@@ -95,8 +95,9 @@ def test_what_is_not_reported_holds_for_every_end_and_what_is_does_not(
     resolution = resolve_policies(resolve(stack), PLACES)
     evaluator, proving = Evaluator(resolution.policies), Proving(resolution)
     broken = list(proving.broken(stack.expect[0]))
-    for connection in broken:
-        assert evaluator.decide(connection).verdict != expected["verdict"]
+    asked = list(proving.connections(stack.expect[0]))
+    assert len(asked) == len(set(asked))
+    assert set(broken) == {one for one in asked if evaluator.decide(one).verdict != expected["verdict"]}
     if broken:
         return
     endpoints = resolution.policies.endpoints
@@ -109,5 +110,48 @@ def test_what_is_not_reported_holds_for_every_end_and_what_is_does_not(
                 continue
             if _has(expected["from"], source, source_name) and _has(expected["to"], destination, name):
                 port = endpoints[name].ports["http"].first if is_named else int(expected["port"].partition("/")[0])
-                asked = Connection(source, destination, Protocol.TCP, port)
-                assert evaluator.decide(asked).verdict == expected["verdict"], asked
+                one = Connection(source, destination, Protocol.TCP, port)
+                assert evaluator.decide(one).verdict == expected["verdict"], one
+
+
+def _ends(**expected: Any) -> set[tuple[str, str, int]]:
+    """Source, destination and family of what an expectation in a stack of two families speaks of."""
+    attach = [
+        {"netns": "a", "address": ["10.0.0.5", "fd00::5"]},
+        {"netns": "b", "address": ["10.0.0.6", "fd00::6"], "ports": {"http": 80}},
+        {"netns": "b", "interface": "eth1", "address": ["10.0.0.7", "fd00::7"], "default_route": False},
+    ]
+    networks = {
+        "n": {"subnet": {"cidr": ["10.0.0.0/24", "fd00::/64"]}, "attach": attach},
+        "six": {"subnet": {"cidr": "fd01::/64"}, "attach": [{"netns": "c", "address": "fd01::5"}]},
+        "four": {"subnet": {"cidr": "10.4.0.0/24"}, "attach": [{"netns": "d", "address": "10.4.0.5"}]},
+    }
+    stack = stack_of({"networks": networks, "expect": [{"verdict": "allow", **expected}]})
+    proving = Proving(resolve_policies(resolve(stack), PLACES))
+    return {(one.source, one.destination, one.family) for one in proving.connections(stack.expect[0])}
+
+
+def test_endpoints_are_asked_about_by_each_family_that_both_have_but_not_within_a_namespace() -> None:
+    found = _ends(**{"from": {"network": "n"}, "to": {"network": "n"}, "port": 80})
+    pairs = {("n/a", "n/b"), ("n/a", "n/b/eth1"), ("n/b", "n/a"), ("n/b/eth1", "n/a")}
+    assert found == {(*pair, family) for pair in pairs for family in (4, 6)}
+
+
+def test_a_named_port_is_asked_of_those_that_have_it() -> None:
+    assert _ends(**{"from": {"network": "four"}, "to": {"network": "n"}, "port": "http"}) == {("four/d", "n/b", 4)}
+
+
+def test_ends_without_addresses_of_one_family_are_asked_about_once() -> None:
+    assert _ends(**{"from": {"network": "four"}, "to": {"network": "six"}, "port": 80}) == {("four/d", "six/c", 4)}
+
+
+def test_everything_outside_is_stood_for_by_addresses_that_packets_can_have() -> None:
+    found = _ends(**{"from": {"any": True}, "to": {"network": "six"}, "port": 80})
+    assert {source for source, _, _ in found if "/" not in source} == {"2000::1"}
+    found = _ends(**{"from": {"any": True}, "to": {"network": "four"}, "port": 80})
+    assert {source for source, _, _ in found if "/" not in source} == {"1.0.0.1"}
+
+
+def test_a_prefix_of_unusual_addresses_alone_is_stood_for_by_one_of_them() -> None:
+    found = _ends(**{"from": {"cidr": "169.254.0.0/16"}, "to": {"network": "four"}, "port": 80})
+    assert found == {("169.254.0.1", "four/d", 4)}
