@@ -51,7 +51,7 @@ bench: require-root
 
 schema:
 	$(SETUP) python
-	@for name in stack plan test; do \
+	@for name in stack plan test trace; do \
 	    $(BIN)/netctl schema $$name > schemas/$$name.schema.json.new || exit; \
 	    mv schemas/$$name.schema.json.new schemas/$$name.schema.json; \
 	done

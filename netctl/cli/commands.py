@@ -27,11 +27,12 @@ COMMANDS = (
     Command("get", "get", LOOK, "[RESOURCE]", "What is live here and owned by a stack"),
     Command("describe", "describe", LOOK, "RESOURCE -f F", "One resource: declared and live, side by side"),
     Command("test", "test", LOOK, "-f F", "Whether expectations hold: with packets, or proved"),
+    Command("trace", "trace", LOOK, "FROM TO PORT -f F", "Which rule decides, and the way a packet takes"),
     Command("doctor", "doctor", LOOK, "[-f F]", "What this host can do, and how to mend the rest"),
     Command("validate", "validate", WRITE, "-f F", "Check the declaration; touches no system"),
     Command("fmt", "fmt", WRITE, "FILES", "Format declarations; comments are kept"),
     Command("explain", "explain", WRITE, "[PATH]", "What a key of the language means"),
-    Command("schema", "schema", WRITE, "[stack|plan|test]", "The JSON Schema of a stack, a plan or a test"),
+    Command("schema", "schema", WRITE, "[SUBJECT]", "The JSON Schema of a stack, plan, test or trace"),
     Command("import", "import_live", WRITE, "[RESOURCE…]", "Print what is live here as a declaration"),
 )
 
@@ -53,7 +54,7 @@ def help_text() -> str:
     lines += [
         "",
         "Exit codes: 0 done, or nothing to do · 1 failed · 64 mistyped command line ·",
-        "  130 interrupted · with plan --detailed-exitcode also 2: there are changes.",
+        "  130 interrupted · with --detailed-exitcode 2: plan has changes, trace no connection.",
         "",
         "netctl COMMAND --help explains a command; --version prints the version;",
         "--install-completion and --show-completion set up the shell's completion.",

@@ -1,6 +1,6 @@
 """The one place that turns exceptions into exit codes.
 
-0 done, or nothing to do · 1 failed, or a bug of netctl's · 2 ``plan --detailed-exitcode``: there are changes ·
+0 done, or nothing to do · 1 failed, or a bug of netctl's · 2 with ``--detailed-exitcode``: changes, or no connection ·
 64 the command line is wrong (EX_USAGE of sysexits.h) · 130 interrupted.
 """
 

@@ -16,19 +16,23 @@ class Subject(StrEnum):
     STACK = "stack"
     PLAN = "plan"
     TEST = "test"
+    TRACE = "trace"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options(Voice):
     """What ``netctl schema`` takes."""
 
-    subject: Annotated[Subject, typer.Argument(metavar="stack|plan", help="Of a stack file, or of a plan in JSON.")] = (
-        Subject.STACK
-    )
+    subject: Annotated[
+        Subject,
+        typer.Argument(
+            metavar="stack|plan|test|trace", help="Of a stack file, or of what that command prints as JSON."
+        ),
+    ] = Subject.STACK
 
 
 def run(options: Options) -> int:
-    """Print a JSON Schema: of stack files, for editors, or of what plan and test print with -o json."""
+    """Print a JSON Schema: of stack files, for editors, or of what plan, test and trace print with -o json."""
     options.terminal().result(json.dumps(_schema(options.subject), indent=2, ensure_ascii=False))
     return 0
 
@@ -42,6 +46,10 @@ def _schema(subject: Subject) -> dict[str, Any]:
         from netctl.report.trials_json import test_schema
 
         return test_schema()
+    if subject is Subject.TRACE:
+        from netctl.report.trace_json import trace_schema
+
+        return trace_schema()
     from netctl.stack.schema import stack_schema
 
     return stack_schema()

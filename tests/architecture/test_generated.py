@@ -12,7 +12,7 @@ from netctl.stack.reference import errors_page, language_page
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("name", ["stack", "plan", "test"])
+@pytest.mark.parametrize("name", ["stack", "plan", "test", "trace"])
 def test_a_schema_is_what_netctl_prints(name: str) -> None:
     printed = subprocess.run(
         [sys.executable, "-m", "netctl", "schema", name], cwd=ROOT, capture_output=True, text=True, check=True
