@@ -11,14 +11,12 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ruamel.yaml import YAML
-from ruamel.yaml.compat import StringIO
-
 from netctl.policy.model import Protocol
 
 CASES = Path(__file__).parent / "cases" / "networkpolicy-e2e.json"
 
 _NAMESPACE_NAME = "kubernetes.io/metadata.name"
+_CIDRS = ["10.244.0.0/16", "fd00:244::/48"]
 _PROTOCOLS = ("tcp", "udp", "sctp")
 _PORTS = {f"serve-{port}-{protocol}": f"{port}/{protocol}" for protocol in _PROTOCOLS for port in (80, 81)}
 
@@ -49,12 +47,18 @@ class Step(NamedTuple):
     policies: tuple[Mapping[str, Any], ...]
     probes: tuple[Probe, ...]
 
+    @property
+    def families(self) -> tuple[int, ...]:
+        """Those in which the verdicts hold: a prefix of one says nothing of the other."""
+        return (4,) if '"cidr"' in json.dumps(self.policies) else (4, 6)
+
 
 class Suite(NamedTuple):
     """All cases."""
 
     pods: tuple[str, ...]
-    addresses: Mapping[str, str]
+    addresses: Mapping[str, Mapping[int, str]]
+    """Of each pod, by family."""
     steps: tuple[Step, ...]
 
 
@@ -67,25 +71,29 @@ def read_suite(path: Path = CASES) -> Suite:
         for case in content["cases"]
         for number, step in enumerate(case["steps"], 1)
     )
-    return Suite(pods, content["ip"], tuple(steps))
+    addresses = {pod: {4: address, 6: _ipv6(address)} for pod, address in content["ip"].items()}
+    return Suite(pods, addresses, tuple(steps))
 
 
-def endpoint_names(suite: Suite, layout: Layout = Layout.BRIDGE, prefix: str = "") -> dict[str, str]:
+def _ipv6(address: str) -> str:
+    """The IPv6 address that goes with one of 10.244.0.0/16."""
+    _, _, network, host = address.split(".")
+    return f"fd00:244:0:{network}::{host}"
+
+
+def endpoint_names(suite: Suite, layout: Layout = Layout.BRIDGE) -> dict[str, str]:
     """The name of each pod's endpoint, as policies know it."""
-    return {pod: f"{_network(pod, layout)}/{netns_of(pod, prefix)}" for pod in suite.pods}
+    return {pod: f"{_network(pod, layout)}/{netns_of(pod)}" for pod in suite.pods}
 
 
-def netns_of(pod: str, prefix: str = "") -> str:
+def netns_of(pod: str) -> str:
     """The name of a pod's network namespace."""
-    return prefix + pod.replace("/", "-")
+    return pod.replace("/", "-")
 
 
-def stack_text(suite: Suite, step: Step, layout: Layout = Layout.BRIDGE, prefix: str = "") -> str:
-    """The stack of a step, as YAML. *prefix* goes before the names of network namespaces."""
-    stream = StringIO()
-    YAML(typ="safe", pure=True).dump(_stack(suite, step, layout, prefix), stream)
-    text: str = stream.getvalue()
-    return text
+def stack_text(suite: Suite, step: Step, layout: Layout = Layout.BRIDGE, netns: str = "{}") -> str:
+    """The stack of a step, as JSON, which is YAML. *netns* is how it writes the name of a network namespace."""
+    return json.dumps(_stack(suite, step, layout, netns), indent=1)
 
 
 def _probes(step: Mapping[str, Any], pods: tuple[str, ...]) -> Iterator[Probe]:
@@ -103,21 +111,21 @@ def _network(pod: str, layout: Layout) -> str:
     return f"net-{pod[0]}" if layout is Layout.BRIDGES else "pods"
 
 
-def _stack(suite: Suite, step: Step, layout: Layout, prefix: str) -> dict[str, Any]:
+def _stack(suite: Suite, step: Step, layout: Layout, netns: str) -> dict[str, Any]:
     policies = {
         f"p{number}-{policy['name'].lower()}".rstrip("-"): _policy(policy)
         for number, policy in enumerate(step.policies)
     }
-    attach = {pod: _attachment(suite, step, pod, layout, prefix) for pod in suite.pods}
+    attach = {pod: _attachment(suite, step, pod, layout, netns) for pod in suite.pods}
     return {"stack": "kubernetes", **_segments(attach, layout), "policies": policies}
 
 
-def _attachment(suite: Suite, step: Step, pod: str, layout: Layout, prefix: str) -> dict[str, Any]:
+def _attachment(suite: Suite, step: Step, pod: str, layout: Layout, netns: str) -> dict[str, Any]:
     namespace, name = pod.split("/")
     given = {**step.labels.get("ns", {}).get(namespace, {}), **step.labels.get("pod", {}).get(pod, {})}
     return {
-        "netns": netns_of(pod, prefix),
-        "address": suite.addresses[pod],
+        "netns": netns.format(netns_of(pod)),
+        "address": list(suite.addresses[pod].values()),
         "labels": {"ns": namespace, "pod": name, **given},
         "ports": _PORTS,
         **({"hosts": [f"node-{namespace}"]} if layout is Layout.OVERLAY else {}),
@@ -127,12 +135,12 @@ def _attachment(suite: Suite, step: Step, pod: str, layout: Layout, prefix: str)
 def _segments(attach: Mapping[str, dict[str, Any]], layout: Layout) -> dict[str, Any]:
     namespaces = sorted({pod[0] for pod in attach})
     if layout is Layout.BRIDGE:
-        return {"networks": {"pods": {"subnet": {"cidr": "10.244.0.0/16"}, "attach": list(attach.values())}}}
+        return {"networks": {"pods": {"subnet": {"cidr": _CIDRS}, "attach": list(attach.values())}}}
     if layout is Layout.BRIDGES:
         return {
             "networks": {
                 f"net-{name}": {
-                    "subnet": {"cidr": f"10.244.{number}.0/24"},
+                    "subnet": {"cidr": [f"10.244.{number}.0/24", f"fd00:244:0:{number}::/64"]},
                     "attach": [entry for pod, entry in attach.items() if pod[0] == name],
                 }
                 for number, name in enumerate(namespaces, 1)
@@ -141,7 +149,7 @@ def _segments(attach: Mapping[str, dict[str, Any]], layout: Layout) -> dict[str,
     hosts = {
         f"node-{name}": {"id": number, "address": f"192.0.2.{10 + number}"} for number, name in enumerate(namespaces, 1)
     }
-    subnet = {"cidr": "10.244.0.0/16", "per_host": 24}
+    subnet = {"cidr": _CIDRS, "per_host": [24, 64]}
     return {"hosts": hosts, "overlays": {"pods": {"vni": 42, "subnet": subnet, "attach": list(attach.values())}}}
 
 

@@ -1,5 +1,7 @@
 """What Kubernetes' own suite expects of network policies is what the evaluator decides."""
 
+from itertools import product
+
 import pytest
 
 from netctl.policy.evaluate import Evaluator
@@ -22,9 +24,9 @@ def test_the_verdict_for_every_pair_is_that_of_the_table(step: Step, layout: Lay
     policies = resolved(stack_text(SUITE, step, layout)).policies
     names = endpoint_names(SUITE, layout)
     evaluator = Evaluator(policies)
-    for probe in step.probes:
-        rows = reachable(evaluator, Service(probe.protocol, probe.port))
+    for probe, family in product(step.probes, step.families):
+        rows = reachable(evaluator, Service(probe.protocol, probe.port, family=family))
         for (source, destination), allowed in probe.verdicts.items():
-            asked = Connection(names[source], names[destination], probe.protocol, probe.port)
+            asked = Connection(names[source], names[destination], probe.protocol, probe.port, family=family)
             assert (evaluator.decide(asked).verdict is Verdict.ALLOW) is allowed, asked
             assert (names[destination] in rows[names[source]]) is allowed, asked
