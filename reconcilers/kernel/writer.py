@@ -30,6 +30,8 @@ from reconcilers.kernel.sources import Sources
 from reconcilers.kernel.view import View
 
 _AGAIN = "plan again"
+_UNSPECIFIED, _BY_HAND = 0, 3
+"""The protocol numbers that ``ip`` gives addresses and routes (IFAPROT_UNSPEC, RTPROT_BOOT)."""
 
 Failures = dict[int, Failure]
 """The first failure of a change, by the change's position in the batch."""
@@ -152,12 +154,13 @@ def _settings(changes: Iterable[tuple[int, Change]], sources: Sources) -> Iterat
 
 def _setting(change: Change, after: Attributes, original: str | int | None) -> _Encode | None:
     """*original* is the protocol number that a foreign object had before it was taken over."""
-    protocol = original if change.owner is None and isinstance(original, int) else PROTOCOL
     match after:
         case Address():
+            protocol = _protocol(change, original, _UNSPECIFIED)
             return lambda view: [set_address(after, view.index_of(after.link), protocol)]
         case Route():
             exclusive = change.action is Action.CREATE
+            protocol = _protocol(change, original, _BY_HAND)
             return lambda view: [set_route(after, view.indexes, exclusive=exclusive, protocol=protocol)]
         case Rule():
             return lambda _view: _set_rule(change, after)
@@ -167,6 +170,13 @@ def _setting(change: Change, after: Attributes, original: str | int | None) -> _
             return lambda view: [set_fdb(after, view.index_of(after.link), owned=change.owner is not None)]
         case _:
             return None
+
+
+def _protocol(change: Change, original: str | int | None, unmarked: int) -> int:
+    """The protocol number of what is made: netctl's where it is owned, else what it had, or what others give it."""
+    if change.owner is not None:
+        return PROTOCOL
+    return original if isinstance(original, int) else unmarked
 
 
 def _set_rule(change: Change, rule: Rule) -> Iterator[Request]:
