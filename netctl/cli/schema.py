@@ -43,9 +43,9 @@ def _schema(subject: Subject) -> dict[str, Any]:
 
         return plan_schema()
     if subject is Subject.TEST:
-        from netctl.report.trials_json import test_schema
+        from netctl.report.trials_json import trials_schema
 
-        return test_schema()
+        return trials_schema()
     if subject is Subject.TRACE:
         from netctl.report.trace_json import trace_schema
 

@@ -15,7 +15,7 @@ from netctl.errors import NetctlError, PrivilegeError
 if TYPE_CHECKING:  # what reads declarations is imported where they are read
     from netctl.cli.declarations import Declarations
     from netctl.policy.model import Endpoint
-    from netctl.twin.examination import Examination, Tested
+    from netctl.twin.examination import Examination, Findings
     from netctl.twin.trials import Result, StandOf, Trial
 
 
@@ -42,52 +42,59 @@ def run(options: Options) -> int:
     declarations = load_declarations(options)
     examination = examine_policies(declarations.loaded.stack, declarations.loaded)
     terminal.remark(text(examination.warnings, terminal.error_paint))
-    tested = _decided(examination, options) if options.static else _tried(examination, declarations, options, terminal)
+    findings = (
+        _decided(examination, options) if options.static else _tried(examination, declarations, options, terminal)
+    )
     if options.junit:
-        write_junit(options.junit, tested)
-    print_tested(tested, options.output, terminal)
-    return 1 if tested.failures else 0
+        write_junit(options.junit, findings)
+    print_findings(findings, options.output, terminal)
+    return 1 if findings.failures else 0
 
 
-def write_junit(path: Path, tested: "Tested") -> None:
+def write_junit(path: Path, findings: "Findings") -> None:
     """Write JUnit's XML to a file. Raises NetctlError where that fails."""
     from netctl.report.junit import junit
 
     try:
-        path.write_bytes(junit(tested))
+        path.write_bytes(junit(findings))
     except OSError as error:
         raise NetctlError(f"{path} cannot be written: {error.strerror}", "Name another file with --junit.") from error
 
 
-def print_tested(tested: "Tested", form: Format, terminal: Terminal) -> None:
-    """Print what came of it: as text the expectations, then the matrix where there is one."""
+def print_findings(findings: "Findings", form: Format, terminal: Terminal) -> None:
+    """Print what came of it: as text the expectations, then the matrix; when quiet, what failed."""
     if form is Format.JSON:
         from netctl.report.trials_json import trials_document
 
-        terminal.result(json.dumps(trials_document(tested), indent=2))
+        terminal.result(json.dumps(trials_document(findings), indent=2))
         return
     from netctl.report.matrix import matrix_text
-    from netctl.report.trials_text import advice, trials_text
+    from netctl.report.trials_text import advice, failures_text, trials_text
 
-    terminal.say(trials_text(tested, terminal.paint, verbose=terminal.verbose))
-    if tested.matrix is not None:
-        terminal.say("\n" + matrix_text(tested, terminal.paint, width=terminal.width, verbose=terminal.verbose))
-    if said := advice(tested):
+    if terminal.quiet:
+        terminal.result(failures_text(findings))
+        return
+    terminal.say(trials_text(findings, terminal.paint, verbose=terminal.verbose))
+    if findings.matrix is not None:
+        terminal.say("\n" + matrix_text(findings, terminal.paint, width=terminal.width, verbose=terminal.verbose))
+    if said := advice(findings):
         terminal.say("\n" + said)
 
 
-def _decided(examination: "Examination", options: Options) -> "Tested":
-    from netctl.twin.examination import Manner, Tested
-    from netctl.twin.trials import decide_trials
+def _decided(examination: "Examination", options: Options) -> "Findings":
+    from netctl.twin.examination import Findings, Manner
+    from netctl.twin.trials import as_declared, decide_trials
 
-    decide = examination.evaluator
-    matrix = decide_trials(examination.matrix(), decide) if options.matrix else None
-    return Tested(examination, Manner.STATIC, "", decide_trials(examination.trials, decide), matrix)
+    matrix = as_declared(examination.matrix()) if options.matrix else None
+    results = decide_trials(examination.trials, examination.evaluator)
+    return Findings(examination, Manner.STATIC, "", results, matrix)
 
 
-def _tried(examination: "Examination", declarations: "Declarations", options: Options, terminal: Terminal) -> "Tested":
+def _tried(
+    examination: "Examination", declarations: "Declarations", options: Options, terminal: Terminal
+) -> "Findings":
     from netctl.cli.sessions import open_reader, place_name
-    from netctl.twin.examination import Manner, Tested
+    from netctl.twin.examination import Findings, Manner
 
     try:
         with open_reader(options) as session:
@@ -100,7 +107,7 @@ def _tried(examination: "Examination", declarations: "Declarations", options: Op
         raise PrivilegeError(error.message, advice) from error
     place = place_name(host or facts.hostname, options.netns)
     found = results[len(trials) :] if options.matrix else None
-    return Tested(examination, Manner.LIVE, place, results[: len(trials)], found)
+    return Findings(examination, Manner.LIVE, place, results[: len(trials)], found)
 
 
 def _here(examination: "Examination", host: str, netns: str) -> "StandOf":

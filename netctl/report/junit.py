@@ -9,20 +9,20 @@ from xml.etree import ElementTree as ET
 
 from netctl.engine.resource import Origin
 from netctl.report.paint import printable
-from netctl.report.trials_wording import connection_text, why
-from netctl.twin.examination import Tested
+from netctl.report.trials_wording import connection_text, failure_text, why
+from netctl.twin.examination import Findings
 from netctl.twin.trials import Outcome, Result
 
 
-def junit(tested: Tested) -> bytes:
+def junit(findings: Findings) -> bytes:
     """The document, in UTF-8."""
     root = ET.Element("testsuites", name="netctl test")
-    stack = tested.examination.stack
-    expectations = _suite(f"{stack}.expect", tested.results, tested)
-    _add_empty(expectations, tested)
+    stack = findings.examination.stack
+    expectations = _suite(f"{stack}.expect", findings.results, findings)
+    _add_empty(expectations, findings)
     suites = [expectations]
-    if tested.matrix is not None:
-        suites.append(_suite(f"{stack}.matrix", tested.matrix, tested))
+    if findings.matrix is not None:
+        suites.append(_suite(f"{stack}.matrix", findings.matrix, findings))
     for suite in suites:
         _count(suite)
         root.append(suite)
@@ -31,14 +31,14 @@ def junit(tested: Tested) -> bytes:
     return document + b"\n"
 
 
-def _suite(name: str, results: Sequence[Result], tested: Tested) -> ET.Element:
+def _suite(name: str, results: Sequence[Result], findings: Findings) -> ET.Element:
     suite = ET.Element("testsuite", name=name)
-    if tested.place:
-        suite.set("hostname", printable(tested.place))
+    if findings.place:
+        suite.set("hostname", printable(findings.place))
     for test_name, result in zip(_names(results), results, strict=True):
         test = _test(suite, name, test_name, result.trial.origin)
         test.set("time", f"{result.seconds:.3f}")
-        _conclude(test, result, tested)
+        _conclude(test, result, findings)
     return suite
 
 
@@ -60,23 +60,20 @@ def _names(results: Iterable[Result]) -> Iterable[str]:
         yield name if seen[name] == 1 else f"{name} #{seen[name]}"
 
 
-def _conclude(test: ET.Element, result: Result, tested: Tested) -> None:
+def _conclude(test: ET.Element, result: Result, findings: Findings) -> None:
     if result.outcome is Outcome.PASSED:
         return
-    reason = printable(why(result, tested.examination.evaluator))
+    evaluator = findings.examination.evaluator
     if result.outcome is not Outcome.FAILED:
-        ET.SubElement(test, "skipped", message=reason)
+        ET.SubElement(test, "skipped", message=printable(why(result, evaluator)))
         return
-    origin = result.trial.origin
-    place = f"{printable(origin.place)}: " if origin else ""
-    found = f"found {result.found}" if result.found else "not tried"
-    message = f"{place}expected {result.trial.expected}, {found}: {reason}"
+    message = failure_text(result, evaluator)
     ET.SubElement(test, "failure", message=message, type="verdict").text = message
 
 
-def _add_empty(suite: ET.Element, tested: Tested) -> None:
+def _add_empty(suite: ET.Element, findings: Findings) -> None:
     """A skipped test for each expectation that speaks of no connection."""
-    for case in tested.examination.cases:
+    for case in findings.examination.cases:
         if not case.trials:
             test = _test(suite, str(suite.get("name")), case.text, case.origin)
             test.set("time", "0.000")

@@ -9,7 +9,7 @@ from netctl.policy.verdicts import Verdict
 from netctl.report.paint import PLAIN, Paint, printable
 from netctl.report.rows import natural_order
 from netctl.report.trials_wording import connection_text, why
-from netctl.twin.examination import Tested
+from netctl.twin.examination import Findings
 from netctl.twin.offers import Offer
 from netctl.twin.trials import Outcome, Result
 
@@ -37,16 +37,17 @@ class Grid(NamedTuple):
     """By source and column, of what is not blank."""
 
 
-def matrix_text(tested: Tested, paint: Paint = PLAIN, *, width: int = 100, verbose: bool = False) -> str:
+def matrix_text(findings: Findings, paint: Paint = PLAIN, *, width: int = 100, verbose: bool = False) -> str:
     """The columns by number, the table in as many parts as *width* makes needed, and what is not as declared."""
-    results = tested.matrix or ()
-    grid = grid_of(results, tested.examination.offers)
+    results = findings.matrix or ()
+    grid = grid_of(results, findings.examination.offers)
     if not grid.columns or not grid.sources:
         return "There is nothing to be reached: no port is declared, or there is nowhere to send from."
     parts = [_legend(grid.columns), *_tables(grid, paint, width), _meaning(grid)]
     if untested := {result.trial.connection.source for result in results} - set(grid.sources):
-        parts.append(f"{len(untested)} of the endpoints are not on this host, and nothing was sent from them.")
-    if wrong := list(_wrong(results, tested, verbose=verbose)):
+        plural = "s, which are" if len(untested) > 1 else ", which is"
+        parts.append(f"Nothing was sent from {len(untested)} endpoint{plural} not on this host.")
+    if wrong := list(_wrong(results, findings, verbose=verbose)):
         parts.append("\n".join(["Not as declared:", *wrong]))
     return "\n\n".join(parts)
 
@@ -59,14 +60,22 @@ def grid_of(results: Iterable[Result], offers: Sequence[Offer]) -> Grid:
         service = Service(asked.protocol, asked.port, asked.icmp)
         found.setdefault((service, asked.destination), {}).setdefault(asked.source, []).append(result)
     cells: dict[tuple[str, int], str] = {}
-    for at, offer in enumerate(offers):
+    columns = sorted(offers, key=_column_order)
+    for at, offer in enumerate(columns):
         by_source: dict[str, list[Result]] = {}
         for name in offer.destinations:
             for source, some in found.get((offer.service, name), {}).items():
                 by_source.setdefault(source, []).extend(some)
-        tested = {source: [r for r in some if r.outcome is not Outcome.UNTESTED] for source, some in by_source.items()}
-        cells |= {(source, at): _cell(some) for source, some in tested.items() if some}
-    return Grid(sorted({source for source, _ in cells}, key=natural_order), offers, cells)
+        findings = {
+            source: [r for r in some if r.outcome is not Outcome.UNTESTED] for source, some in by_source.items()
+        }
+        cells |= {(source, at): _cell(some) for source, some in findings.items() if some}
+    return Grid(sorted({source for source, _ in cells}, key=natural_order), columns, cells)
+
+
+def _column_order(offer: Offer) -> tuple[bool, list[str | int], Service]:
+    """Services first; ``s2`` before ``s10``."""
+    return not offer.name.startswith("service "), natural_order(offer.name), offer.service
 
 
 def offered_port(service: Service) -> str:
@@ -127,10 +136,10 @@ def _meaning(grid: Grid) -> str:
     return "   ".join(f"{sign} {meaning}" for sign, meaning in _MEANINGS.items() if sign in used)
 
 
-def _wrong(results: Iterable[Result], tested: Tested, *, verbose: bool) -> Iterator[str]:
+def _wrong(results: Iterable[Result], findings: Findings, *, verbose: bool) -> Iterator[str]:
     failed = [result for result in results if result.outcome is Outcome.FAILED]
     shown = failed if verbose else failed[:_FEW]
     for result in shown:
-        yield printable(f"  {connection_text(result.trial)}: {why(result, tested.examination.evaluator)}")
+        yield printable(f"  {connection_text(result.trial)}: {why(result, findings.examination.evaluator)}")
     if len(failed) > len(shown):
         yield f"  and {len(failed) - len(shown)} more; --verbose shows them"

@@ -10,7 +10,7 @@ from netctl.policy.model import Protocol
 from netctl.policy.verdicts import Verdict
 from netctl.report.plan_json import object_schema
 from netctl.report.trials_wording import why
-from netctl.twin.examination import Manner, Standing, Tested, standing
+from netctl.twin.examination import Findings, Manner, Standing, standing
 from netctl.twin.offers import Offer
 from netctl.twin.probe import Answer
 from netctl.twin.trials import Case, Outcome, Result
@@ -21,29 +21,29 @@ _STRING = {"type": "string"}
 _COUNT = {"type": "integer", "minimum": 0}
 
 
-def trials_document(tested: Tested) -> dict[str, Any]:
+def trials_document(findings: Findings) -> dict[str, Any]:
     """What ``json.dumps`` takes."""
-    cases = list(tested.cases)
+    cases = list(findings.cases)
     counted = Counter(standing(results) for _, results in cases)
     document: dict[str, Any] = {
         "format_version": FORMAT_VERSION,
         "netctl_version": __version__,
-        "stack": tested.examination.stack,
-        "mode": tested.manner.value,
-        "host": tested.place,
-        "passed": not tested.failures,
+        "stack": findings.examination.stack,
+        "mode": findings.manner.value,
+        "host": findings.place,
+        "passed": not findings.failures,
         "summary": {kind.value: counted[kind] for kind in Standing},
-        "expectations": [_expectation(case, results, tested) for case, results in cases],
+        "expectations": [_expectation(case, results, findings) for case, results in cases],
     }
-    if tested.matrix is not None:
+    if findings.matrix is not None:
         document["matrix"] = {
-            "offers": [_offer(offer) for offer in tested.examination.offers],
-            "connections": [_connection(result, tested) for result in tested.matrix],
+            "offers": [_offer(offer) for offer in findings.examination.offers],
+            "connections": [_connection(result, findings) for result in findings.matrix],
         }
     return document
 
 
-def _expectation(case: Case, results: list[Result], tested: Tested) -> dict[str, Any]:
+def _expectation(case: Case, results: list[Result], findings: Findings) -> dict[str, Any]:
     return {
         "from": case.source,
         "to": case.destination,
@@ -51,11 +51,11 @@ def _expectation(case: Case, results: list[Result], tested: Tested) -> dict[str,
         "expected": case.expected.value,
         "outcome": standing(results).value,
         "source": _place(case.origin),
-        "connections": [_connection(result, tested) for result in results],
+        "connections": [_connection(result, findings) for result in results],
     }
 
 
-def _connection(result: Result, tested: Tested) -> dict[str, Any]:
+def _connection(result: Result, findings: Findings) -> dict[str, Any]:
     trial, asked = result.trial, result.trial.connection
     shape: dict[str, Any] = {
         "source": asked.source,
@@ -72,9 +72,9 @@ def _connection(result: Result, tested: Tested) -> dict[str, Any]:
     }
     if trial.origin is None and result.outcome is Outcome.PASSED:  # thousands of a matrix need no explanation
         return shape
-    decision = tested.examination.evaluator.decide(asked)
+    decision = findings.examination.evaluator.decide(asked)
     declared = {"verdict": decision.verdict.value, "because": because(decision), "source": _place(decision.origin)}
-    return {**shape, "declared": declared, "why": why(result, tested.examination.evaluator)}
+    return {**shape, "declared": declared, "why": why(result, findings.examination.evaluator)}
 
 
 def _place(origin: Origin | None) -> dict[str, Any] | None:
@@ -90,7 +90,7 @@ def _offer(offer: Offer) -> dict[str, Any]:
     }
 
 
-def test_schema() -> dict[str, Any]:
+def trials_schema() -> dict[str, Any]:
     """The JSON Schema (2020-12). Additional properties are allowed: a later minor version may bring some."""
     connection = {"$ref": "#/$defs/connection"}
     expectation = {

@@ -10,8 +10,8 @@ from itertools import islice
 
 from netctl.policy.evaluate import Evaluator
 from netctl.report.paint import PLAIN, Paint, printable
-from netctl.report.trials_wording import connection_text, why
-from netctl.twin.examination import Manner, Standing, Tested, standing
+from netctl.report.trials_wording import connection_text, failure_text, why
+from netctl.twin.examination import Findings, Manner, Standing, standing
 from netctl.twin.trials import Case, Outcome, Result
 
 _HEADINGS = ("RESULT", "AT", "FROM", "TO", "PORT", "EXPECTED", "FOUND", "BECAUSE")
@@ -26,34 +26,42 @@ _COLOURS = {Standing.PASSED: "green", Standing.FAILED: "red"}
 _SUMMARY = {
     Standing.PASSED: "passed",
     Standing.FAILED: "failed",
-    Standing.UNTOLD: "of which nothing tells",
+    Standing.UNTOLD: "untold",
     Standing.PARTLY: "tested in part",
     Standing.UNTESTED: "not tested from here",
 }
+_TELLING = (Outcome.FAILED, Outcome.UNTOLD, Outcome.UNTESTED, Outcome.PASSED)
 _WIDEST = 40
 _FEW = 5
 """Failed connections of one expectation that are shown, unless more are asked for."""
 
 
-def trials_text(tested: Tested, paint: Paint = PLAIN, *, verbose: bool = False) -> str:
+def trials_text(findings: Findings, paint: Paint = PLAIN, *, verbose: bool = False) -> str:
     """A table of the expectations, under each the connections that failed, and how many there were of each."""
-    rows = [_HEADINGS, *(_row(case, results, tested.examination.evaluator) for case, results in tested.cases)]
+    rows = [_HEADINGS, *(_row(case, results, findings.examination.evaluator) for case, results in findings.cases)]
     if len(rows) == 1:
-        return f"{tested.examination.stack} declares no expectations: write some under 'expect:'."
+        return f"{findings.examination.stack} declares no expectations: write some under 'expect:'."
     widths = [_width([row[at] for row in rows]) for at in range(len(_HEADINGS) - 1)]
     lines = [paint("dim", _line(rows[0], widths))]
-    for row, (_, results) in zip(rows[1:], tested.cases, strict=True):
+    for row, (_, results) in zip(rows[1:], findings.cases, strict=True):
         lines.append(_painted(_line(row, widths), standing(results), paint))
-        lines += _details(results, tested.examination.evaluator, verbose=verbose)
-    return "\n".join([*lines, "", _summary(tested)])
+        lines += _details(results, findings.examination.evaluator, verbose=verbose)
+    return "\n".join([*lines, "", _summary(findings)])
 
 
-def advice(tested: Tested) -> str:
+def failures_text(findings: Findings) -> str:
+    """A line for each connection that failed, of the matrix too; empty where none did."""
+    evaluator = findings.examination.evaluator
+    failed = (result for result in (*findings.results, *(findings.matrix or ())) if result.outcome is Outcome.FAILED)
+    return "\n".join(failure_text(result, evaluator) for result in failed)
+
+
+def advice(findings: Findings) -> str:
     """What to do where a host does otherwise than is declared; empty where it does not."""
-    decide = tested.examination.evaluator.decide
-    failed = (r for r in (*tested.results, *(tested.matrix or ())) if r.outcome is Outcome.FAILED and r.answer)
-    if tested.manner is Manner.LIVE and any(decide(r.trial.connection).verdict is not r.found for r in failed):
-        return f"{tested.place} does otherwise than is declared. See what differs there with netctl plan."
+    decide = findings.examination.evaluator.decide
+    failed = (r for r in (*findings.results, *(findings.matrix or ())) if r.outcome is Outcome.FAILED and r.answer)
+    if findings.manner is Manner.LIVE and any(decide(r.trial.connection).verdict is not r.found for r in failed):
+        return f"{findings.place} does otherwise than is declared. See what differs there with netctl plan."
     return ""
 
 
@@ -87,13 +95,12 @@ def _word(result: Result) -> str:
 
 
 def _because(results: Sequence[Result], evaluator: Evaluator) -> str:
-    """Of the first that failed, which it is and why; else why the first came out as it did."""
-    for result in results:
-        if result.outcome is Outcome.FAILED:
-            return f"{connection_text(result.trial)}: {why(result, evaluator)}"
-    worst = next((result for result in results if result.outcome is not Outcome.PASSED), None)
-    shown = worst or next(iter(results), None)
-    return why(shown, evaluator) if shown else "no endpoint is selected"
+    """Of the first that failed, which it is and why; else of the first that did not pass, or of the first."""
+    if not results:
+        return "no endpoint is selected"
+    shown = min(results, key=lambda result: _TELLING.index(result.outcome))
+    said = why(shown, evaluator)
+    return f"{connection_text(shown.trial)}: {said}" if shown.outcome is Outcome.FAILED else said
 
 
 def _details(results: Sequence[Result], evaluator: Evaluator, *, verbose: bool) -> Iterator[str]:
@@ -126,18 +133,18 @@ def _painted(line: str, standing_: Standing, paint: Paint) -> str:
     return paint(colour, label) + line[len(label) :]
 
 
-def _summary(tested: Tested) -> str:
+def _summary(findings: Findings) -> str:
     """``3 expectations: 2 passed, 1 failed. 14 connections, with real packets from node1, in 0.4 s.``"""
-    counted = Counter(standing(results) for _, results in tested.cases)
+    counted = Counter(standing(results) for _, results in findings.cases)
     total = counted.total()
     parts = ", ".join(f"{counted[kind]} {word}" for kind, word in _SUMMARY.items() if counted[kind])
-    return f"{total} expectation{'s' if total != 1 else ''}: {parts}. {_effort(tested)}"
+    return f"{total} expectation{'s' if total != 1 else ''}: {parts}. {_effort(findings)}"
 
 
-def _effort(tested: Tested) -> str:
-    if tested.manner is Manner.STATIC:
-        count = len(tested.results)
+def _effort(findings: Findings) -> str:
+    if findings.manner is Manner.STATIC:
+        count = len(findings.results)
         return f"{count} connection{'s' if count != 1 else ''}, decided on the declaration alone."
-    sent = sum(result.answer is not None for result in tested.results)
+    sent = sum(result.answer is not None for result in findings.results)
     count_text = f"{sent} connection{'s' if sent != 1 else ''}"
-    return f"{count_text}, tried with real packets from {tested.place}."
+    return f"{count_text}, tried with real packets from {findings.place}."

@@ -2,7 +2,7 @@
 
 from netctl.policy.evaluate import Evaluator
 from netctl.policy.explanation import because, spelled_port
-from netctl.policy.verdicts import Verdict
+from netctl.report.paint import printable
 from netctl.twin.probe import Answer
 from netctl.twin.trials import Outcome, Result, Trial
 
@@ -28,5 +28,13 @@ def why(result: Result, evaluator: Evaluator) -> str:
     said = because(decision)
     if result.answer is None or result.found is decision.verdict:
         return said
-    came = ANSWERS[result.answer]
-    return f"{came}, though {said}" if decision.verdict is Verdict.ALLOW or decision.origin else f"{came}; {said}"
+    return f"{ANSWERS[result.answer]}, though {said}"
+
+
+def failure_text(result: Result, evaluator: Evaluator) -> str:
+    """``stack.yaml:31: frontend/web to backend/db at 5432/tcp: expected allow, found deny: nothing came back, …``."""
+    origin = result.trial.origin
+    place = f"{origin.place}: " if origin else ""
+    found = f"found {result.found}" if result.found else "not tried"
+    expected = f"expected {result.trial.expected}, {found}"
+    return printable(f"{place}{connection_text(result.trial)}: {expected}: {why(result, evaluator)}")

@@ -77,7 +77,7 @@ class Manner(StrEnum):
     """With real packets, in a twin."""
 
 
-class Tested(NamedTuple):
+class Findings(NamedTuple):
     """What was asked, and what was found."""
 
     examination: Examination
@@ -88,7 +88,6 @@ class Tested(NamedTuple):
     """Of the expectations' trials, in their order."""
     matrix: Sequence[Result] | None = None
     """None where it was not asked for."""
-    seconds: float = 0.0
 
     @property
     def cases(self) -> Iterator[tuple[Case, list[Result]]]:

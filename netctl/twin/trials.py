@@ -173,6 +173,11 @@ def decide_trials(trials: Sequence[Trial], evaluator: Evaluator) -> list[Result]
     return [Result(trial, _outcome(trial, verdict), verdict) for trial, verdict in zip(trials, found, strict=True)]
 
 
+def as_declared(trials: Sequence[Trial]) -> list[Result]:
+    """The results of a matrix on paper, whose trials expect what the policies decide."""
+    return [Result(trial, Outcome.PASSED, trial.expected) for trial in trials]
+
+
 def run_trials(
     trials: Sequence[Trial],
     stand_of: StandOf,
@@ -220,7 +225,7 @@ class _Running:
 
         answers = iter(zip(probe(probes, self._timeout, finished=finished), took, strict=True))
         return [
-            self._judged(trial, *next(answers)) if isinstance(ready, Probe) else ready
+            judged(trial, *next(answers), answering=self._answering) if isinstance(ready, Probe) else ready
             for trial, ready in zip(trials, prepared, strict=True)
         ]
 
@@ -251,13 +256,14 @@ class _Running:
                 self._missing[netns] = error.message
         return self._missing[netns]
 
-    def _judged(self, trial: Trial, answer: Answer, seconds: float) -> Result:
-        arrived = answer in {Answer.ANSWERED, Answer.REFUSED}
-        if answer is Answer.SILENT and trial.connection.protocol is Protocol.UDP and not self._answering:
-            note = "nothing came back, as from a service that does not answer what it does not understand"
-            return Result(trial, Outcome.UNTOLD, None, answer, seconds, note)
-        found = Verdict.ALLOW if arrived else Verdict.DENY
-        return Result(trial, _outcome(trial, found), found, answer, seconds)
+
+def judged(trial: Trial, answer: Answer, seconds: float = 0.0, *, answering: bool = False) -> Result:
+    """What an answer shows. With *answering*, silence of UDP tells, too: something is known to answer there."""
+    if answer is Answer.SILENT and trial.connection.protocol is Protocol.UDP and not answering:
+        note = "nothing came back, as from a service that does not answer what it does not understand"
+        return Result(trial, Outcome.UNTOLD, None, answer, seconds, note)
+    found = Verdict.ALLOW if answer in {Answer.ANSWERED, Answer.REFUSED} else Verdict.DENY
+    return Result(trial, _outcome(trial, found), found, answer, seconds)
 
 
 def grouped(cases: Sequence[Case], results: Sequence[Result]) -> Iterator[tuple[Case, list[Result]]]:
