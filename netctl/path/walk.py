@@ -109,9 +109,13 @@ class _Walk:
         return not at.netns and not way.prefix.length and bool(self._machines.on_underlay(self._packet.destination))
 
     def _undeclared(self, machine: Machine, position: Position) -> Next:
-        """Without a declared route: a host has routes of its own, an attached namespace is taken to have none."""
+        """Without a declared route: hosts, and namespaces that are routers, have some of their own."""
         at = position.at
         destination = self._packet.destination
+        if at.netns and position.arrived_by:
+            return Left(
+                at, "", f"network namespace '{at.netns}' is the next hop; its way to {destination} is not declared"
+            )
         if at.netns:
             return Dropped(at, f"no route to {destination} in network namespace '{at.netns}'")
         interface = machine.uplink if self._machines.on_underlay(destination) else ""
