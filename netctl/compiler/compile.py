@@ -73,9 +73,17 @@ def compile_stack(stack: Stack, places: Places, host: str | None, facts: Facts |
     forwarding on foreign interfaces. Raises DeclarationError with all errors of the stack, or of the host.
     """
     problems = Problems(places)
-    topology, resolution = examine(stack, places, problems)
+    examined = examine(stack, places, problems)
     demand_host(stack, host)
     problems.stop_on_errors()
+    return compile_host(examined, host, facts, places, problems)
+
+
+def compile_host(
+    examined: Examined, host: str | None, facts: Facts | None, places: Places, problems: Problems
+) -> Compiled:
+    """As `compile_stack`, of a stack that has been examined, without an error: for one of several of its hosts."""
+    topology, resolution = examined
     site = Site(topology, host or "", facts, places, problems, _enforcement(topology, resolution, host or ""))
     resources = _collect(site, _resources(site))
     problems.stop_on_errors()

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import NamedTuple
 
-from netctl.compiler import Places, compile_stack
-from netctl.compiler.compile import Examined, examine
+from netctl.compiler import Places
+from netctl.compiler.compile import Examined, compile_host, examine
 from netctl.compiler.hosts import ALONE
 from netctl.compiler.places import Problems
 from netctl.compiler.policies import Resolution, resolve_policies
@@ -66,11 +66,12 @@ class Tracer:
     def __init__(self, stack: Stack, places: Places) -> None:
         """Raises DeclarationError where something is wrong with the stack."""
         problems = Problems(places)
-        self._examined: Examined = examine(stack, places, problems)
+        examined = examine(stack, places, problems)
         problems.stop_on_errors()
         self._stack = stack
         self._places = places
-        self._resolution = self._examined.resolution or resolve_policies(self._examined.topology, places)
+        self._topology = examined.topology
+        self._resolution = examined.resolution or resolve_policies(examined.topology, places)
         self._evaluator = Evaluator(self._resolution.policies)
         self._names = Names(stack, self._resolution)
 
@@ -93,7 +94,7 @@ class Tracer:
         ends = self._evaluator.ends(connection)
         return Trace(
             ends.source.text, ends.destination.text, decision, sides, path, ends.destination.endpoint is not None,
-            remarks_on(self._examined.topology, ends, path) if path else (),
+            remarks_on(self._topology, ends, path) if path else (),
         )  # fmt: skip
 
     def _judged(self, decision: Decision, side: Side) -> Judged:
@@ -129,7 +130,7 @@ class Tracer:
 
     def _on_segment(self, source: Endpoint) -> Start:
         """Someone on a network of the stack whom the stack does not attach."""
-        net = next(net for net in self._examined.topology.nets if net.name == source.network)
+        net = next(net for net in self._topology.nets if net.name == source.network)
         interface = "" if net.role is Role.MACVLAN else net.interface.name
         return Start(Position(At(source.host), interface), outside=True)
 
@@ -154,7 +155,9 @@ class Tracer:
         return Machines(self._stack.hosts, self._compile, {text: frozenset(names) for text, names in holders.items()})
 
     def _compile(self, host: str) -> Mapping[Key, Desired]:
-        return compile_stack(self._stack, self._places, host or None, None).resources
+        # Without policies: the evaluator has judged, and their chains are not walked.
+        examined = Examined(self._topology, None)
+        return compile_host(examined, host or None, None, self._places, Problems(self._places)).resources
 
 
 def _common_family(resolution: Resolution, source: str, destination: str) -> int:
