@@ -1,6 +1,5 @@
 """``netctl test``."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from netctl.cli.findings import print_findings, write_junit
 from netctl.cli.options import Compiling, Format
 from netctl.cli.terminal import Terminal
-from netctl.errors import NetctlError, PrivilegeError
+from netctl.errors import PrivilegeError
 
 if TYPE_CHECKING:  # what reads declarations is imported where they are read
     from netctl.cli.declarations import Declarations
@@ -42,43 +42,14 @@ def run(options: Options) -> int:
     declarations = load_declarations(options)
     examination = examine_policies(declarations.loaded.stack, declarations.loaded)
     terminal.remark(text(examination.warnings, terminal.error_paint))
-    findings = (
-        _decided(examination, options) if options.static else _tried(examination, declarations, options, terminal)
-    )
+    if options.static:
+        findings = _decided(examination, options)
+    else:
+        findings = _tried(examination, declarations, options, terminal)
+    print_findings(findings, options.output, terminal)
     if options.junit:
         write_junit(options.junit, findings)
-    print_findings(findings, options.output, terminal)
     return 1 if findings.failures else 0
-
-
-def write_junit(path: Path, findings: "Findings") -> None:
-    """Write JUnit's XML to a file. Raises NetctlError where that fails."""
-    from netctl.report.junit import junit
-
-    try:
-        path.write_bytes(junit(findings))
-    except OSError as error:
-        raise NetctlError(f"{path} cannot be written: {error.strerror}", "Name another file with --junit.") from error
-
-
-def print_findings(findings: "Findings", form: Format, terminal: Terminal) -> None:
-    """Print what came of it: as text the expectations, then the matrix; when quiet, what failed."""
-    if form is Format.JSON:
-        from netctl.report.trials_json import trials_document
-
-        terminal.result(json.dumps(trials_document(findings), indent=2))
-        return
-    from netctl.report.matrix import matrix_text
-    from netctl.report.trials_text import advice, failures_text, trials_text
-
-    if terminal.quiet:
-        terminal.result(failures_text(findings))
-        return
-    terminal.say(trials_text(findings, terminal.paint, verbose=terminal.verbose))
-    if findings.matrix is not None:
-        terminal.say("\n" + matrix_text(findings, terminal.paint, width=terminal.width, verbose=terminal.verbose))
-    if said := advice(findings):
-        terminal.say("\n" + said)
 
 
 def _decided(examination: "Examination", options: Options) -> "Findings":

@@ -59,7 +59,7 @@ LARGE = "stack: shop\nnetworks:\n" + "".join(
         (b"stack: shop\ninclude: stack.yaml\n", "NC131"),
     ],
 )
-@pytest.mark.parametrize("command", ["validate", "plan", "apply", "status", "destroy"])
+@pytest.mark.parametrize("command", ["validate", "plan", "apply", "status", "destroy", "test"])
 def test_a_bad_file_is_exit_1_with_its_place_whatever_the_command(
     netctl: Netctl, command: str, content: bytes, said: str
 ) -> None:
