@@ -57,8 +57,18 @@ def _root(
 
 
 def _register(app: typer.Typer, command: Command) -> None:
-    run = import_module(f"netctl.cli.{command.module}").run
-    app.command(command.name, help=run.__doc__, context_settings=_CONTEXT)(command_function(run))
+    if not command.verbs:
+        _add(app, command.name, command.module)
+        return
+    group = typer.Typer(rich_markup_mode=None, add_completion=False, context_settings=_CONTEXT)
+    for verb in command.verbs:
+        _add(group, verb, f"{command.module}.{verb}")
+    app.add_typer(group, name=command.name, help=f"{command.summary}.")
+
+
+def _add(app: typer.Typer, name: str, module: str) -> None:
+    run = import_module(f"netctl.cli.{module}").run
+    app.command(name, help=run.__doc__, context_settings=_CONTEXT)(command_function(run))
 
 
 def command_function(run: Callable[[Any], int]) -> Callable[..., Callable[[], int]]:

@@ -11,13 +11,16 @@ class Command(NamedTuple):
 
     name: str
     module: str
-    """In `netctl.cli`; has ``run(options) -> int`` (the exit code)."""
+    """In `netctl.cli`; has ``run(options) -> int`` (the exit code). Of a command with verbs, the package of theirs."""
     group: str
     synopsis: str
     summary: str
+    verbs: tuple[str, ...] = ()
 
 
 CHANGE, LOOK, WRITE = "Change what is there", "Look at what is there", "Write declarations"
+
+_TWIN = ("up", "test", "exec", "down")
 
 COMMANDS = (
     Command("plan", "plan", CHANGE, "-f F", "What would change on this host, and why"),
@@ -27,6 +30,7 @@ COMMANDS = (
     Command("get", "get", LOOK, "[RESOURCE]", "What is live here and owned by a stack"),
     Command("describe", "describe", LOOK, "RESOURCE -f F", "One resource: declared and live, side by side"),
     Command("test", "test", LOOK, "-f F", "Whether expectations hold: with packets, or proved"),
+    Command("twin", "twin", LOOK, "up|test|exec|down", "The stack as namespaces here, tried with packets", _TWIN),
     Command("trace", "trace", LOOK, "FROM TO PORT -f F", "Which rule decides, and the way a packet takes"),
     Command("doctor", "doctor", LOOK, "[-f F]", "What this host can do, and how to mend the rest"),
     Command("validate", "validate", WRITE, "-f F", "Check the declaration; touches no system"),

@@ -1,20 +1,25 @@
 """A stack applied on every host of its twin, by the steps of ``netctl apply``: facts, compile, plan, apply, verify."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from netctl.compiler import compile_stack
+from netctl.compiler.compile import Examined, compile_host, examine
+from netctl.compiler.places import Problems
 from netctl.engine.apply import ApplyError, apply_plan
 from netctl.engine.plan import Plan
 from netctl.engine.protocol import Context, Writer
 from netctl.engine.registry import find_systems
+from netctl.engine.resource import Desired, Key
 from netctl.engine.session import Session, write_session
 from netctl.errors import BackendError, ConflictError, DeclarationError, Diagnostic, NetctlError
 from netctl.stack.loader import LoadedStack
 from netctl.twin.blueprint import HostPlan
 from netctl.twin.children import in_children
 from netctl.twin.spaces import LONE, enter_host, space
+
+SYSTEMS = ("kernel", "nftables")
+"""Those of which a namespace has its own."""
 
 
 class Deployed(NamedTuple):
@@ -34,7 +39,10 @@ def deploy(loaded: LoadedStack, hosts: Sequence[HostPlan]) -> list[Deployed]:
 
     Raises DeclarationError, BackendError where it fails on one of them.
     """
-    done = in_children([partial(_deploy_on, loaded, host) for host in hosts])
+    problems = Problems(loaded)
+    examined = examine(loaded.stack, loaded, problems)
+    problems.stop_on_errors()
+    done = in_children([partial(_deploy_on, loaded, examined, host) for host in hosts])
     for host in done:
         if host.failure is not None:
             if host.warnings:
@@ -44,7 +52,7 @@ def deploy(loaded: LoadedStack, hosts: Sequence[HostPlan]) -> list[Deployed]:
     return done
 
 
-def _deploy_on(loaded: LoadedStack, host: HostPlan) -> Deployed:
+def _deploy_on(loaded: LoadedStack, examined: Examined, host: HostPlan) -> Deployed:
     name = host.name or LONE
     try:
         enter_host(
@@ -52,28 +60,33 @@ def _deploy_on(loaded: LoadedStack, host: HostPlan) -> Deployed:
             space(loaded.stack.stack, name),
             {netns: space(loaded.stack.stack, name, netns) for netns in host.attached},
         )
-        with write_session(find_systems(), Context()) as session:
-            return _apply(loaded, host.name, session)
+        with write_session(find_systems(SYSTEMS), Context()) as session:
+            return _apply(loaded, examined, host.name, session)
     except DeclarationError as error:
         return Deployed(name, 0, error.diagnostics, (error.message, error.advice, error.code))
     except NetctlError as error:
         return Deployed(name, failure=(_story(error), error.advice, error.code))
 
 
-def _apply(loaded: LoadedStack, host: str, session: Session[Writer]) -> Deployed:
+def _apply(loaded: LoadedStack, examined: Examined, host: str, session: Session[Writer]) -> Deployed:
     """Apply, and plan once more by the facts as they are then, as a second ``netctl apply`` would."""
-    stack, name = loaded.stack.stack, host or LONE
-    compiled = compile_stack(loaded.stack, loaded, host or None, session.facts())
-    plan = session.plan(compiled.resources, stack=stack, host=name)
+
+    def compiled() -> tuple[dict[Key, Desired], list[Diagnostic]]:
+        found = compile_host(examined, host or None, session.facts(), loaded, Problems(loaded))
+        return {key: want for key, want in found.resources.items() if key.system in SYSTEMS}, found.diagnostics
+
+    def make_plan(desired: Mapping[Key, Desired]) -> Plan:
+        return session.plan(desired, stack=loaded.stack.stack, host=host or LONE)
+
+    desired, warnings = compiled()
+    plan = make_plan(desired)
     if plan.conflicts or plan.unread:
         raise ConflictError(f"something is in the way: {_first(plan)}")
-    apply_plan(plan, compiled.resources, session)
-    again = session.plan(
-        compile_stack(loaded.stack, loaded, host or None, session.facts()).resources, stack=stack, host=name
-    )
+    apply_plan(plan, desired, session)
+    again = make_plan(compiled()[0])
     if again:
         raise BackendError(f"there is something to do again after all has been applied: {_first(again)}")
-    return Deployed(name, len(compiled.resources), tuple(compiled.diagnostics))
+    return Deployed(host or LONE, len(desired), tuple(warnings))
 
 
 def _first(plan: Plan) -> str:

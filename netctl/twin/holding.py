@@ -46,6 +46,9 @@ def held(stack: str, timeout: float, waiting: Callable[[str], None] = lambda _: 
     try:
         yield directory
     finally:
+        with suppress(OSError):  # what is not empty stays
+            for path in (directory, ROOT, ROOT.parent):
+                path.rmdir()
         os.close(handle)
 
 
@@ -78,12 +81,3 @@ def completed(directory: Path) -> str:
     with suppress(FileNotFoundError):
         return (directory / _COMPLETE).read_text(encoding="ascii")
     return ""
-
-
-def clear(directory: Path) -> None:
-    """Remove the directory, which is held, and those above it that are empty."""
-    for path in directory.iterdir():
-        path.unlink()
-    with suppress(OSError):
-        for path in (directory, ROOT, ROOT.parent):
-            path.rmdir()

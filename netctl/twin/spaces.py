@@ -58,6 +58,17 @@ def spaces_of(stack: str) -> list[str]:
     return sorted(name for name in _names() if name.startswith(f"{PREFIX}.{stack}."))
 
 
+def hosts_of(stack: str) -> set[str]:
+    """The hosts of a stack's twin, and what is between them."""
+    return {name.split(".")[2] for name in spaces_of(stack)}
+
+
+def attached_on(stack: str, host: str) -> dict[str, str]:
+    """What is attached on a host of a stack's twin: names of namespaces by their plain names."""
+    start = f"{PREFIX}.{stack}.{host}."
+    return {name.removeprefix(start): name for name in spaces_of(stack) if name.startswith(start)}
+
+
 def twinned() -> set[str]:
     """The stacks of which there is a twin, or something left."""
     parts = (name.split(".", 2) for name in _names())

@@ -3,11 +3,13 @@
 Whoever calls these holds the stack's directory (`netctl.twin.holding`), and no other thread is in this process.
 """
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import NamedTuple
 
+from netctl.compiler.policies.endpoints import ADDRESS
 from netctl.compiler.topology import resolve
 from netctl.errors import Diagnostic
 from netctl.policy.model import Endpoint, PolicySet, Protocol
@@ -120,16 +122,23 @@ def stand_of(blueprint: Blueprint, policies: PolicySet) -> StandOf:
     """Where each endpoint, host and address outside sends from."""
     endpoints = policies.endpoints
     within = stands(policies, partial(_place, blueprint.stack))
-    outside = frozenset(blueprint.outside)
 
     def find(name: str) -> Stand | None:
         end = endpoints.get(name)
         addresses = end.addresses if end else (name,)
-        if any(address in outside for address in addresses):
+        if (end is None or end.kind == ADDRESS) and any(address in blueprint.outside for address in addresses):
             return Stand(space(blueprint.stack, WIRE), addresses)
         return within(name) if end else None
 
     return find
+
+
+def is_there(name: str, blueprint: Blueprint, endpoints: Mapping[str, Endpoint]) -> bool:
+    """Whether an endpoint, or an address that is none's, is something in the twin."""
+    end = endpoints.get(name)
+    if end is not None and _place(blueprint.stack, end) is not None:
+        return True
+    return any(address in blueprint.outside for address in (end.addresses if end else (name,)))
 
 
 def _place(stack: str, end: Endpoint) -> str | None:

@@ -1,0 +1,67 @@
+"""What the verbs of ``netctl twin`` have in common."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from netctl.cli.options import Sources, stack_name
+from netctl.cli.signals import orderly_end
+from netctl.cli.terminal import Terminal
+from netctl.errors import UsageError
+
+if TYPE_CHECKING:  # what reads declarations is imported where they are read
+    from netctl.stack.loader import LoadedStack
+    from netctl.twin.examination import Examination
+
+
+@dataclass(frozen=True, kw_only=True)
+class Holding(Sources):
+    """A stack whose twin nothing else touches meanwhile."""
+
+    lock_timeout: Annotated[
+        float, typer.Option("--lock-timeout", metavar="SECONDS", min=0, help="Wait for another netctl this long.")
+    ] = 10.0
+
+    @contextmanager
+    def held(self, stack: str, terminal: Terminal) -> Iterator[Path]:
+        """The directory of the twin, held; signals that ask to end are taken in order. Raises LockedError."""
+        from netctl.twin.holding import held
+
+        with orderly_end(), held(stack, self.lock_timeout, terminal.remark) as directory:
+            yield directory
+
+
+@dataclass(frozen=True, kw_only=True)
+class Naming(Holding):
+    """A stack by its declaration, or by its name alone."""
+
+    stack: Annotated[str, typer.Option("--stack", metavar="NAME", help="The stack's name, in place of -f.")] = ""
+
+    @property
+    def stack_name(self) -> str:
+        """The stack's name. Raises UsageError where it is not given, or given twice."""
+        if self.stack and self.file:
+            raise UsageError("both --stack and -f were given", "Name the stack with one of them.")
+        if self.stack:
+            return stack_name(self.stack)
+        if not self.file:
+            raise UsageError("no stack was named", "Name one with -f stack.yaml, or with --stack and its name.")
+        from netctl.cli.declarations import load_declarations
+
+        return load_declarations(self).name
+
+
+def examined(options: Sources, terminal: Terminal) -> "tuple[LoadedStack, Examination]":
+    """The stack, and what it asks of its twin; warnings are remarked upon. Raises DeclarationError."""
+    from netctl.cli.declarations import load_stack
+    from netctl.report.diagnostics import text
+    from netctl.twin.examination import examine_policies
+
+    loaded = load_stack(options)
+    examination = examine_policies(loaded.stack, loaded)
+    terminal.remark(text(examination.warnings, terminal.error_paint))
+    return loaded, examination

@@ -1,0 +1,156 @@
+"""What keeps two ends apart whatever the policies say: networks that are internal or isolated, and the want of a route.
+
+Policies alone decide what *may* be reached. Where packets are sent, this decides too, and so it is expected of them.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from netctl.compiler.policies.endpoints import ATTACHMENT
+from netctl.compiler.prefixes import Prefix, parse_address, parse_prefix
+from netctl.compiler.topology import Net, Role, Topology
+from netctl.policy.evaluate import Evaluator, is_itself
+from netctl.policy.model import Endpoint
+from netctl.policy.ranges import family_of
+from netctl.policy.verdicts import Verdict
+from netctl.stack.models import MacvlanNetwork
+from netctl.twin.blueprint import Blueprint
+from netctl.twin.trials import Trial
+
+_EVERYWHERE = {4: Prefix(4, 0, 0), 6: Prefix(6, 0, 0)}
+_APART = frozenset({"private", "vepa"})
+
+
+class Leg(NamedTuple):
+    """An attachment as its namespace sees it."""
+
+    net: Net
+    reached: tuple[Prefix, ...]
+    """What its routes lead to."""
+
+
+class Barriers:
+    """Finds what keeps ends apart."""
+
+    def __init__(self, topology: Topology, evaluator: Evaluator, blueprint: Blueprint) -> None:
+        self._topology = topology
+        self._evaluator = evaluator
+        self._endpoints = evaluator.policies.endpoints
+        self._nets = {net.path: net for net in topology.nets}
+        self._legs = dict(_legs(topology, self._endpoints))
+        self._reached: dict[tuple[str, str], list[Prefix]] = {}
+        for name, leg in self._legs.items():
+            end = self._endpoints[name]
+            self._reached.setdefault((end.host, end.netns), []).extend(leg.reached)
+        self._links = {
+            (host.name, plug.name): [parse_prefix(text) for text in plug.addresses]
+            for host in blueprint.hosts
+            for plug in host.interfaces
+        }
+
+    def expected(self, trials: Iterable[Trial]) -> list[Trial]:
+        """The trials, of which those are expected to fail that something keeps from arriving."""
+        return [
+            trial._replace(expected=Verdict.DENY) if trial.expected is Verdict.ALLOW and self.between(trial) else trial
+            for trial in trials
+        ]
+
+    def between(self, trial: Trial) -> str:
+        """What keeps a trial's ends apart, in words; empty where nothing does."""
+        asked = trial.connection
+        source, destination = self._endpoints.get(asked.source), self._endpoints.get(asked.destination)
+        if is_itself(source, destination):
+            return ""
+        address = next((text for text in source.addresses if family_of(text) == asked.family), "") if source else ""
+        return (
+            self._fence(asked.source, asked.destination, trial.address)
+            or self._fence(asked.destination, asked.source, address)
+            or self._macvlan(source, destination, trial.address)
+            or self._macvlan(destination, source, address)
+            or self._no_way(asked.source, trial.address)
+            or self._no_way_back(source, destination, asked.family)
+        )
+
+    def _fence(self, one: str, other: str, address: str) -> str:
+        """What the firewall of the network of *one* drops of what goes between it and the *other*."""
+        leg, far = self._legs.get(one), self._legs.get(other)
+        if leg is None or leg.net.role is Role.MACVLAN:
+            return ""
+        spec, end = leg.net.spec, self._endpoints[one]
+        if far is not None and self._together(leg.net, end, far.net, self._endpoints[other]):
+            return ""
+        if getattr(spec, "internal", False) and other != f"host/{end.host}":
+            return f"{leg.net.label} is internal"
+        if getattr(spec, "isolated", False) and self._is_inside(end.host, address, far):
+            return f"{leg.net.label} is isolated"
+        return ""
+
+    def _together(self, net: Net, end: Endpoint, other: Net, far: Endpoint) -> bool:
+        """Whether two endpoints are of one segment, or of one overlay."""
+        return net.path == other.path and (net.overlay or end.host == far.host)
+
+    def _is_inside(self, host: str, address: str, far: Leg | None) -> bool:
+        """Whether an address is on another network that the host has."""
+        if far is None or not address:
+            return False
+        family, value = parse_address(address)
+        here = (net for net in self._topology.nets if host in net.hosts and net.role is not Role.MACVLAN)
+        number = self._topology.hosts.number(host)
+        return any(
+            (pool.prefix if net.overlay else pool.on(number)).holds(family, value) for net in here for pool in net.pools
+        )
+
+    def _macvlan(self, one: Endpoint | None, other: Endpoint | None, address: str) -> str:
+        """A macvlan and its host do not see one another on the parent's link; nor do those of some modes."""
+        leg = self._legs.get(one.name) if one else None
+        if one is None or other is None or leg is None or not isinstance(leg.net.spec, MacvlanNetwork):
+            return ""
+        if other.host != one.host:
+            return ""
+        far = self._legs.get(other.name)
+        if far is not None and isinstance(far.net.spec, MacvlanNetwork):
+            apart = far.net.spec.parent == leg.net.spec.parent and leg.net.spec.mode in _APART
+            return f"{leg.net.label} keeps its endpoints apart" if apart else ""
+        own = next((text for text in one.addresses if address and family_of(text) == family_of(address)), None)
+        link = self._links.get((one.host, leg.net.spec.parent), ())
+        if own is not None and any(prefix.holds(*parse_address(own)) for prefix in link):
+            return f"{leg.net.label} is out of its host's reach"
+        return ""
+
+    def _no_way(self, name: str, address: str) -> str:
+        """Whether an attachment's namespace has no route to an address."""
+        end = self._endpoints.get(name)
+        if end is None or name not in self._legs or not address:
+            return ""
+        reached = self._reached[end.host, end.netns]
+        return "" if any(prefix.holds(*parse_address(address)) for prefix in reached) else f"{name} has no route there"
+
+    def _no_way_back(self, source: Endpoint | None, destination: Endpoint | None, family: int) -> str:
+        """Whether the destination has no route to the address that it sees."""
+        if destination is None or source is None or destination.name not in self._legs:
+            return ""
+        if source.kind == "host" and source.host == destination.host:
+            return ""
+        if source.masqueraded and self._evaluator.translates(source, destination, family):
+            source = self._endpoints.get(f"host/{source.host}", source)
+        address = next((text for text in source.addresses if family_of(text) == family), "")
+        return self._no_way(destination.name, address)
+
+
+def _legs(topology: Topology, endpoints: Mapping[str, Endpoint]) -> Iterable[tuple[str, Leg]]:
+    """The attachments by name."""
+    specs = {
+        (net.name, host, end.spec.netns, end.host_end.name if net.role is not Role.MACVLAN else ""): (net, end)
+        for net in topology.nets
+        for end in net.endpoints
+        for host in end.hosts
+    }
+    for name, end in endpoints.items():
+        if end.kind != ATTACHMENT:
+            continue
+        net, spec = specs[end.network, end.host, end.netns, end.interface]
+        families = net.default_route_families if spec.spec.default_route else []
+        reached = [_EVERYWHERE[family] for family in families]
+        number = topology.hosts.number(end.host)
+        reached += [pool.prefix if net.role is Role.ROUTED else pool.on(number) for pool in net.pools]
+        yield name, Leg(net, tuple(reached))

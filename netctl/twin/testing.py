@@ -1,0 +1,65 @@
+"""A twin tried out: every expectation, and who reaches what, with real packets, all at once."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from netctl.compiler.topology import resolve
+from netctl.policy.matrix import Service
+from netctl.policy.model import Protocol
+from netctl.stack.loader import LoadedStack
+from netctl.twin import background
+from netctl.twin.barriers import Barriers
+from netctl.twin.blueprint import Blueprint
+from netctl.twin.examination import Examination, Findings, Manner
+from netctl.twin.offers import Offer
+from netctl.twin.responders import Responders
+from netctl.twin.trials import Outcome, Progress, Result, Trial, run_trials
+from netctl.twin.twin import is_there, plan_twin, responders, stand_of
+
+_PING = Service(Protocol.ICMP)
+
+
+def try_twin(
+    loaded: LoadedStack, examination: Examination, directory: Path, timeout: float, progress: Progress | None = None
+) -> Findings:
+    """What comes of it, in a twin that is up. Where nothing declares a port, everybody is asked for an echo.
+
+    Raises BackendError where nothing can be made to answer.
+    """
+    blueprint = plan_twin(loaded, examination)
+    asked = examination if examination.offers else examination._replace(offers=tuple(_pings(examination)))
+    barriers = Barriers(resolve(loaded.stack), examination.evaluator, blueprint)
+    expected, matrix = asked.trials, barriers.expected(asked.matrix())
+    with ExitStack() as stack:
+        if not background.is_running(directory):
+            stack.enter_context(Responders(responders(blueprint, asked)))
+        results = _run([*expected, *matrix], blueprint, asked, timeout, progress)
+    place = f"the twin of {examination.stack}"
+    split = len(expected)
+    return Findings(asked, Manner.TWIN, place, results[:split], results[split:])
+
+
+def _pings(examination: Examination) -> list[Offer]:
+    return [Offer(name, _PING, frozenset({name})) for name in examination.policies.endpoints]
+
+
+def _run(
+    trials: Sequence[Trial], blueprint: Blueprint, examination: Examination, timeout: float, progress: Progress | None
+) -> list[Result]:
+    """The trials' results; what is not in the twin cannot be tried there."""
+    endpoints = examination.policies.endpoints
+    ends = {name for trial in trials for name in trial.connection[:2]}
+    missing = {name for name in ends if not is_there(name, blueprint, endpoints)}
+    ready = [trial for trial in trials if missing.isdisjoint(trial.connection[:2])]
+    sent = iter(
+        run_trials(ready, stand_of(blueprint, examination.policies), timeout, answering=True, progress=progress)
+    )
+    return [
+        next(sent) if missing.isdisjoint(trial.connection[:2]) else _untested(trial, missing) for trial in trials
+    ]  # fmt: skip
+
+
+def _untested(trial: Trial, missing: set[str]) -> Result:
+    name = next(name for name in trial.connection[:2] if name in missing)
+    return Result(trial, Outcome.UNTESTED, None, note=f"nothing in the twin is {name}")
