@@ -79,7 +79,7 @@ class Evaluator:
             return Ends(source, destination, source)
         seen = self.seen(source, destination, connection.family)
         if connection.source == seen.text or seen is not source:
-            seen = nearest(seen, destination.address, connection.family)
+            seen = self._sending(seen, destination.address, connection.family)
         return Ends(source, destination, seen)
 
     def governing(self, endpoint: str, direction: Direction) -> tuple[Tier, ...]:
@@ -117,10 +117,26 @@ class Evaluator:
         """Whether the source's host masquerades what it sends to the destination."""
         if not source.masqueraded or destination.host in {"", source.host}:
             return False
-        if source.host not in self._inside:
-            self._inside[source.host] = AddressRanges(_outermost(self.policies.inside.get(source.host, ())))
         own = self.end(destination.name, family).address
-        return own is not None and not self._inside[source.host].has(family, own)
+        return own is not None and not self._is_inside(source.host, own, family)
+
+    def _is_inside(self, host: str, address: int, family: int) -> bool:
+        """Whether an address is on one of the host's networks and overlays."""
+        if host not in self._inside:
+            self._inside[host] = AddressRanges(_outermost(self.policies.inside.get(host, ())))
+        return self._inside[host].has(family, address)
+
+    def _sending(self, source: End, destination: int, family: int) -> End:
+        """The source with the address that it sends from: of a host, that of the link that the packet leaves by.
+
+        On its own networks, it is the one that is most like the destination's; elsewhere, the first.
+        """
+        end = source.endpoint
+        if end is None or end.kind != "host" or not self._is_inside(end.host, destination, family):
+            return source
+        values = [address_value(address) for address in end.addresses if family_of(address) == family]
+        # Of two numbers, the fewer bits their difference has, the longer the prefix that they share.
+        return source._replace(address=min(values, key=lambda value: (value ^ destination).bit_length(), default=None))
 
     def is_failsafe(self, direction: Direction, endpoint: Endpoint, connection: Connection) -> bool:
         """Whether the connection is to a port that no policy closes."""
@@ -215,19 +231,6 @@ class Evaluator:
                 return Step(policy, rule, tuple(logged))
             logged.append(rule)
         return Step(policy, None, tuple(logged))
-
-
-def nearest(source: End, destination: int, family: int) -> End:
-    """The source with the address that it sends from: of a host, the one that is most like the destination's.
-
-    A host has an address on each of its bridges, and its kernel chooses that of the link that the packet leaves by.
-    """
-    end = source.endpoint
-    if end is None or end.kind != "host":
-        return source
-    values = [address_value(address) for address in end.addresses if family_of(address) == family]
-    # Of two numbers, the fewer bits their difference has, the longer the prefix that they share.
-    return source._replace(address=min(values, key=lambda value: (value ^ destination).bit_length(), default=None))
 
 
 def is_itself(source: Endpoint | None, destination: Endpoint | None) -> bool:

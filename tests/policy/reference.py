@@ -2,7 +2,7 @@
 
 from ipaddress import ip_address, ip_network
 
-from netctl.policy.model import Connection, Endpoint, Policy, PolicySet, PortRange, Rule
+from netctl.policy.model import Connection, Endpoint, PolicySet, PortRange, Rule
 
 
 def allows(policies: PolicySet, connection: Connection) -> bool:
@@ -35,11 +35,15 @@ def _seen(policies: PolicySet, source: Endpoint, destination: Endpoint, connecti
     return source if unchanged else host
 
 
-def _sender(endpoint: Endpoint, destination: Endpoint, family: int) -> str:
-    """The address that an endpoint sends from: a host takes the one that has most bits in common with the other end."""
-    if endpoint.kind != "host":
-        return _address(endpoint, family)
+def _sender(policies: PolicySet, endpoint: Endpoint, destination: Endpoint, family: int) -> str:
+    """The address that an endpoint sends from.
+
+    A host takes the one that has most bits in common with the other end where that is on one of its networks.
+    """
     other = _address(destination, family)
+    near = any(ip_address(other) in ip_network(prefix) for prefix in policies.inside.get(endpoint.host, ()))
+    if endpoint.kind != "host" or not near:
+        return _address(endpoint, family)
     own = [text for text in endpoint.addresses if ip_address(text).version == family]
     lengths = range(33 if family == 4 else 129)
     return max(own, key=lambda text: sum(ip_address(other) in ip_network((text, size), False) for size in lengths))
@@ -62,34 +66,32 @@ def _admits(
         return True
     if local.kind == "host" and any(_port(part, connection) for part in getattr(policies.failsafe, direction)):
         return True
+    address = _address(remote, connection.family)
+    if remote is not destination:
+        address = _sender(policies, remote, destination, connection.family)
     for tier in policies.tiers:
-        outcome = _tier(
-            [policy for policy in governing if policy.tier == tier], direction, remote, destination, connection
-        )
+        rules = [getattr(policy, direction) for policy in governing if policy.tier == tier]
+        outcome = _tier(rules, remote.name, address, destination, connection)
         if outcome in {"allow", "deny"}:
             return outcome == "allow"
     return True
 
 
-def _tier(tier: list[Policy], direction: str, remote: Endpoint, destination: Endpoint, connection: Connection) -> str:
+def _tier(
+    tier: list[tuple[Rule, ...]], remote: str, address: str, destination: Endpoint, connection: Connection
+) -> str:
     """``allow``, ``deny``, or ``pass`` to the next one."""
     if not tier:
         return "pass"
-    for policy in tier:
-        for rule in getattr(policy, direction):
-            if (
-                rule.action != "log"
-                and _peer(rule, remote, destination, connection.family)
-                and _service(rule, destination, connection)
-            ):
-                return str(rule.action)
+    for rule in (rule for rules in tier for rule in rules):
+        if rule.action != "log" and _peer(rule, remote, address) and _service(rule, destination, connection):
+            return str(rule.action)
     return "deny"
 
 
-def _peer(rule: Rule, remote: Endpoint, destination: Endpoint, family: int) -> bool:
-    if rule.peers is None or remote.name in rule.peers.endpoints:
+def _peer(rule: Rule, remote: str, address: str) -> bool:
+    if rule.peers is None or remote in rule.peers.endpoints:
         return True
-    address = _address(remote, family) if remote is destination else _sender(remote, destination, family)
     return any(ip_address(address) in ip_network(prefix) for prefix in rule.peers.prefixes)
 
 
