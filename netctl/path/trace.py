@@ -75,6 +75,11 @@ class Tracer:
         self._evaluator = Evaluator(self._resolution.policies)
         self._names = Names(stack, self._resolution)
 
+    @property
+    def endpoints(self) -> Mapping[str, Endpoint]:
+        """All that can be traced from and to, by name."""
+        return self._resolution.policies.endpoints
+
     def trace(self, source: str, destination: str, port: str, family: int | None = None) -> list[Trace]:
         """The connections that are meant: from each endpoint that *source* means to each that *destination* does.
 

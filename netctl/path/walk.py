@@ -90,6 +90,8 @@ class _Walk:
         holder = machine.namespace(at.netns).holder(self._packet.destination)
         if holder is not None:
             return Delivered(at, holder, self._packet.destination)
+        if at.netns and arrived_by:
+            return Left(at, "", f"'{at.netns}' is the next hop; that it forwards, and where to, is not declared")
         way = look_up(machine, at.netns, self._packet, arrived_by)
         if isinstance(way, Rule):
             return Dropped(at, f"a policy-routing rule of priority {way.priority} is of type {way.action}")
@@ -109,13 +111,9 @@ class _Walk:
         return not at.netns and not way.prefix.length and bool(self._machines.on_underlay(self._packet.destination))
 
     def _undeclared(self, machine: Machine, position: Position) -> Next:
-        """Without a declared route: hosts, and namespaces that are routers, have some of their own."""
+        """Without a declared route: a host has routes of its own, an attached namespace has none."""
         at = position.at
         destination = self._packet.destination
-        if at.netns and position.arrived_by:
-            return Left(
-                at, "", f"network namespace '{at.netns}' is the next hop; its way to {destination} is not declared"
-            )
         if at.netns:
             return Dropped(at, f"no route to {destination} in network namespace '{at.netns}'")
         interface = machine.uplink if self._machines.on_underlay(destination) else ""

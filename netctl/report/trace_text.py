@@ -112,13 +112,13 @@ def _policy(consulted: Consulted, direction: Direction) -> Iterator[tuple[str, .
 
 
 def _rule(found: RuleOutcome) -> tuple[str, ...]:
-    return f"  {found.rule.action} {found.rule.text}", _OUTCOMES[found.outcome], found.rule.origin.place
+    return f"  {found.rule.text}", _OUTCOMES[found.outcome], found.rule.origin.place
 
 
 def _path(path: Path, trace: Trace, paint: Paint) -> list[str]:
     title = f"Path of {path.sent.source} -> {path.sent.destination}: {_ENDS[path.arrival]}"
     if trace.decision.verdict is Verdict.DENY:
-        title = f"Path that {path.sent.source} -> {path.sent.destination} would take: {_ENDS[path.arrival]}"
+        title = f"Path that {path.sent.source} -> {path.sent.destination} would take, were it allowed"
     rows: list[tuple[str, ...]] = []
     for place, steps in groupby(path.steps, key=lambda step: place_text(step.at)):
         for number, step in enumerate(steps):

@@ -1,0 +1,81 @@
+"""What FROM, TO and PORT may be."""
+
+import pytest
+
+from netctl.errors import DeclarationError, UsageError
+from tests.path.tracing import HOSTS, SHOP, trace, tracer
+
+TWICE = SHOP.replace("front: {", "front: {hosts: [n1, n2], ") + HOSTS
+
+
+@pytest.mark.parametrize("name", ["front/web", "web", "10.10.0.20"])
+def test_an_endpoint_is_meant_by_its_name_the_end_of_it_and_its_address(name: str) -> None:
+    assert trace(SHOP, name, "spare").source == "front/web"
+
+
+def test_a_service_means_each_of_its_endpoints_even_if_one_is_called_like_it() -> None:
+    found = tracer(SHOP).trace("web", "db", "5432")
+    assert [each.destination for each in found] == ["back/db", "back/spare"]
+    assert [each.destination for each in tracer(SHOP).trace("web", "service/db", "5432")] == ["back/db", "back/spare"]
+    assert [each.destination for each in tracer(SHOP).trace("web", "back/db", "5432")] == ["back/db"]
+
+
+def test_no_endpoint_of_a_service_is_traced_to_itself() -> None:
+    found = tracer(SHOP).trace("db", "db", "5432")
+    assert [(each.source, each.destination) for each in found] == [("back/db", "back/spare"), ("back/spare", "back/db")]
+
+
+def test_a_host_is_meant_by_its_name() -> None:
+    assert trace(SHOP + HOSTS, "n1", "host/n2").source == "host/n1"
+
+
+def test_what_is_on_several_hosts_is_ambiguous_without_one() -> None:
+    with pytest.raises(UsageError, match="'web' may be front/web@n1 or front/web@n2"):
+        trace(TWICE, "web", "spare")
+    assert trace(TWICE, "web@n2", "n1").source == "front/web@n2"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "advice"),
+    [("wbe", "Did you mean front/web?"), ("front/wb", "Did you mean front/web?"), ("xyzzy", "named like frontend/web")],
+)
+def test_an_unknown_name_gets_the_nearest_known_one(wrong: str, advice: str) -> None:
+    with pytest.raises(UsageError, match="is no endpoint, service or host") as caught:
+        trace(SHOP, wrong, "spare")
+    assert advice in caught.value.advice
+
+
+def test_two_strangers_are_nothing_to_the_stack() -> None:
+    with pytest.raises(UsageError, match="neither end is of the stack"):
+        trace(SHOP + HOSTS, "198.51.100.1", "198.51.100.2")
+
+
+@pytest.mark.parametrize(
+    ("port", "meant"), [("80", ("tcp", 80)), ("53/udp", ("udp", 53)), ("sql", ("tcp", 5432)), ("icmp", ("icmp", 0))]
+)
+def test_a_port_is_a_number_a_name_of_the_destination_s_or_icmp(port: str, meant: tuple[str, int]) -> None:
+    connection = trace(SHOP, "web", "back/db", port).decision.connection
+    assert (connection.protocol.value, connection.port) == meant
+
+
+@pytest.mark.parametrize("port", ["80-90", "udp", "0", "http", "80/xyz"])
+def test_what_is_not_one_port_of_the_destination_is_refused(port: str) -> None:
+    with pytest.raises(UsageError):
+        trace(SHOP, "web", "back/db", port)
+
+
+def test_the_family_is_the_one_that_both_have_ipv4_first() -> None:
+    text = SHOP.replace("cidr: 10.10.0.0/24", 'cidr: [10.10.0.0/24, "fd00:10::/64"]')
+    assert trace(text, "web", "spare").decision.connection.family == 4
+    assert trace(text, "web", "2001:db8::1").decision.connection.family == 6
+    assert trace(text, "2001:db8::1", "web").decision.connection.family == 6
+
+
+def test_ends_without_a_common_family_have_no_path() -> None:
+    found = trace(SHOP, "web", "spare", "80", 6)
+    assert (found.path, found.connects) == (None, False)
+
+
+def test_a_stack_with_mistakes_is_refused() -> None:
+    with pytest.raises(DeclarationError):
+        tracer(SHOP.replace("10.20.0.11", "10.10.0.20"))
