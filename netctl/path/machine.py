@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import NamedTuple
 
-from netctl.compiler.prefixes import Prefix, parse_address, parse_prefix
+from netctl.compiler.prefixes import Prefix, parse_prefix
 from netctl.engine.resource import Desired, Key, Origin
 from netctl.kinds.address import Address
 from netctl.kinds.link import Bridge, Link, Macvlan, Port, Veth, VethPeer, Vxlan
@@ -50,12 +50,10 @@ class Namespace:
         """The interface that has the address; None where none has."""
         return next((held.interface for held in self.addresses if held.text == address), None)
 
-    def own_address(self, interface: str, next_hop: str) -> str:
-        """What the kernel sends from: the interface's address on the next hop's prefix, else its first; or empty."""
-        family, value = parse_address(next_hop)
-        found = [held for held in self.addresses if held.interface == interface and held.prefix.family == family]
-        near = [held for held in found if held.prefix.holds(family, value)]
-        return next((held.text for held in near + found), "")
+    def own_address(self, interface: str, family: int) -> str:
+        """The interface's address of a family, of which the stack gives it one at most; empty where it has none."""
+        found = (held.text for held in self.addresses if held.interface == interface and held.prefix.family == family)
+        return next(found, "")
 
 
 class Machine:

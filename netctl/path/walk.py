@@ -144,10 +144,10 @@ class _Walk:
     def _masquerade(self, machine: Machine, position: Position, interface: str, next_hop: str) -> None:
         if not masquerades(machine.table, Passage(self._packet, position.arrived_by, interface)):
             return
-        address = machine.namespace("").own_address(interface, next_hop)
-        if not address and self._machines.on_underlay(next_hop):
-            family, _ = parse_address(next_hop)
-            address = machine.address if (":" in machine.address) == (family == 6) else ""
+        family = self._packet.family
+        address = machine.namespace("").own_address(interface, family) if interface else ""
+        if not address and self._machines.on_underlay(next_hop) and (":" in machine.address) == (family == 6):
+            address = machine.address
         self._steps.append(Masqueraded(position.at, interface, self._packet.source, address))
         self._packet = self._packet._replace(source=address)
 

@@ -154,6 +154,22 @@ def test_what_a_namespace_does_with_what_is_sent_by_it_is_its_own_affair() -> No
     )
 
 
+def test_a_declared_default_route_is_not_the_way_to_another_host_s_own_address_but_a_nearer_one_is() -> None:
+    text = SHOP.replace("front: {", "front: {hosts: [n1], ").replace("back:\n", "back:\n    hosts: [n1]\n") + HOSTS
+    default = text + "routes: [{to: default, via: 10.20.0.10, hosts: [n1]}]\n"
+    assert steps(default, "web", "n2")[3:] == [
+        "n1 | route | a route of the host's own, dev eth0",
+        "n1 | masquerade | source 10.10.0.20 becomes 192.0.2.11",
+        "n1 | underlay | eth0 -> n2 (192.0.2.12)",
+        "n2 | deliver | 192.0.2.12, which is on eth0",
+    ]
+    nearer = default.replace("to: default", "to: 192.0.2.12/32")
+    assert steps(nearer, "web", "n2")[3:5] == [
+        "n1 | route | 192.0.2.12/32 via 10.20.0.10 dev nc-back",
+        "n1 | masquerade | source 10.10.0.20 becomes 10.20.0.1",
+    ]
+
+
 POINT = """
 stack: points
 networks:
