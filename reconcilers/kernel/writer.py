@@ -16,6 +16,7 @@ from netctl.kinds.neighbour import FdbEntry, Neighbour
 from netctl.kinds.route import PROTOCOL, Route, stack_number
 from netctl.kinds.rule import Rule
 from reconcilers.kernel.addresses import delete_address, set_address
+from reconcilers.kernel.announcements import announce
 from reconcilers.kernel.capabilities import CAP_NET_ADMIN, effective
 from reconcilers.kernel.link_requests import promote_secondaries
 from reconcilers.kernel.link_writer import LinkWriter
@@ -65,6 +66,7 @@ class KernelWriter(KernelReader):
             if change.key.kind in {"port", "sysctl"} and change.action is not Action.DELETE:
                 self._fail(failures, position, take_over(change, self.sources))
         self._send(_settings(changes, self.sources), failures)
+        announce((change for position, change in changes if position not in failures), self.sources)
         return [Outcome(change, failures.get(position)) for position, change in changes]
 
     def _fail(self, failures: Failures, position: int, failure: Failure | None) -> None:
