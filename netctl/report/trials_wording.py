@@ -4,11 +4,11 @@ from netctl.policy.evaluate import Evaluator
 from netctl.policy.explanation import because, spelled_port
 from netctl.report.paint import printable
 from netctl.twin.probe import Answer
-from netctl.twin.trials import Outcome, Result, Trial
+from netctl.twin.trials import Result, Trial
 
 ANSWERS = {
-    Answer.ANSWERED: "it was answered",
-    Answer.REFUSED: "it was refused by the destination, which it reached",
+    Answer.ANSWERED: "it arrived and was answered",
+    Answer.REFUSED: "it arrived and was refused",
     Answer.SILENT: "nothing came back",
     Answer.UNREACHABLE: "it was not delivered",
 }
@@ -22,10 +22,10 @@ def connection_text(trial: Trial) -> str:
 
 def why(result: Result, evaluator: Evaluator) -> str:
     """Why a trial came out as it did: what came back, and what the policies say, with the place of the rule."""
-    if result.outcome in {Outcome.UNTOLD, Outcome.UNTESTED} or (result.found is None and result.note):
-        return result.note
     decision = evaluator.decide(result.trial.connection)
     said = because(decision)
+    if result.found is None:
+        return f"{result.note}; as declared, {said}"
     if result.answer is None or result.found is decision.verdict:
         return said
     return f"{ANSWERS[result.answer]}, though {said}"

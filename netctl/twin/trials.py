@@ -260,7 +260,7 @@ class _Running:
 def judged(trial: Trial, answer: Answer, seconds: float = 0.0, *, answering: bool = False) -> Result:
     """What an answer shows. With *answering*, silence of UDP tells, too: something is known to answer there."""
     if answer is Answer.SILENT and trial.connection.protocol is Protocol.UDP and not answering:
-        note = "nothing came back, as from a service that does not answer what it does not understand"
+        note = "nothing came back, which tells nothing of UDP"
         return Result(trial, Outcome.UNTOLD, None, answer, seconds, note)
     found = Verdict.ALLOW if answer in {Answer.ANSWERED, Answer.REFUSED} else Verdict.DENY
     return Result(trial, _outcome(trial, found), found, answer, seconds)

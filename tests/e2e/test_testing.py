@@ -115,10 +115,7 @@ def test_what_the_kernel_does_otherwise_than_is_declared_is_found_and_named(site
     failed = [row for row in rows if row.startswith("FAIL")]
     line = 1 + (STACK + EXPECT).splitlines().index(next(line for line in EXPECT.splitlines() if "port: 81" in line))
     assert f"stack.yaml:{line} " in failed[0]
-    assert (
-        "at 81/tcp: it was refused by the destination, which it reached, though no ingress rule of policy 'b' ("
-        in (failed[0])
-    )
+    assert "at 81/tcp: it arrived and was refused, though no ingress rule of policy 'b' (" in (failed[0])
     assert "does otherwise than is declared" in ran.out
     assert site.test(EXPECT).code == 0
 
@@ -147,7 +144,7 @@ def test_what_a_namespace_with_two_attachments_sends_by_the_other_one_is_not_tes
     assert by_source["b"]["outcome"] == "passed"
     assert by_source["a"]["outcome"] == "untested"
     address = site.lab.address("a", interface="eth1")
-    assert by_source["a"]["why"] == f"its namespace sends this from {address}"
+    assert by_source["a"]["why"].startswith(f"its namespace sends this from {address}; ")
 
 
 def test_a_namespace_that_is_not_there_is_a_failure_from_this_host_alone(site: Site) -> None:

@@ -51,7 +51,7 @@ def test_what_is_not_as_declared_is_listed_with_the_rule() -> None:
     text = matrix_text(with_answers(lambda _: Answer.REFUSED))
     listed = text.partition("Not as declared:\n")[2].splitlines()
     assert (
-        "  front/api to back/db-1 at 5432/tcp: it was refused by the destination, which it reached, "
+        "  front/api to back/db-1 at 5432/tcp: it arrived and was refused, "
         "though no ingress rule of policy 'db' (<stdin>:16) allows it"
     ) in listed
 
