@@ -77,4 +77,19 @@ HOST = {
         "An attachment names the network namespace that netctl acts in, which is the host.",
         "Attach another namespace, or act in another one with `--netns`.",
     ),
+    "NC341": Code(
+        "A container that is not there yet",
+        "A warning: `attach` names a container that Docker does not have on this host.",
+        "Create the container; the next apply attaches it.",
+    ),
+    "NC342": Code(
+        "A Docker network that is not there",
+        "A network with `external: true` is referred to, never made; Docker has none of this name on this host.",
+        "Correct `name`, create the network, or leave `external` out.",
+    ),
+    "NC343": Code(
+        "A container that can join no network",
+        "A container made with `--network host`, `none` or `container:` cannot be attached to another network.",
+        "Make the container without this mode, or remove the attachment.",
+    ),
 }

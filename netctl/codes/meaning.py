@@ -218,4 +218,25 @@ MEANING = {
         "Two rules of a host select the same packets at the same priority.",
         "Change the priority of one, or remove it.",
     ),
+    "NC281": Code(
+        "What Docker cannot make",
+        "A setting of a Docker network that Docker has no way to express, or that contradicts another.",
+        "Do what the message says.",
+    ),
+    "NC282": Code(
+        "A network that is only referred to",
+        "`external: true` and the drivers `host` and `none` refer to a network that exists. It is never made or "
+        "changed, so it takes no settings; and Docker's own networks can only be referred to.",
+        "Remove the settings, or `external`.",
+    ),
+    "NC283": Code(
+        "Two Docker networks of one name",
+        "A Docker network is named `<stack>_<name>` unless `name` says otherwise; no host can have two of one name.",
+        "Rename one of them, or choose different `hosts`.",
+    ),
+    "NC284": Code(
+        "A container that cannot be attached so",
+        "A container is attached to a network twice, or to `host` or `none`, or to the default bridge with an address.",
+        "Do what the message says.",
+    ),
 }

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from netctl.compiler.checks import check
 from netctl.compiler.checks.decisions import check_decisions
 from netctl.compiler.checks.hosts import demand_host
+from netctl.compiler.docker import compile_docker
 from netctl.compiler.enforcement import Enforcement, enforce
 from netctl.compiler.enforcement.spoofing import guard
 from netctl.compiler.firewall import compile_firewall
@@ -110,6 +111,7 @@ def _resources(site: Site) -> Iterator[Desired]:
     for net in site.nets:
         if isinstance(net.spec, MacvlanNetwork):
             yield from compile_macvlan(net, net.spec, site)
+    yield from compile_docker(site)
     yield from compile_routes(site, legs)
     yield from compile_rules(site)
     yield from compile_sysctls(site, legs, underlay)

@@ -2,6 +2,7 @@
 
 from functools import cached_property
 
+from netctl.compiler.docker_networks import DockerNet
 from netctl.compiler.enforcement import Enforcement
 from netctl.compiler.hosts import Hosts, Selector
 from netctl.compiler.places import Path, Places, Problems
@@ -60,6 +61,11 @@ class Site:
     def nets(self) -> tuple[Net, ...]:
         """The networks and overlays that are on this host."""
         return tuple(net for net in self.topology.nets if self.host in net.hosts)
+
+    @property
+    def dockers(self) -> tuple[DockerNet, ...]:
+        """The Docker networks that are on this host."""
+        return tuple(net for net in self.topology.dockers if self.host in net.hosts)
 
     @cached_property
     def own(self) -> dict[str, Key]:

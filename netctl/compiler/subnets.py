@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from netctl.compiler.places import Path
 from netctl.compiler.prefixes import BITS, Prefix, Span, parse_address, parse_prefix, parse_span, subtract
-from netctl.stack.models import Subnet
+from netctl.stack.subnet_models import Subnet
 
 
 class Pool(NamedTuple):

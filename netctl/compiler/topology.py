@@ -7,11 +7,13 @@ the declared kinds. Nothing here fails: what does not resolve is left out, and `
 from enum import Enum
 from typing import NamedTuple
 
+from netctl.compiler.docker_networks import DockerNet, resolve_docker
 from netctl.compiler.hosts import Hosts
 from netctl.compiler.naming import InterfaceName, interface_name
 from netctl.compiler.places import Path
 from netctl.compiler.prefixes import parse_address
 from netctl.compiler.subnets import Pool, Space, resolve_subnet
+from netctl.stack.docker_models import DockerNetwork
 from netctl.stack.models import (
     BridgeNetwork,
     HostGatewayOverlay,
@@ -20,9 +22,9 @@ from netctl.stack.models import (
     MacvlanNetwork,
     NamespaceAttachment,
     Stack,
-    Subnet,
     VxlanOverlay,
 )
+from netctl.stack.subnet_models import Subnet
 
 
 class Role(Enum):
@@ -103,6 +105,8 @@ class Topology(NamedTuple):
     """Every subnet, also those declared within a network."""
     nets: tuple[Net, ...]
     """Networks by name, then overlays by name."""
+    dockers: tuple[DockerNet, ...] = ()
+    """Docker's networks by name."""
 
 
 def resolve(stack: Stack) -> Topology:
@@ -115,11 +119,13 @@ def resolve(stack: Stack) -> Topology:
     nets = [
         _net(name, ("networks", name), spec, hosts, named)
         for name in sorted(networks)
-        if not isinstance(spec := networks[name], HostNetwork)
+        if not isinstance(spec := networks[name], HostNetwork | DockerNetwork)
     ]
     nets += [_net(name, ("overlays", name), stack.overlays[name], hosts, named) for name in sorted(stack.overlays)]
     inline = [net.space for net in nets if net.space is not None and isinstance(net.spec.subnet, Subnet)]
-    return Topology(stack, hosts, (*named.values(), *inline), tuple(nets))
+    dockers = resolve_docker(stack, hosts, named)
+    inline += [net.space for net in dockers if net.space is not None and isinstance(net.spec.subnet, Subnet)]
+    return Topology(stack, hosts, (*named.values(), *inline), tuple(nets), dockers)
 
 
 def _net(

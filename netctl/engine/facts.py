@@ -1,6 +1,6 @@
 """What the compiler may know of the host: read once a run, before the desired state is worked out."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 
@@ -27,6 +27,47 @@ class ForwardDrop(NamedTuple):
     """Where rules of others belong: the chain itself, or the one reserved for them (``DOCKER-USER``)."""
 
 
+class ContainerFact(NamedTuple):
+    """One container of an Engine, running or not."""
+
+    name: str
+    labels: Mapping[str, str]
+    networks: Mapping[str, tuple[str, ...]]
+    """By the network's name, its addresses there, IPv4 first; none while it does not run."""
+    running: bool
+    health: str = ""
+    """``healthy``, ``unhealthy`` or ``starting``; empty where nothing checks it."""
+    ports: tuple[tuple[int, int, str], ...] = ()
+    """Published ports: the host's, the container's, the protocol."""
+    mode: str = ""
+    """The network that it was made for; ``host``, ``none`` and ``container:`` exclude any other."""
+
+
+class ContainerNetworkFact(NamedTuple):
+    """One network of an Engine."""
+
+    name: str
+    driver: str
+    subnets: tuple[str, ...] = ()
+    interface: str = ""
+    """The host's bridge; empty for other drivers."""
+    owner: str = ""
+    """The stack that owns it, if one does."""
+
+
+class EngineFacts(NamedTuple):
+    """What a container engine runs."""
+
+    containers: Mapping[str, ContainerFact] = {}
+    """By name."""
+    networks: Mapping[str, ContainerNetworkFact] = {}
+    """By name."""
+
+
+def _no_engine() -> EngineFacts | None:
+    return None
+
+
 class Facts(NamedTuple):
     """The facts of one host, or one reader's share of them."""
 
@@ -39,6 +80,9 @@ class Facts(NamedTuple):
     """True where the kernel forwards IPv6 for single devices (``force_forwarding``, Linux 6.17)."""
     netns: str = ""
     """The name of the network namespace that is acted in; empty for the caller's own."""
+    engine: Callable[[], EngineFacts | None] = _no_engine
+    """The containers and their networks; None where they cannot be read. Asked only for a stack that names them: the
+    answer takes as long as all the rest."""
 
     def merged(self, other: "Facts") -> "Facts":
         """These facts and another reader's."""
@@ -49,4 +93,5 @@ class Facts(NamedTuple):
             forward_drops=self.forward_drops + other.forward_drops,
             per_device_ipv6_forwarding=self.per_device_ipv6_forwarding or other.per_device_ipv6_forwarding,
             netns=self.netns or other.netns,
+            engine=other.engine if self.engine is _no_engine else self.engine,
         )

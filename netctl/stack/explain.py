@@ -137,7 +137,7 @@ def _each(heading: str, inner: Shape) -> Iterator[str]:
 
 def _form(variant: Variant, tag: str) -> Iterator[str]:
     if variant.key:
-        yield f"{variant.key}: {tag}" + (" (the default)" if tag == variant.default else "")
+        yield f"{variant.key_of(tag)}: {tag}" + (" (the default)" if tag == variant.default else "")
     else:
         yield f"with {tag}:"
 

@@ -9,13 +9,12 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag
 
 from netctl.stack.declaration import Declaration
+from netctl.stack.docker_models import DockerNetwork
 from netctl.stack.policy_models import Expectation, Failsafe, Policy, Service, Tier
 from netctl.stack.policy_scalars import NamedPorts
 from netctl.stack.scalars import (
     Address,
     Addresses,
-    AddressRange,
-    Cidrs,
     Destination,
     HostSelector,
     InterfaceName,
@@ -24,8 +23,8 @@ from netctl.stack.scalars import (
     Mtu,
     Name,
     NetnsName,
-    PrefixLengths,
 )
+from netctl.stack.subnet_models import Subnet
 
 
 class Host(Declaration):
@@ -39,22 +38,6 @@ class Host(Declaration):
         None, description="The underlay interface; default: the one that has `address`."
     )
     labels: Labels = Field(default_factory=dict, description="Labels that `hosts:` selectors choose by.")
-
-
-class Subnet(Declaration):
-    """A range of addresses: one CIDR of a family, or one of each."""
-
-    cidr: Cidrs = Field(description="One CIDR, or a list of one IPv4 and one IPv6 CIDR.")
-    per_host: PrefixLengths | None = Field(
-        None, description="Prefix length of each host's block; a list for one of each family."
-    )
-    gateway: Addresses | None = Field(None, description="Default: the subnet's (or the host's block's) first address.")
-    reserved: list[AddressRange] = Field(
-        default_factory=list, description="Addresses, CIDRs and `first-last` ranges that are never assigned."
-    )
-    range: list[AddressRange] = Field(
-        default_factory=list, description="Where assigned addresses come from; default: the whole subnet."
-    )
 
 
 class NamespaceAttachment(Declaration):
@@ -153,13 +136,18 @@ class HostNetwork(_Network):
 
 
 def _driver_tag(value: Any) -> str:
-    return str(value.get("driver", "bridge") if isinstance(value, dict) else getattr(value, "driver", "bridge"))
+    if isinstance(value, DockerNetwork):
+        return "docker"
+    if not isinstance(value, dict):
+        return str(getattr(value, "driver", "bridge"))
+    return "docker" if value.get("provider") == "docker" else str(value.get("driver", "bridge"))
 
 
 Network = Annotated[
     Annotated[BridgeNetwork, Tag("bridge")]
     | Annotated[MacvlanNetwork, Tag("macvlan")]
-    | Annotated[HostNetwork, Tag("host")],
+    | Annotated[HostNetwork, Tag("host")]
+    | Annotated[DockerNetwork, Tag("docker")],
     Discriminator(_driver_tag),
 ]
 

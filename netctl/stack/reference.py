@@ -62,7 +62,7 @@ class _Keys:
             path, shape = self._waiting.pop(0)
             if isinstance(shape, Variant):
                 for tag, record in shape.members.items():
-                    choice = f"{shape.key}: {tag}" if shape.key else f"with `{tag}`"
+                    choice = f"{shape.key_of(tag)}: {tag}" if shape.key else f"with `{tag}`"
                     yield from self._section(path, record, f"`{choice}`" if shape.key else choice)
             elif isinstance(shape, Record):
                 yield from self._section(path, shape, "")

@@ -8,7 +8,6 @@ from pydantic import BaseModel
 from netctl.stack.models import (
     BridgeNetwork,
     InterfaceAttachment,
-    MacvlanNetwork,
     NamespaceAttachment,
     Stack,
 )
@@ -33,15 +32,13 @@ KEYS: Mapping[type[BaseModel], Mapping[str, str]] = MappingProxyType(
         AttachmentSelector: {"containers": "Selecting containers is"},
         NamespaceAttachment: _ENDPOINT,
         InterfaceAttachment: {**_ENDPOINT, "ports": "Named ports of attached interfaces are"},
-        BridgeNetwork: {"overlay": "A network that is a leg of an overlay is", "name": "A name for Docker is"},
-        MacvlanNetwork: {"name": "A name for Docker is"},
+        BridgeNetwork: {"overlay": "A network that is a leg of an overlay is"},
     }
 )
 """Keys of each record, and the beginning of the sentence that says so."""
 
 WORDS: Mapping[tuple[str, str], str] = MappingProxyType(
     {
-        ("provider", "docker"): "Docker networks are",
         ("backend", "wireguard"): "WireGuard overlays are",
         ("backend", "ipip"): "IP-in-IP overlays are",
         ("backend", "docker"): "Docker overlays are",

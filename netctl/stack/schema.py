@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from netctl.stack import models
+from netctl.stack import docker_models, models
 from netctl.stack.models import Stack
 from netctl.stack.references import NAME
 from netctl.stack.shapes import PREAMBLE, Record, Variant, shape_of
@@ -73,7 +73,8 @@ def write(path: Path) -> None:
 
 def _variants() -> dict[str, Variant]:
     """What the models call their unions."""
-    named = {name: getattr(models, name) for name in ("Attachment", "Network", "Overlay")}
+    homes = {"Attachment": models, "ContainerAttachment": docker_models, "Network": models, "Overlay": models}
+    named = {name: getattr(home, name) for name, home in homes.items()}
     shapes = {name: shape_of(annotation) for name, annotation in named.items()}
     return {name: shape for name, shape in shapes.items() if isinstance(shape, Variant)}
 
@@ -147,18 +148,29 @@ def _conditional(name: str, variant: Variant) -> Schema:
         return {**common, **_chosen({"required": [first[0]]}, first[1]), "else": {"$ref": _ref(second[1])}}
     default = variant.members.get(variant.default)
     is_empty_allowed = default is not None and not any(field.is_required for field in default.fields.values())
-    choices = _alternatives([{"enum": list(variant.members)}])
+    choices = _alternatives([{"enum": variant.choices}])
+    told = {variant.key: {"anyOf": choices, **({"default": variant.default} if default else {})}}
     return {
         **common,
         "type": ["object", "null"] if is_empty_allowed else "object",
-        "properties": {variant.key: {"anyOf": choices, **({"default": variant.default} if default else {})}},
+        **({} if variant.exceptions else {"properties": told}),
         "allOf": [_chosen(_condition(variant, tag), record) for tag, record in variant.members.items()],
     }
 
 
 def _condition(variant: Variant, tag: str) -> Schema:
-    required = {} if tag == variant.default else {"required": [variant.key]}
-    return {"type": "object", "properties": {variant.key: {"const": tag}}, **required}
+    key = variant.key_of(tag)
+    required = {} if tag == variant.default else {"required": [key]}
+    # Where nothing is chosen, as by a mistyped word, the default form says what is wrong with it.
+    chosen: Schema = {"const": tag} if tag != variant.default else {"not": {"enum": _other_choices(variant)}}
+    properties = {key: {"const": tag} if not variant.exceptions else chosen}
+    if tag in variant.choices:
+        properties |= {other: {"not": {"const": name}} for name, other in variant.exceptions}
+    return {"type": "object", "properties": properties, **required}
+
+
+def _other_choices(variant: Variant) -> list[str]:
+    return [tag for tag in variant.choices if tag != variant.default]
 
 
 def _chosen(condition: Schema, record: Record) -> Schema:

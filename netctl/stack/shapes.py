@@ -13,7 +13,7 @@ from annotated_types import Ge, Le, MaxLen, MinLen
 from pydantic import AfterValidator, BaseModel, Discriminator, Tag, TypeAdapter
 from pydantic.fields import FieldInfo
 
-from netctl.stack import policy_scalars, scalars
+from netctl.stack import docker_models, policy_scalars, scalars
 
 
 class Scalar(NamedTuple):
@@ -61,6 +61,17 @@ class Variant(NamedTuple):
     key: str
     default: str
     members: dict[str, Record]
+    exceptions: tuple[tuple[str, str], ...] = ()
+    """Members that another key tells, and which: ``("docker", "provider")``. It is looked at first."""
+
+    def key_of(self, tag: str) -> str:
+        """The key whose value *tag* chooses a member."""
+        return dict(self.exceptions).get(tag, self.key)
+
+    @property
+    def choices(self) -> list[str]:
+        """The values of `key`."""
+        return [tag for tag in self.members if tag not in dict(self.exceptions)]
 
 
 class Either(NamedTuple):
@@ -96,6 +107,8 @@ _NOUNS: dict[Callable[..., Any], str] = {
     policy_scalars.policy_port: "a port, a range of ports, a protocol or a port's name",
     policy_scalars.expected_port: "a port, a port's name or `icmp`",
     policy_scalars.label_expression: "an expression",
+    docker_models.docker_name: "a name for Docker",
+    docker_models.driver_name: "the name of a driver",
 }
 _PLAIN = {str: "text", int: "an integer", bool: "`true` or `false`"}
 
@@ -195,13 +208,17 @@ def _union(members: list[Any], metadata: tuple[Any, ...]) -> Shape:
 def _variant(members: tuple[Any, ...]) -> Variant:
     tagged = {tag.tag: args[0] for args in map(get_args, members) for tag in args[1:] if isinstance(tag, Tag)}
     records = {tag: Record(model) for tag, model in tagged.items()}
-    key = next((name for name in records[next(iter(records))].fields if _tells_apart(name, records)), "")
-    default = next((tag for tag, record in records.items() if key and not record.fields[key].is_required), "")
-    return Variant(key, default, records)
+    exceptions = {tag: "provider" for tag, record in records.items() if _tells("provider", tag, record)}
+    others = {tag: record for tag, record in records.items() if tag not in exceptions}
+    names = records[next(iter(records))].fields
+    key = next((name for name in names if all(_tells(name, *member) for member in others.items())), "")
+    default = next((tag for tag, record in others.items() if key and not record.fields[key].is_required), "")
+    return Variant(key, default, records, tuple(exceptions.items()))
 
 
-def _tells_apart(name: str, records: dict[str, Record]) -> bool:
-    return all(name in r.fields and r.fields[name].shape == Words((tag,)) for tag, r in records.items())
+def _tells(name: str, tag: str, record: Record) -> bool:
+    """Whether the value *tag* of the key *name* tells that a declaration is such a record."""
+    return name in record.fields and record.fields[name].shape == Words((tag,))
 
 
 def _flat(metadata: tuple[Any, ...]) -> Iterator[Any]:

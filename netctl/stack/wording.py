@@ -107,7 +107,7 @@ def _other_owners(violation: Violation, name: str) -> list[str]:
     within = violation.within
     if within is None or not within.key:
         return []
-    return [f"'{within.key}: {tag}'" for tag, record in within.members.items() if name in record.fields]
+    return [f"'{within.key_of(tag)}: {tag}'" for tag, record in within.members.items() if name in record.fields]
 
 
 def _missing_key(violation: Violation) -> Wording:
@@ -122,7 +122,7 @@ def _wrong_word(violation: Violation) -> Wording:
     shape, value = violation.shape, violation.value
     path, choices = violation.path, list(shape.choices) if isinstance(shape, Words) else []
     if isinstance(shape, Variant):
-        path, choices = (*path, shape.key), list(shape.members)
+        path, choices = (*path, shape.key), shape.choices
         value = value.get(shape.key) if isinstance(value, dict) else value
     listed = joined([f"`{spelled(choice)}`" for choice in choices], "or")
     near = nearest(str(value), map(spelled, choices))

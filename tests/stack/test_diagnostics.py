@@ -28,7 +28,7 @@ HOST = "stack: s\nhosts: {h: {address: 10.0.0.1}}\n"
             "networks:\n  n: {parent: eth0}",
             At("NC111", 3, 7),
             "'parent' is not a key of networks.n.",
-            "It goes with 'driver: macvlan'.",
+            "It goes with 'driver: macvlan' or 'provider: docker'.",
         ),
         (
             "subnets: {a: {cidr: 10.0.0.0/8, cdir: 1}}",
@@ -203,12 +203,7 @@ HOST = "stack: s\nhosts: {h: {address: 10.0.0.1}}\n"
             "Selecting containers is not",
             "Remove it",
         ),
-        (
-            "networks: {n: {provider: docker, driver: bridge, name: x}}",
-            At("NC112", 2, 26),
-            "Docker networks are not",
-            "Remove it",
-        ),
+        ("networks: {n: {provider: docker, nmae: x}}", At("NC111", 2, 34), "'nmae' is not a key", "Did you mean 'name'"),
         ("overlays: {o: {backend: wireguard, port: x}}", At("NC112", 2, 25), "WireGuard overlays are not", "Remove it"),
         (
             "networks: {n: {attach: [{container: web, address: x}]}}",

@@ -3,6 +3,7 @@
 One module for each thing that can be wrong. A check reads the resolved `Topology` and reports to `Problems`.
 """
 
+from netctl.compiler.checks.docker import check_docker
 from netctl.compiler.checks.endpoints import check_endpoints
 from netctl.compiler.checks.hosts import check_hosts
 from netctl.compiler.checks.names import check_names
@@ -28,6 +29,7 @@ def check(topology: Topology, problems: Problems) -> None:
     check_overlays(topology, problems)
     check_endpoints(topology, problems)
     check_names(topology, problems)
+    check_docker(topology, problems)
     check_routes(topology, problems)
     check_rules(topology, problems)
     check_policies(topology, problems)

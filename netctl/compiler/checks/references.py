@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from netctl.compiler.hosts import Selector, suggestion
 from netctl.compiler.places import Path, Problems
 from netctl.compiler.topology import Topology
+from netctl.stack.docker_models import ContainerAttachment
 from netctl.stack.models import Attachment, HostNetwork, Stack
 
 
@@ -47,7 +48,7 @@ def _selectors(stack: Stack) -> Iterator[tuple[Path, Selector]]:
             yield ("rules", index, "hosts"), rule.hosts
 
 
-def _attached(path: Path, attach: Sequence[Attachment]) -> Iterator[tuple[Path, Selector]]:
+def _attached(path: Path, attach: Sequence[Attachment | ContainerAttachment]) -> Iterator[tuple[Path, Selector]]:
     for index, attached in enumerate(attach):
         if attached.hosts is not None:
             yield (*path, index, "hosts"), attached.hosts

@@ -1,6 +1,7 @@
 """Subnets: contradictions within one, and overlaps between two."""
 
 from netctl.compiler.checks.occupancy import Occupancy, spell
+from netctl.compiler.docker_networks import DockerNet
 from netctl.compiler.places import Path, Problems
 from netctl.compiler.prefixes import BITS, Prefix, format_address, parse_address, parse_prefix, parse_span
 from netctl.compiler.subnets import Space
@@ -155,7 +156,8 @@ def _users(topology: Topology, problems: Problems) -> None:
     users: Occupancy[str] = Occupancy()
     everywhere = frozenset(topology.hosts.names)
     kept_whole = {net.spec.subnet for net in topology.nets if net.shared and isinstance(net.spec.subnet, str)}
-    for net in topology.nets:
+    nets: list[Net | DockerNet] = [*topology.nets, *topology.dockers]
+    for net in nets:
         if not isinstance(net.spec.subnet, str):
             continue
         hosts = everywhere if net.spec.subnet in kept_whole else net.hosts

@@ -1,0 +1,65 @@
+"""What the Engine answers, taken apart. Nothing in it is trusted to be of the type that its documentation says."""
+
+from collections.abc import Iterator
+from ipaddress import ip_address, ip_network
+from typing import Any
+
+from netctl.kinds.docker import Pairs
+from reconcilers.docker.refusals import UnreachableError
+
+Record = dict[str, Any]
+
+
+def records(answer: Any) -> Iterator[Record]:
+    """The objects of a list. Raises UnreachableError where it is none."""
+    if not isinstance(answer, list):
+        raise UnreachableError(
+            "Docker does not answer as it should: a list was expected", "See whether something else listens."
+        )
+    yield from (entry for entry in answer if isinstance(entry, dict))
+
+
+def record(value: Any) -> Record:
+    """An object; an empty one where there is none."""
+    return value if isinstance(value, dict) else {}
+
+
+def entries(value: Any) -> list[Record]:
+    """The objects of a list; none where there is none."""
+    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
+
+
+def text(value: Any) -> str:
+    """A string; an empty one where there is none."""
+    return value if isinstance(value, str) else ""
+
+
+def texts(value: Any) -> list[str]:
+    """The strings of a list."""
+    return [entry for entry in value if isinstance(entry, str)] if isinstance(value, list) else []
+
+
+def strings(value: Any) -> dict[str, str]:
+    """The strings of an object, by their keys."""
+    return {key: entry for key, entry in record(value).items() if isinstance(entry, str)}
+
+
+def pairs(value: Any) -> Pairs:
+    """As `strings`, sorted."""
+    return tuple(sorted(strings(value).items()))
+
+
+def address(value: Any) -> str:
+    """An address in canonical form, without prefix length; empty where it is none."""
+    try:
+        return str(ip_address(text(value).partition("/")[0]))
+    except ValueError:
+        return ""
+
+
+def prefix(value: Any) -> str:
+    """A prefix in canonical form; empty where it is none."""
+    try:
+        return str(ip_network(text(value), strict=False))
+    except ValueError:
+        return ""
