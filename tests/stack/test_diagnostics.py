@@ -203,7 +203,6 @@ HOST = "stack: s\nhosts: {h: {address: 10.0.0.1}}\n"
             "Selecting containers is not",
             "Remove it",
         ),
-        ("networks: {n: {provider: docker, nmae: x}}", At("NC111", 2, 34), "'nmae' is not a key", "Did you mean 'name'"),
         ("overlays: {o: {backend: wireguard, port: x}}", At("NC112", 2, 25), "WireGuard overlays are not", "Remove it"),
         (
             "networks: {n: {attach: [{container: web, address: x}]}}",
