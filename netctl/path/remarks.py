@@ -8,13 +8,16 @@ from netctl.policy.evaluate import Ends
 from netctl.stack.models import MacvlanNetwork, VxlanOverlay
 
 
-def remarks_on(topology: Topology, ends: Ends, path: Path) -> tuple[str, ...]:
+def remarks_on(topology: Topology, ends: Ends, path: Path | None, answer: Path | None) -> tuple[str, ...]:
     """A sentence or two for each thing, in the order of the path."""
+    if path is None:
+        return ()
     return (
         *_other_interface(topology, ends, path),
         *_missing_route(topology, path),
         *_direct(topology, path),
         *_several_hops(path),
+        *(_missing_route(topology, answer) if answer else ()),
     )
 
 

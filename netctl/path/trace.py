@@ -18,7 +18,7 @@ from netctl.kinds.link import Macvlan
 from netctl.path.ends import Names, families
 from netctl.path.machine import Machines
 from netctl.path.remarks import remarks_on
-from netctl.path.steps import Arrival, At, Packet, Path, Position
+from netctl.path.steps import Arrival, At, Delivered, Entered, Masqueraded, Packet, Path, Position
 from netctl.path.walk import Start, walk
 from netctl.policy.evaluate import Evaluator
 from netctl.policy.model import Connection, Endpoint, Policy
@@ -47,17 +47,32 @@ class Trace(NamedTuple):
     """Egress, then ingress; none where the connection does not get as far as a policy."""
     path: Path | None
     """None where the two have no addresses of one family."""
+    answer: Path | None
+    """The way of an answer, as far as what masqueraded the packet, or else to its source; None where the packet is not
+    delivered, or where the declaration does not tell what it is masqueraded as."""
     known: bool
     """Whether the destination is of the stack."""
     remarks: tuple[str, ...]
 
     @property
     def connects(self) -> bool:
-        """Whether it is allowed and arrives, or leaves for a destination that is not of the stack."""
+        """Whether it is allowed, delivered and answered, or leaves for a destination that is not of the stack."""
         if self.decision.verdict is Verdict.DENY or self.path is None:
             return False
-        arrival = self.path.arrival
-        return arrival is Arrival.DELIVERED or (arrival is Arrival.LEFT and not self.known)
+        if self.path.arrival is Arrival.LEFT:
+            return not self.known
+        return self.path.arrival is Arrival.DELIVERED and self.is_answered
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether answers return, as far as is known: to the source, what masqueraded it, or where it came in."""
+        if self.path is None or self.answer is None:
+            return True
+        first, last = self.path.steps[0], self.answer.steps[-1]
+        if isinstance(first, Entered) and self.answer.arrival is Arrival.LEFT:
+            return True
+        hidden_by = [step.at for step in self.path.steps if isinstance(step, Masqueraded)]
+        return isinstance(last, Delivered) and last.at == (hidden_by or [first.at])[-1]
 
 
 class Tracer:
@@ -96,10 +111,11 @@ class Tracer:
         decision = self._evaluator.decide(connection)
         sides = tuple(self._judged(decision, side) for side in (decision.egress, decision.ingress) if side)
         path = self._path(connection)
+        answer = self._answer(path) if path else None
         ends = self._evaluator.ends(connection)
         return Trace(
-            ends.source.text, ends.destination.text, decision, sides, path, ends.destination.endpoint is not None,
-            remarks_on(self._topology, ends, path) if path else (),
+            ends.source.text, ends.destination.text, decision, sides, path, answer, bool(ends.destination.endpoint),
+            remarks_on(self._topology, ends, path, answer),
         )  # fmt: skip
 
     def _judged(self, decision: Decision, side: Side) -> Judged:
@@ -120,6 +136,14 @@ class Tracer:
             format_address(connection.family, destination.address),
         )
         return walk(self._machines, self._start(source.endpoint, destination.endpoint, packet), packet)
+
+    def _answer(self, path: Path) -> Path | None:
+        """The path of an answer to what has been delivered."""
+        last, seen = path.steps[-1], path.received
+        if not isinstance(last, Delivered) or not seen.source:
+            return None
+        answer = Packet(seen.family, seen.destination, seen.source)
+        return walk(self._machines, Start(Position(last.at), answer=True), answer)
 
     def _start(self, source: Endpoint | None, destination: Endpoint | None, packet: Packet) -> Start:
         if source is not None and source.kind == HOST:

@@ -44,18 +44,21 @@ class Start(NamedTuple):
     position: Position
     outside: bool = False
     """Whether it comes from somewhere that the stack does not declare."""
+    answer: bool = False
+    """Whether it answers another packet: then nothing is masqueraded, but what was is undone."""
 
 
 def walk(machines: Machines, start: Start, packet: Packet) -> Path:
     """The path of a packet to its end."""
-    return _Walk(machines, packet).run(start)
+    return _Walk(machines, packet, answer=start.answer).run(start)
 
 
 class _Walk:
     """One packet on its way. Each step answers where the packet is next, or how its path ends."""
 
-    def __init__(self, machines: Machines, packet: Packet) -> None:
+    def __init__(self, machines: Machines, packet: Packet, *, answer: bool) -> None:
         self._machines = machines
+        self._answer = answer
         self._sent = packet
         self._packet = packet
         self._steps: list[Step] = []
@@ -142,7 +145,7 @@ class _Walk:
         return Dropped(at, f"{origin.declaration} is {fence.kind}: nothing is forwarded {passage}", origin)
 
     def _masquerade(self, machine: Machine, position: Position, interface: str, next_hop: str) -> None:
-        if not masquerades(machine.table, Passage(self._packet, position.arrived_by, interface)):
+        if self._answer or not masquerades(machine.table, Passage(self._packet, position.arrived_by, interface)):
             return
         family = self._packet.family
         address = machine.namespace("").own_address(interface, family) if interface else ""

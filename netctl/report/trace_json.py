@@ -19,6 +19,8 @@ from netctl.report.trace_wording import STEP_NAMES
 FORMAT_VERSION = "1.0"
 
 _STRING = {"type": "string"}
+_PATH = {"$ref": "#/$defs/path"}
+_SOURCE = {"$ref": "#/$defs/source"}
 _ADDRESS = _STRING | {"description": "Empty where the declaration does not tell."}
 
 
@@ -47,6 +49,8 @@ def _trace(trace: Trace, line_of: LineOf) -> dict[str, Any]:
         "decided_by": _source(decision.origin, line_of),
         "sides": [_side(judged, line_of) for judged in trace.sides],
         "path": _path(trace.path, line_of) if trace.path else None,
+        "answered": trace.is_answered,
+        "answer": _path(trace.answer, line_of) if trace.answer else None,
         "remarks": list(trace.remarks),
     }
 
@@ -134,7 +138,7 @@ def trace_schema() -> dict[str, Any]:
                 "traces": {"type": "array", "items": _trace_schema()},
             }
         ),
-        "$defs": {"source": _source_schema()},
+        "$defs": {"path": _path_schema(), "source": _source_schema()},
     }
 
 
@@ -149,13 +153,16 @@ def _trace_schema() -> dict[str, Any]:
             "verdict": {"enum": [verdict.value for verdict in Verdict], "description": "Of the policies."},
             "connects": {
                 "type": "boolean",
-                "description": "It is allowed and is delivered, or leaves for a destination that is not of the stack.",
+                "description": "It is allowed, delivered and answered, or leaves for a destination beyond the stack.",
             },
             "reason": {"enum": [_word(reason) for reason in Reason]},
             "because": _STRING | {"description": "The reason in words."},
-            "decided_by": _nullable_source(),
+            "decided_by": _nullable(_SOURCE),
             "sides": {"type": "array", "items": _side_schema(), "description": "Egress, then ingress."},
-            "path": {"anyOf": [_path_schema(), {"type": "null"}]},
+            "path": _nullable(_PATH),
+            "answered": {"type": "boolean", "description": "False where answers are known not to return."},
+            "answer": _nullable(_PATH)
+            | {"description": "To the source, or to what masqueraded it; null where the packet is not delivered."},
             "remarks": {"type": "array", "items": _STRING},
         }
     )
@@ -167,7 +174,7 @@ def _side_schema() -> dict[str, Any]:
             "action": {"enum": [action.value for action in Action]},
             "text": _STRING,
             "outcome": {"enum": [_word(outcome) for outcome in Outcome]},
-            "source": _nullable_source(),
+            "source": _nullable(_SOURCE),
         }
     )
     policy = object_schema(
@@ -175,7 +182,7 @@ def _side_schema() -> dict[str, Any]:
             "name": _STRING,
             "tier": _STRING,
             "staged": {"type": "boolean", "description": "Decides nothing."},
-            "source": _nullable_source(),
+            "source": _nullable(_SOURCE),
             "rules": {"type": "array", "items": rule},
         }
     )
@@ -200,7 +207,7 @@ def _path_schema() -> dict[str, Any]:
             "netns": _STRING | {"description": "Empty for the host's own network namespace."},
             "interface": _STRING,
             "mtu": {"type": ["integer", "null"], "description": "Null where the underlay's decides."},
-            "source": _nullable_source(),
+            "source": _nullable(_SOURCE),
         },
         optional=("interface", "mtu", "source"),
     )
@@ -215,8 +222,8 @@ def _path_schema() -> dict[str, Any]:
     )
 
 
-def _nullable_source() -> dict[str, Any]:
-    return {"anyOf": [{"$ref": "#/$defs/source"}, {"type": "null"}]}
+def _nullable(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"anyOf": [schema, {"type": "null"}]}
 
 
 def _source_schema() -> dict[str, Any]:

@@ -55,6 +55,8 @@ def trace_text(trace: Trace, line_of: LineOf, paint: Paint = PLAIN) -> str:
     blocks = [_head(trace, line_of, paint), *(_side(judged, trace, paint) for judged in trace.sides)]
     if trace.path is not None:
         blocks.append(_path(trace.path, trace, paint))
+    if trace.answer is not None:
+        blocks.append(_answer(trace.answer, trace, paint))
     blocks.append([paint("yellow", f"Note: {remark}") for remark in trace.remarks])
     return "\n\n".join("\n".join(map(_safe(paint), block)) for block in blocks if block)
 
@@ -65,6 +67,8 @@ def outcome_text(trace: Trace) -> str:
         return "denied"
     if trace.connects or trace.path is None:
         return "allowed"
+    if trace.path.arrival is Arrival.DELIVERED:
+        return "allowed, but answers do not return"
     return f"allowed, but {_ENDS[trace.path.arrival]}"
 
 
@@ -74,7 +78,8 @@ def _head(trace: Trace, line_of: LineOf, paint: Paint) -> list[str]:
     lines = [f"{trace.source} -> {trace.destination}, {port}: {paint(colour, outcome_text(trace))}"]
     lines.append(f"  {because(trace.decision)}")
     lines += _quoted(trace.decision.origin, line_of)
-    last = trace.path.steps[-1] if trace.path else None
+    path = trace.path if trace.is_answered else trace.answer
+    last = path.steps[-1] if path else None
     if trace.decision.verdict is Verdict.ALLOW and not trace.connects and isinstance(last, Dropped | Left):
         lines.append(f"  {place_text(last.at)}: {step_text(last)}")
         lines += _quoted(last.origin if isinstance(last, Dropped) else None, line_of)
@@ -119,11 +124,23 @@ def _path(path: Path, trace: Trace, paint: Paint) -> list[str]:
     title = f"Path of {path.sent.source} -> {path.sent.destination}: {_ENDS[path.arrival]}"
     if trace.decision.verdict is Verdict.DENY:
         title = f"Path that {path.sent.source} -> {path.sent.destination} would take, were it allowed"
+    return [paint("bold", title), *_steps(path)]
+
+
+def _answer(path: Path, trace: Trace, paint: Paint) -> list[str]:
+    """In one line where it returns; else, step by step, where to it goes instead."""
+    title = f"Answers {path.sent.source} -> {path.sent.destination}"
+    if trace.is_answered:
+        return [paint("bold", f"{title}: they return")]
+    return [paint("bold", f"{title}: they do not return"), *_steps(path)]
+
+
+def _steps(path: Path) -> Iterator[str]:
     rows: list[tuple[str, ...]] = []
     for place, steps in groupby(path.steps, key=lambda step: place_text(step.at)):
         for number, step in enumerate(steps):
             rows.append(("" if number else place, STEP_NAMES[type(step)], step_text(step), _source(step)))
-    return [paint("bold", title), *_table(rows)]
+    return _table(rows)
 
 
 def _source(step: Step) -> str:

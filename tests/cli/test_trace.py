@@ -21,7 +21,8 @@ def test_the_verdict_comes_first_and_the_path_last(netctl: Netctl, shop: Path) -
     assert (ran.code, ran.err) == (0, "")
     lines = ran.out.splitlines()
     assert lines[0] == "front/web -> back/db, 5432/tcp: allowed"
-    assert lines[-1].split() == ["netns", "db", "deliver", "10.20.0.10,", "which", "is", "on", "eth0"]
+    assert lines[-3].split() == ["netns", "db", "deliver", "10.20.0.10,", "which", "is", "on", "eth0"]
+    assert lines[-1] == "Answers 10.20.0.10 -> 10.10.0.20: they return"
 
 
 def test_json_is_one_document(netctl: Netctl, shop: Path) -> None:

@@ -80,6 +80,7 @@ def test_a_path_within_a_host_is_the_kernel_s(machine: Lab, source: str, destina
     trace = traced(machine, BRIDGES, machine[source], machine[destination], family)
     assert trace.path is not None
     assert trace.path.arrival is Arrival.DELIVERED
+    assert trace.connects
     kernel = KernelPath(machine, trace.path)
     kernel.demand_agreement(machine[destination], source_at_end=machine.address(source, family))
 
@@ -101,6 +102,7 @@ def test_a_path_to_the_host_s_own_address_is_the_kernel_s(machine: Lab, family: 
     trace = traced(machine, BRIDGES, machine["a"], address)
     assert trace.path is not None
     assert trace.path.arrival is Arrival.DELIVERED
+    assert trace.connects
     KernelPath(machine, trace.path).demand_agreement(machine["h"], source_at_end=machine.address("a", family))
 
 
@@ -124,6 +126,7 @@ def test_a_path_between_hosts_is_the_kernel_s(ground: Lab, declared: str, family
     trace = traced(ground, text, ground["a"], ground["b"], family)
     assert trace.path is not None
     assert trace.path.arrival is Arrival.DELIVERED
+    assert trace.connects
     assert any(isinstance(step, Encapsulated) for step in trace.path.steps) is ("vni" in declared)
     kernel = KernelPath(ground, trace.path)
     kernel.demand_agreement(ground["b"], source_at_end=ground.address("a", family))
@@ -140,6 +143,19 @@ def test_a_path_out_of_an_overlay_takes_the_host_s_address_to_another_host_and_t
     assert away.path is not None
     assert away.path.arrival is Arrival.LEFT
     KernelPath(ground, away.path).demand_agreement(ground["wire"], source_at_end=underlay.ADDRESS[4]["n1"])
+
+
+def test_answers_that_a_trace_sees_go_astray_do_not_come(ground: Lab) -> None:
+    front = 'networks: {front: {hosts: [n1], subnet: {cidr: 10.10.0.0/24}, attach: [{netns: "${a2}"}]}}\n'
+    text = overlay(f"vni: 42\n{DUAL}").replace('      - {netns: "${a2}", hosts: [n1]}\n', "") + front
+    ground.apply_all(text, HOSTS)
+    trace = traced(ground, text, ground["a2"], ground["b"])
+    assert trace.path is not None
+    assert (trace.path.arrival, trace.is_answered) == (Arrival.DELIVERED, False)
+    assert not reaches(ground["a2"], ground.address("b"), wait=0.3)
+    near = traced(ground, text, ground["a2"], ground["a"])
+    assert near.connects
+    assert reaches(ground["a2"], ground.address("a"))
 
 
 def test_a_static_route_through_an_endpoint_is_followed_to_where_the_stack_ends(machine: Lab) -> None:

@@ -9,7 +9,7 @@ from netctl.path import Tracer
 from netctl.path.steps import Arrival, Delivered, Masqueraded
 from netctl.policy.verdicts import Reason
 from netctl.stack.loader import load
-from tests.path.tracing import HOSTS, SHOP, path, steps, trace
+from tests.path.tracing import HOSTS, OVERLAY, SHOP, path, steps, trace
 
 EXAMPLES = sorted((File(__file__).parents[2] / "examples").glob("*.yaml"))
 
@@ -168,6 +168,31 @@ def test_a_declared_default_route_is_not_the_way_to_another_host_s_own_address_b
         "n1 | route | 192.0.2.12/32 via 10.20.0.10 dev nc-back",
         "n1 | masquerade | source 10.10.0.20 becomes 10.20.0.1",
     ]
+
+
+def test_an_answer_goes_to_whoever_masqueraded_and_is_not_masqueraded_itself() -> None:
+    found = trace(OVERLAY, "a", "n2")
+    assert found.answer is not None
+    assert found.connects
+    assert (found.answer.sent.source, found.answer.sent.destination) == ("192.0.2.12", "192.0.2.11")
+    assert not any(isinstance(step, Masqueraded) for step in found.answer.steps)
+
+
+def test_an_answer_to_the_outside_leaves() -> None:
+    found = trace(SHOP, "203.0.113.1", "web")
+    assert found.answer is not None
+    assert found.answer.arrival is Arrival.LEFT
+    assert found.connects
+
+
+def test_a_network_that_is_on_one_host_gets_no_answers_from_an_overlay_s_other_hosts() -> None:
+    network = "networks: {front: {hosts: [n1], subnet: {cidr: 10.10.0.0/24}, attach: [{netns: web}]}}\n"
+    found = trace(network + OVERLAY, "web", "b")
+    assert found.path is not None
+    assert found.path.arrival is Arrival.DELIVERED
+    assert not found.is_answered
+    assert not found.connects
+    assert trace(network + OVERLAY, "web", "a").is_answered
 
 
 POINT = """

@@ -31,6 +31,15 @@ hosts:
   n1: {id: 1, address: 192.0.2.11, interface: eth0}
   n2: {id: 2, address: 192.0.2.12, interface: eth0}
 """
+OVERLAY = f"""
+stack: shop
+overlays:
+  pods:
+    vni: 42
+    mtu: 1400
+    subnet: {{cidr: 10.42.0.0/16, per_host: 24}}
+    attach: [{{netns: a, hosts: [n1]}}, {{netns: b, hosts: [n2]}}]
+{HOSTS}"""
 
 
 def tracer(text: str) -> Tracer:

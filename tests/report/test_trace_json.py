@@ -8,18 +8,9 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
 from netctl.report.trace_json import trace_schema, traces_document
-from tests.path.tracing import HOSTS, SHOP, tracer
+from tests.path.tracing import OVERLAY, SHOP, tracer
 from tests.policy.stacks import loaded
 
-OVERLAY = f"""
-stack: shop
-overlays:
-  pods:
-    vni: 42
-    mtu: 1400
-    subnet: {{cidr: 10.42.0.0/16, per_host: 24}}
-    attach: [{{netns: a, hosts: [n1]}}, {{netns: b, hosts: [n2]}}]
-{HOSTS}"""
 SEVERAL_HOPS = "routes: [{to: 198.51.100.0/24, nexthops: [{via: 10.20.0.10}, {via: 10.20.0.11}]}]\n"
 
 

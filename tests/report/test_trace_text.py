@@ -6,7 +6,7 @@ import pytest
 
 from netctl.report.paint import Paint
 from netctl.report.trace_text import traces_text
-from tests.path.tracing import HOSTS, SHOP
+from tests.path.tracing import HOSTS, OVERLAY, SHOP
 from tests.path.tracing import tracer as tracer_of
 from tests.policy.stacks import loaded
 
@@ -32,7 +32,9 @@ Path of 10.10.0.20 -> 10.20.0.10: it is delivered
              route    10.20.0.0/24 dev nc-back                 <stdin>:5
              bridge   nc-back: the host -> port nc-back-db     <stdin>:5
              veth     nc-back-db -> eth0                       <stdin>:5
-  netns db   deliver  10.20.0.10, which is on eth0"""
+  netns db   deliver  10.20.0.10, which is on eth0
+
+Answers 10.20.0.10 -> 10.10.0.20: they return"""
 
 
 def printed(text: str, source: str, destination: str, port: str = "5432") -> str:
@@ -60,6 +62,16 @@ def test_what_is_allowed_and_does_not_arrive_says_where_it_ends_first() -> None:
     assert head.endswith(
         "  host: networks.back is isolated: nothing is forwarded from nc-front to nc-back\n  <stdin>:5 | back:"
     )
+
+
+def test_answers_that_do_not_return_are_followed_to_where_they_go() -> None:
+    network = "networks: {front: {hosts: [n1], subnet: {cidr: 10.10.0.0/24}, attach: [{netns: web}]}}\n"
+    text = printed(network + OVERLAY, "web", "b", "80")
+    assert "80/tcp: allowed, but answers do not return\n" in text
+    assert "  n2: what follows is not declared\n" in text
+    answers = text.partition("\nAnswers ")[2]
+    assert ": they do not return\n" in answers
+    assert "masquerade" not in answers
 
 
 def test_several_connections_are_told_one_after_the_other() -> None:
