@@ -23,4 +23,4 @@ class Address(NamedTuple):
     """IPv6: usable at once, without duplicate address detection. None for IPv4."""
 
 
-ADDRESS = Kind(SYSTEM, "address", identity=frozenset({"netns", "link", "address"}), immutable=frozenset({"nodad"}))
+ADDRESS = Kind(SYSTEM, "address", identity=frozenset({"netns", "link", "address"}))

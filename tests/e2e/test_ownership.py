@@ -128,6 +128,15 @@ def test_a_bridge_made_by_hand_is_a_conflict_until_it_is_adopted(lab: Lab) -> No
     assert "create kernel/link/nc-front" not in describe(plan)
 
 
+def test_an_ipv6_address_made_by_hand_is_adopted_in_place(lab: Lab) -> None:
+    """Its duplicates were looked for, or are just being looked for; those of netctl's are not."""
+    lab.ip("h", "link add nc-front type bridge", "address add fd10::1/64 dev nc-front", "link set nc-front up")
+    plan = lab.apply(SHOP, "h", adopt=True)
+    assert "address/nc-front fd10::1/64" in keys(plan, Action.UPDATE)
+    assert not keys(plan, Action.REPLACE)
+    assert reaches(lab["a"], "fd10::1")
+
+
 def test_a_device_of_another_kind_under_the_same_name_is_not_adopted(lab: Lab) -> None:
     lab.ip("h", "link add nc-front type veth peer name other")
     before = _snapshot(lab)
