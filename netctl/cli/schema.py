@@ -25,9 +25,7 @@ class Options(Voice):
 
     subject: Annotated[
         Subject,
-        typer.Argument(
-            metavar="stack|plan|test|trace", help="Of a stack file, or of what that command prints as JSON."
-        ),
+        typer.Argument(metavar="SUBJECT", help="Of a stack file, or of what that command prints as JSON."),
     ] = Subject.STACK
 
 
