@@ -58,7 +58,8 @@ def help_text() -> str:
     lines += [
         "",
         "Exit codes: 0 done, or nothing to do · 1 failed · 64 mistyped command line ·",
-        "  130 interrupted · with --detailed-exitcode 2: plan has changes, trace no connection.",
+        "  130 interrupted · with --detailed-exitcode also 2: there are changes, or what",
+        "  trace looked at is no connection.",
         "",
         "netctl COMMAND --help explains a command; --version prints the version;",
         "--install-completion and --show-completion set up the shell's completion.",
