@@ -81,7 +81,7 @@ class _Comparison:
         """Find every change but those to what is *blocked*."""
         live = self.live
         for key, want in self.desired.items():
-            if key in blocked:
+            if blocked and key in blocked:
                 continue
             have = live.get(key)
             if have is None:
@@ -125,7 +125,9 @@ class _Comparison:
 
     def _marked(self, want: Desired, owner: Owner | None) -> bool:
         """Whether the live object's mark is the one wanted; one without room for a declaration always is."""
-        return owner is not None and owner.stack == self.stack and owner.declaration in {"", want.origin.declaration}
+        if owner is None or owner.stack != self.stack:
+            return False
+        return not owner.declaration or owner.declaration == want.origin.declaration
 
     def _compare(self, want: Desired, have: Live) -> None:
         fields = differing_fields(want.attributes, have.attributes)
@@ -161,7 +163,7 @@ class _Comparison:
 
     def _leftovers(self) -> Iterator[Live]:
         for key, have in self.live.items():
-            if have.owner is not None and have.owner.stack == self.stack and key not in self.desired:
+            if key not in self.desired and have.owner is not None and have.owner.stack == self.stack:
                 yield have
 
     def _owner(self, want: Desired) -> Owner:

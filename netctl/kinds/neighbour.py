@@ -11,7 +11,7 @@ FLOOD_MAC = "00:00:00:00:00:00"
 
 def neighbour_key(link: str, address: str) -> Key:
     """The key of the neighbour *address* on *link*."""
-    return Key(SYSTEM, "neighbour", f"{link} {address}")
+    return Key._make((SYSTEM, "neighbour", f"{link} {address}"))
 
 
 class Neighbour(NamedTuple):
@@ -28,7 +28,7 @@ NEIGHBOUR = Kind(SYSTEM, "neighbour", identity=frozenset({"link", "address"}))
 
 def fdb_key(link: str, mac: str, destination: str) -> Key:
     """The key of an fdb entry. A MAC has one destination, but `FLOOD_MAC` has many."""
-    return Key(SYSTEM, "fdb", f"{link} {mac} {destination}" if mac == FLOOD_MAC else f"{link} {mac}")
+    return Key._make((SYSTEM, "fdb", f"{link} {mac} {destination}" if mac == FLOOD_MAC else f"{link} {mac}"))
 
 
 class FdbEntry(NamedTuple):

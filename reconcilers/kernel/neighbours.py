@@ -30,7 +30,7 @@ def dump_neighbours(socket: Rtnetlink, indexes: Iterable[int]) -> Iterator[Row]:
     for family in (wire.AF_INET, wire.AF_INET6):
         for chosen in filters:
             for chunk in socket.dump(wire.RTM_GETNEIGH, wire.NDMSG.pack(family, 0, 0, 0, 0) + chosen):
-                yield from (row for row in reader.read(chunk) if row[1] in wanted)
+                yield from [row for row in reader.read(chunk) if row[1] in wanted]
 
 
 def dump_fdb(socket: Rtnetlink, indexes: Iterable[int]) -> Iterator[Row]:
@@ -39,7 +39,7 @@ def dump_fdb(socket: Rtnetlink, indexes: Iterable[int]) -> Iterator[Row]:
     reader = _row_reader()
     for index in sorted(wanted) if len(wanted) <= _FEW else [0]:
         for chunk in socket.dump(wire.RTM_GETNEIGH, wire.NDMSG.pack(wire.AF_BRIDGE, index, 0, 0, 0)):
-            yield from (row for row in reader.read(chunk) if row[1] in wanted and row[3] & NTF_SELF)
+            yield from [row for row in reader.read(chunk) if row[1] in wanted and row[3] & NTF_SELF]
 
 
 def _row_reader() -> RowReader:

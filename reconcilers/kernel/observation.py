@@ -6,12 +6,12 @@ its claim; a rule by its suppressed group. Under a *desired* key, whatever is on
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from typing import cast
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple, cast
 
 from netctl.engine.protocol import Observation, Scope, Unread
 from netctl.engine.resource import UNMARKED, Desired, Key, Live, Owner
-from netctl.errors import BackendError
+from netctl.errors import BackendError, PrivilegeError
 from netctl.kinds.address import address_key
 from netctl.kinds.link import SYSTEM, Link, Port, Veth, VethPeer, link_key, port_key
 from netctl.kinds.neighbour import FLOOD_MAC, FdbEntry, Neighbour, fdb_key, neighbour_key
@@ -23,6 +23,7 @@ from reconcilers.kernel.links import Row, Surroundings, decode_link
 from reconcilers.kernel.marks import is_passing, link_alias, read_loans, unfinished_group
 from reconcilers.kernel.namespaces import named_namespaces
 from reconcilers.kernel.neighbours import NTF_EXT_LEARNED, NUD_PERMANENT, dump_fdb, dump_neighbours
+from reconcilers.kernel.neighbours import Row as NeighbourRow
 from reconcilers.kernel.routes import RouteRow, dump_routes
 from reconcilers.kernel.rules import dump_rules
 from reconcilers.kernel.sources import Sources, far_ends
@@ -31,6 +32,11 @@ from reconcilers.kernel.view import View
 from reconcilers.kernel.wire import read_address
 
 _PROTOCOL = bytes([PROTOCOL])
+_FEW = 8
+"""So many names are listed in a message."""
+
+_Owners = tuple[Owner | None, Owner | None]
+"""Of what is not marked, and of what is."""
 
 
 def observe(scope: Scope, sources: Sources) -> Observation:
@@ -72,6 +78,7 @@ class _Observer:
         """The namespaces that the desired resources are in, and others where leftovers may be."""
         wanted = {want.attributes[0] for kind in ("link", "address", "route") for want in self.desired[kind].values()}
         wanted |= {_far_netns(want) for want in self.desired["link"].values()}
+        closed: list[str] = []
         for netns in sorted((wanted | named_namespaces()) - {"", self.sources.netns}):
             try:
                 if netns in wanted or self.sources.is_tied(netns):
@@ -79,6 +86,10 @@ class _Observer:
             except BackendError as error:
                 if keys := frozenset(self._desired_in(netns)):
                     self.unread.append(Unread(SYSTEM, f"network namespace {netns}", error.message, keys))
+                elif isinstance(error, PrivilegeError):
+                    closed.append(netns)
+        if closed:
+            self.unread.append(Unread(SYSTEM, _namespaces(closed), "leftovers cannot be looked for there: run as root"))
 
     def _desired_in(self, netns: str) -> Iterator[Key]:
         """The desired resources of a namespace, with the near ends of pairs whose far end is there."""
@@ -189,13 +200,11 @@ class _Observer:
                 within = link_key(name, view.netns)
                 attributes = decode_address(row, name, view.netns)
                 self._remember(key, here=here, original=row.protocol)
-                self.live[key] = Live(key, attributes, self._owner(here=here, marked=marked), within)
+                self.live[key] = Live(key, attributes, self._owners(here=here)[marked], within)
 
-    def _owner(self, *, here: bool, marked: bool) -> Owner | None:
-        """The owner of what is on a link of the stack's (*here*); of anything else it is nobody known."""
-        if not here:
-            return None
-        return self.marked if marked else self.unmarked
+    def _owners(self, *, here: bool) -> _Owners:
+        """The owners of what is on a link of the stack's (*here*); of anything else it is nobody known."""
+        return (self.unmarked, self.marked) if here else (None, None)
 
     def _remember(self, key: Key, *, here: bool, original: str | int) -> None:
         """What an object that is foreign (not *here*) bears in place of a mark."""
@@ -206,7 +215,7 @@ class _Observer:
         wanted = {key: want for key, want in self.desired["route"].items() if want.attributes[0] == view.netns}
         rows = list(dump_routes(view.socket, view.names, view.netns, protocol=PROTOCOL))
         claims = frozenset((row.route.destination, row.route.metric) for row in rows if row.route.table == self.claims)
-        judge = _RouteJudge(self.claims, claims, self._ours(view), view)
+        judge = _RouteJudge(self.claims, claims, self._owners(here=True), self._ours(view), view)
         for row in rows:
             self._route(row, judge, wanted)
         missing = {cast("Route", want.attributes).table for key, want in wanted.items() if key not in self.live}
@@ -218,58 +227,50 @@ class _Observer:
     def _route(self, row: RouteRow, judge: "_RouteJudge", wanted: Mapping[Key, Desired]) -> None:
         route, ifindex, protocol = row
         key = route_key(route.destination, route.table, route.metric, route.netns)
-        within, needs = judge.within(ifindex), judge.claim_of(route)
+        within, needs = judge.links.get(ifindex), judge.claim_of(route) if judge.claims else ()
         ours = within is not None or bool(needs) or route.table == self.claims
         marked = protocol == PROTOCOL
-        if key in wanted or (ours and marked):
-            self._remember(key, here=ours, original=protocol)
-            self.live[key] = Live(key, route, self._owner(here=ours, marked=marked), within, needs)
+        if (ours and marked) or key in wanted:
+            if not ours:
+                self.sources.originals[key] = protocol
+            owner = judge.owners[marked] if ours else None
+            self.live[key] = Live._make((key, route, owner, within, needs))
 
-    def _vteps(self, root: View, kind: str) -> set[int]:
-        """The indexes of the links whose neighbours or forwarding entries matter: VXLAN devices of the stack's."""
+    def _tunnels(self, root: View, kind: str) -> "dict[int, _Tunnel]":
+        """By index, the links whose neighbours or forwarding entries matter: VXLAN devices of the stack's."""
         named = {want.attributes[0] for want in self.desired[kind].values()}
         ours = self._ours(root)
         return {
-            row.ifindex
+            row.ifindex: _Tunnel(row.name, link_key(row.name), self._owners(here=row.ifindex in ours))
             for row in root.links.values()
             if row.name in named or (row.ifindex in ours and row.kind == "vxlan")
         }
 
     def _neighbours(self, root: View) -> None:
-        desired, ours = self.desired["neighbour"], self._ours(root)
-        for _, ifindex, state, _, _, packed, mac, protocol in dump_neighbours(
-            root.socket, self._vteps(root, "neighbour")
-        ):
-            marked, here = protocol == _PROTOCOL, ifindex in ours
-            permanent = bool(state & NUD_PERMANENT)
-            name, address = root.names[ifindex], read_address(packed)
+        desired, tunnels = self.desired["neighbour"], self._tunnels(root, "neighbour")
+        for _, ifindex, state, _, _, packed, mac, protocol in dump_neighbours(root.socket, tunnels):
+            name, link, owners = tunnels[ifindex]
+            marked, permanent = protocol == _PROTOCOL, state & NUD_PERMANENT != 0
+            address = read_address(packed)
             key = neighbour_key(name, address)
-            if (key in desired and (permanent or marked)) or (marked and here):
-                entry = Neighbour(name, address, mac.hex(":"), permanent)
-                self.live[key] = Live(key, entry, self._owner(here=here, marked=marked), link_key(name))
+            if (marked and owners[True]) or (key in desired and (permanent or marked)):
+                entry = Neighbour._make((name, address, mac.hex(":"), permanent))
+                self.live[key] = Live._make((key, entry, owners[marked], link, ()))
 
     def _fdb(self, root: View) -> None:
-        desired, ours = self.desired["fdb"], self._ours(root)
-        entries = list(self._entries(root))
-        shared = frozenset(entry.link for key, entry, _, _ in entries if entry.mac == FLOOD_MAC and key not in desired)
-        for key, entry, ifindex, flagged in entries:
-            here = ifindex in ours
+        desired, tunnels = self.desired["fdb"], self._tunnels(root, "fdb")
+        entries = [_read_entry(row, tunnels) for row in dump_fdb(root.socket, tunnels)]
+        shared = {entry.link for key, entry, _, _ in entries if entry.mac == FLOOD_MAC and key not in desired}
+        for key, entry, (_, link, owners), flagged in entries:
             want = desired.get(key)
-            if want is None and not (flagged and here):
+            if want is None and not (flagged and owners[True]):
                 continue
             # The destinations of `FLOOD_MAC` have one mark in common, which a foreign one keeps them from having.
-            marked = flagged or (entry.mac == FLOOD_MAC and entry.link in shared)
-            known = self.live.get(key)
+            marked = flagged or (entry.link in shared and entry.mac == FLOOD_MAC)
             # Of several destinations for one MAC the one that differs counts, so that it is seen and replaced.
+            known = self.live.get(key)
             if known is None or (want is not None and known.attributes == want.attributes):
-                self.live[key] = Live(key, entry, self._owner(here=here, marked=marked), link_key(entry.link))
-
-    def _entries(self, root: View) -> Iterator[tuple[Key, FdbEntry, int, bool]]:
-        """Forwarding entries by key, with the index of their device and whether they are marked."""
-        for _, ifindex, state, flags, _, packed, mac, _ in dump_fdb(root.socket, self._vteps(root, "fdb")):
-            entry = FdbEntry(root.names[ifindex], mac.hex(":"), read_address(packed), bool(state & NUD_PERMANENT))
-            key = fdb_key(entry.link, entry.mac, entry.destination or "")
-            yield key, entry, ifindex, bool(flags & NTF_EXT_LEARNED)
+                self.live[key] = Live._make((key, entry, owners[marked], link, ()))
 
     def _rules(self, root: View) -> None:
         for row in dump_rules(root.socket):
@@ -279,23 +280,46 @@ class _Observer:
                 self.live[key] = Live(key, row.rule, self.marked if ours else None)
 
 
+class _Tunnel(NamedTuple):
+    """A VXLAN device."""
+
+    name: str
+    key: Key
+    owners: _Owners
+
+
+def _read_entry(row: NeighbourRow, tunnels: Mapping[int, _Tunnel]) -> tuple[Key, FdbEntry, _Tunnel, bool]:
+    """A forwarding entry by key, its device, and whether it is marked."""
+    _, ifindex, state, flags, _, packed, mac, _ = row
+    tunnel = tunnels[ifindex]
+    text, destination = mac.hex(":"), read_address(packed)
+    entry = FdbEntry._make((tunnel.name, text, destination, bool(state & NUD_PERMANENT)))
+    return fdb_key(tunnel.name, text, destination), entry, tunnel, bool(flags & NTF_EXT_LEARNED)
+
+
 class _RouteJudge:
     """Tells, within one namespace, whose a route is: by its interface, or by its claim."""
 
-    def __init__(self, table: int, claims: frozenset[tuple[str, int]], ours: frozenset[int], view: View) -> None:
+    def __init__(
+        self, table: int, claims: frozenset[tuple[str, int]], owners: _Owners, ours: frozenset[int], view: View
+    ) -> None:
         self._table = table
-        self._claims = claims
-        self._links = {ifindex: link_key(view.names[ifindex], view.netns) for ifindex in ours}
-
-    def within(self, ifindex: int) -> Key | None:
-        """The link of the stack's that a route leads over; None where it leads elsewhere."""
-        return self._links.get(ifindex)
+        self.claims = claims
+        """Destination and metric of the stack's claims."""
+        self.owners = owners
+        self.links = {ifindex: link_key(view.names[ifindex], view.netns) for ifindex in ours}
+        """The stack's links, that a route may lead over."""
 
     def claim_of(self, route: Route) -> tuple[Key, ...]:
         """The claim on a route, if there is one; a claim itself has none."""
-        if route.table == self._table or (route.destination, route.metric) not in self._claims:
+        if route.table == self._table or (route.destination, route.metric) not in self.claims:
             return ()
         return (route_key(route.destination, self._table, route.metric),)
+
+
+def _namespaces(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _FEW} more" if len(names) > _FEW else ""
+    return f"network namespace{'s'[: len(names) > 1]} {', '.join(names[:_FEW])}{more}"
 
 
 def _far_netns(want: Desired) -> str:

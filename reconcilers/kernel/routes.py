@@ -1,6 +1,5 @@
 """Routes on the wire."""
 
-import sys
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
@@ -21,7 +20,8 @@ RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_PRIORITY, RTA_PREFSRC, RTA_METRICS, RTA_MULTI
 )
 RTAX_MTU = 2
 RTNH_F_ONLINK = 4
-_TYPES = {1: "unicast", 6: "blackhole", 7: "unreachable", 8: "prohibit"}
+_UNICAST = 1
+_TYPES = {_UNICAST: "unicast", 6: "blackhole", 7: "unreachable", 8: "prohibit"}
 _NUMBERS = {name: number for number, name in _TYPES.items()}
 _SCOPE_UNIVERSE, _SCOPE_LINK, _SCOPE_NOWHERE = 0, 253, 255
 _SOURCE_LENGTH, _TOS = 2, 3  # what else may select: a route that has one is another than that without
@@ -46,7 +46,7 @@ def dump_routes(
     Only those of a protocol or a table where one is given (the kernel filters). *names* has the links' names by index.
     """
     extra = wire.number(RTA_TABLE, table) if table else b""
-    reader = RowReader(wire.RTM_NEWROUTE, wire.RTMSG, _WANTED)
+    reader = RowReader(wire.RTM_NEWROUTE, wire.RTMSG, _WANTED, _NUMERIC)
     for family in (wire.AF_INET, wire.AF_INET6):
         body = wire.RTMSG.pack(family, 0, 0, 0, 0, protocol, 0, 0, 0) + extra
         for chunk in socket.dump(wire.RTM_GETROUTE, body):
@@ -56,6 +56,7 @@ def dump_routes(
 
 
 _WANTED = (RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_PRIORITY, RTA_PREFSRC, RTA_METRICS, RTA_MULTIPATH, RTA_TABLE)
+_NUMERIC = (RTA_OIF, RTA_PRIORITY, RTA_TABLE)
 
 
 def _read_route(row: Fields, names: Mapping[int, str], netns: str) -> RouteRow:
@@ -78,24 +79,22 @@ def _read_route(row: Fields, names: Mapping[int, str], netns: str) -> RouteRow:
         hops,
         table,
     ) = row
-    type_name = _TYPES[kind]
-    ifindex = int.from_bytes(oif, sys.byteorder) if type_name == "unicast" else 0
+    ifindex = oif if oif and kind == _UNICAST else 0
     destination = wire.read_address(dst) if dst else ("0.0.0.0" if family == wire.AF_INET else "::")
-    nexthops = _read_nexthops(hops, names) if hops else []
-    route = Route(
+    fields = (
         netns,
         f"{destination}/{length}",
-        int.from_bytes(table, sys.byteorder) if table else short_table,
-        int.from_bytes(metric, sys.byteorder),
-        type_name,
+        table or short_table,
+        metric or 0,
+        _TYPES[kind],
         wire.read_address(gateway) if gateway else "",
         names.get(ifindex, ""),
         bool(flags & RTNH_F_ONLINK),
         wire.read_address(source) if source else "",
         wire.read_number(wire.nested_attributes(metrics).get(RTAX_MTU)) if metrics else 0,
-        tuple(sorted(nexthops)),
+        tuple(sorted(_read_nexthops(hops, names))) if hops else (),
     )
-    return RouteRow(route, ifindex, protocol)
+    return RouteRow._make((Route._make(fields), ifindex, protocol))
 
 
 def _read_nexthops(value: bytes, names: Mapping[int, str]) -> list[NextHop]:

@@ -6,7 +6,7 @@ Every attribute's header is among the fields and is compared, so that a message 
 looked at anew; nothing is assumed about the order of attributes or their number.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from operator import itemgetter
 from struct import Struct
 from typing import Any, NamedTuple
@@ -29,20 +29,23 @@ class _Shape(NamedTuple):
 class RowReader:
     """Reads messages of one type, each as a tuple: the fields of its fixed part, then the wanted attributes.
 
-    A wanted attribute is the bytes of its value, empty where it is missing.
+    A wanted attribute is the bytes of its value, empty where it is missing; one of the *numbers* is a number, where it
+    has 32 bits.
     """
 
-    def __init__(self, kind: int, fixed: Struct, wanted: Sequence[int]) -> None:
+    def __init__(self, kind: int, fixed: Struct, wanted: Sequence[int], numbers: Collection[int] = ()) -> None:
         self._kind = kind
         self._fixed = fixed.format.removeprefix("=")
         self._fixed_size = fixed.size
         self._fixed_fields = len(fixed.unpack(bytes(fixed.size)))
         self._wanted = tuple(wanted)
+        self._numbers = frozenset(numbers)
         self._shapes: dict[int, _Shape] = {}
 
     def read(self, chunk: bytes) -> Iterator[Fields]:
         """The messages of a received chunk; those of another type are passed over, and so is one that is cut off."""
         offset, size = 0, len(chunk)
+        uniform = True
         while offset + HEADER.size <= size:
             length, kind, _, _, _ = HEADER.unpack_from(chunk, offset)
             if kind != self._kind or length % 4 or length < HEADER.size + self._fixed_size:
@@ -54,8 +57,16 @@ class RowReader:
             if shape is None or shape.signature(shape.layout.unpack_from(chunk, offset)) != shape.expected:
                 shape = self._shapes[length] = self._learn(chunk, offset, length)
             end = offset + (size - offset) // length * length
-            _, signature, expected, wanted = shape
-            for fields in shape.layout.iter_unpack(memoryview(chunk)[offset:end]):
+            layout, signature, expected, wanted = shape
+            run = memoryview(chunk)[offset:end]
+            if uniform:
+                rows = list(layout.iter_unpack(run))
+                if all(map(expected.__eq__, map(signature, rows))):
+                    yield from map(wanted, rows)
+                    offset = end
+                    continue
+                uniform = False  # tried once a chunk, or many short runs would each read all that follows
+            for fields in layout.iter_unpack(run):
                 if signature(fields) != expected:
                     break
                 yield wanted(fields)
@@ -72,7 +83,8 @@ class RowReader:
             following = min(end, start + ((size + 3) & ~3))
             if size < 4 or start + size > end:
                 break
-            code.append(f"I{size - 4}s{following - start - size}x")
+            number = size == 8 and kind & TYPE_MASK in self._numbers
+            code.append("II" if number else f"I{size - 4}s{following - start - size}x")
             telling.append(position)
             places[kind & TYPE_MASK] = position + 1
             position += 2
