@@ -57,7 +57,7 @@ def _decided(examination: "Examination", options: Options) -> "Findings":
     from netctl.twin.trials import as_declared, decide_trials
 
     matrix = as_declared(examination.matrix()) if options.matrix else None
-    results = decide_trials(examination.trials, examination.evaluator)
+    results = decide_trials(examination.noted_trials(), examination.evaluator)
     return Findings(examination, Manner.STATIC, "", results, matrix)
 
 
@@ -71,7 +71,8 @@ def _tried(
         with open_reader(options) as session:
             facts = session.facts()
         host = declarations.choose_host(options.host, facts)
-        trials, matrix = examination.trials, examination.matrix() if options.matrix else []
+        links = {(host, link.name): link.addresses for link in facts.links.values()}
+        trials, matrix = examination.noted_trials(links), examination.matrix(links) if options.matrix else []
         results = _send([*trials, *matrix], _here(examination, host, options.netns), options, terminal)
     except PrivilegeError as error:
         advice = "Run this as root; or add --static, which needs no privilege: it decides on the declaration alone."

@@ -5,15 +5,14 @@ from typing import Any
 
 from netctl import __version__
 from netctl.engine.resource import Origin
-from netctl.policy.explanation import because
 from netctl.policy.model import Protocol
 from netctl.policy.verdicts import Verdict
 from netctl.report.plan_json import object_schema
-from netctl.report.trials_wording import why
+from netctl.report.trials_wording import declared_because, why
 from netctl.twin.examination import Findings, Manner, Standing, standing
 from netctl.twin.offers import Offer
 from netctl.twin.probe import Answer
-from netctl.twin.trials import Case, Outcome, Result
+from netctl.twin.trials import Case, Outcome, Result, declared_verdict
 
 FORMAT_VERSION = "1.0"
 
@@ -72,9 +71,13 @@ def _connection(result: Result, findings: Findings) -> dict[str, Any]:
     }
     if trial.origin is None and result.outcome is Outcome.PASSED:  # thousands of a matrix need no explanation
         return shape
-    decision = findings.examination.evaluator.decide(asked)
-    declared = {"verdict": decision.verdict.value, "because": because(decision), "source": _place(decision.origin)}
-    return {**shape, "declared": declared, "why": why(result, findings.examination.evaluator)}
+    evaluator = findings.examination.evaluator
+    declared = {
+        "verdict": declared_verdict(trial, evaluator).value,
+        "because": declared_because(trial, evaluator),
+        "source": _place(evaluator.decide(asked).origin),
+    }
+    return {**shape, "declared": declared, "why": why(result, evaluator)}
 
 
 def _place(origin: Origin | None) -> dict[str, Any] | None:

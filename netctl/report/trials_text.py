@@ -12,7 +12,7 @@ from netctl.policy.evaluate import Evaluator
 from netctl.report.paint import PLAIN, Paint, printable
 from netctl.report.trials_wording import connection_text, failure_text, why
 from netctl.twin.examination import Findings, Manner, Standing, standing
-from netctl.twin.trials import Case, Outcome, Result
+from netctl.twin.trials import Case, Outcome, Result, declared_verdict
 
 _HEADINGS = ("RESULT", "AT", "FROM", "TO", "PORT", "EXPECTED", "FOUND", "BECAUSE")
 _LABELS = {
@@ -58,9 +58,9 @@ def failures_text(findings: Findings) -> str:
 
 def advice(findings: Findings) -> str:
     """What to do where a host does otherwise than is declared; empty where it does not."""
-    decide = findings.examination.evaluator.decide
+    evaluator = findings.examination.evaluator
     failed = (r for r in (*findings.results, *(findings.matrix or ())) if r.outcome is Outcome.FAILED and r.answer)
-    if findings.manner is Manner.LIVE and any(decide(r.trial.connection).verdict is not r.found for r in failed):
+    if findings.manner is Manner.LIVE and any(declared_verdict(r.trial, evaluator) is not r.found for r in failed):
         return f"{findings.place} does otherwise than is declared. See what differs there with netctl plan."
     return ""
 

@@ -2,9 +2,10 @@
 
 from netctl.policy.evaluate import Evaluator
 from netctl.policy.explanation import because, spelled_port
+from netctl.policy.verdicts import Verdict
 from netctl.report.paint import printable
 from netctl.twin.probe import Answer
-from netctl.twin.trials import Result, Trial
+from netctl.twin.trials import Result, Trial, declared_verdict
 
 ANSWERS = {
     Answer.ANSWERED: "it arrived and was answered",
@@ -22,13 +23,18 @@ def connection_text(trial: Trial) -> str:
 
 def why(result: Result, evaluator: Evaluator) -> str:
     """Why a trial came out as it did: what came back, and what the policies say, with the place of the rule."""
-    decision = evaluator.decide(result.trial.connection)
-    said = because(decision)
+    said = declared_because(result.trial, evaluator)
     if result.found is None:
         return f"{result.note}; as declared, {said}"
-    if result.answer is None or result.found is decision.verdict:
+    if result.answer is None or result.found is declared_verdict(result.trial, evaluator):
         return said
     return f"{ANSWERS[result.answer]}, though {said}"
+
+
+def declared_because(trial: Trial, evaluator: Evaluator) -> str:
+    """Why a trial is to come out as it is declared: the policies' reason, or what keeps the ends apart."""
+    decision = evaluator.decide(trial.connection)
+    return because(decision) if decision.verdict is Verdict.DENY or not trial.barrier else trial.barrier
 
 
 def failure_text(result: Result, evaluator: Evaluator) -> str:

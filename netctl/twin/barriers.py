@@ -3,7 +3,7 @@
 Policies alone decide what *may* be reached. Where packets are sent, this decides too, and so it is expected of them.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from netctl.compiler.policies.endpoints import ATTACHMENT
@@ -14,11 +14,14 @@ from netctl.policy.model import Endpoint
 from netctl.policy.ranges import family_of
 from netctl.policy.verdicts import Verdict
 from netctl.stack.models import MacvlanNetwork
-from netctl.twin.blueprint import Blueprint
 from netctl.twin.trials import Trial
 
 _EVERYWHERE = {4: Prefix(4, 0, 0), 6: Prefix(6, 0, 0)}
 _APART = frozenset({"private", "vepa"})
+
+
+Links = Mapping[tuple[str, str], Sequence[str]]
+"""Addresses, with prefix length, by host and interface."""
 
 
 class Leg(NamedTuple):
@@ -32,7 +35,8 @@ class Leg(NamedTuple):
 class Barriers:
     """Finds what keeps ends apart."""
 
-    def __init__(self, topology: Topology, evaluator: Evaluator, blueprint: Blueprint) -> None:
+    def __init__(self, topology: Topology, evaluator: Evaluator, links: Links) -> None:
+        """*links* are what the hosts' own interfaces have, as far as that is known."""
         self._topology = topology
         self._evaluator = evaluator
         self._endpoints = evaluator.policies.endpoints
@@ -42,18 +46,17 @@ class Barriers:
         for name, leg in self._legs.items():
             end = self._endpoints[name]
             self._reached.setdefault((end.host, end.netns), []).extend(leg.reached)
-        self._links = {
-            (host.name, plug.name): [parse_prefix(text) for text in plug.addresses]
-            for host in blueprint.hosts
-            for plug in host.interfaces
-        }
+        self._links = {place: [parse_prefix(text) for text in texts] for place, texts in links.items()}
 
-    def expected(self, trials: Iterable[Trial]) -> list[Trial]:
-        """The trials, of which those are expected to fail that something keeps from arriving."""
-        return [
-            trial._replace(expected=Verdict.DENY) if trial.expected is Verdict.ALLOW and self.between(trial) else trial
-            for trial in trials
-        ]
+    def noted(self, trials: Iterable[Trial]) -> Iterator[Trial]:
+        """The trials, each with what keeps its ends apart."""
+        return (trial._replace(barrier=barrier) if (barrier := self.between(trial)) else trial for trial in trials)
+
+    def expected(self, trials: Iterable[Trial]) -> Iterator[Trial]:
+        """The trials of a matrix, of which those are expected to fail that something keeps from arriving."""
+        for trial in trials:
+            barrier = self.between(trial) if trial.expected is Verdict.ALLOW else ""
+            yield trial._replace(expected=Verdict.DENY, barrier=barrier) if barrier else trial
 
     def between(self, trial: Trial) -> str:
         """What keeps a trial's ends apart, in words; empty where nothing does."""

@@ -9,13 +9,16 @@ from netctl.compiler.checks import check
 from netctl.compiler.checks.decisions import check_decisions
 from netctl.compiler.places import Places, Problems
 from netctl.compiler.policies import resolve_policies
-from netctl.compiler.topology import resolve
+from netctl.compiler.topology import Topology, resolve
 from netctl.errors import Diagnostic
 from netctl.policy.evaluate import Evaluator
 from netctl.policy.model import PolicySet
 from netctl.stack.models import Stack
+from netctl.twin.barriers import Barriers, Links
 from netctl.twin.offers import Offer, by_service, offers_of
 from netctl.twin.trials import Case, Outcome, Result, Trial, grouped, matrix_trials, trials_of
+
+_UNKNOWN: Links = {}
 
 
 class Examination(NamedTuple):
@@ -23,6 +26,7 @@ class Examination(NamedTuple):
 
     stack: str
     """Its name."""
+    topology: Topology
     evaluator: Evaluator
     cases: tuple[Case, ...]
     """Its expectations, in their order."""
@@ -40,9 +44,14 @@ class Examination(NamedTuple):
         """Those of all expectations."""
         return [trial for case in self.cases for trial in case.trials]
 
-    def matrix(self) -> list[Trial]:
+    def noted_trials(self, links: Links = _UNKNOWN) -> list[Trial]:
+        """The same, with what keeps ends apart; *links* are what is known of the hosts' own interfaces."""
+        return list(Barriers(self.topology, self.evaluator, links).noted(self.trials))
+
+    def matrix(self, links: Links = _UNKNOWN) -> list[Trial]:
         """Every endpoint to all that is offered, by both families."""
-        return matrix_trials(self.evaluator, by_service(self.offers))
+        trials = matrix_trials(self.evaluator, by_service(self.offers))
+        return list(Barriers(self.topology, self.evaluator, links).expected(trials))
 
 
 def examine_policies(stack: Stack, places: Places) -> Examination:
@@ -59,6 +68,7 @@ def examine_policies(stack: Stack, places: Places) -> Examination:
     problems.stop_on_errors()
     return Examination(
         stack.stack,
+        topology,
         Evaluator(resolution.policies),
         tuple(trials_of(stack, resolution, places)),
         tuple(offers_of(stack, resolution)),

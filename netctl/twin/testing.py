@@ -4,12 +4,10 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from netctl.compiler.topology import resolve
 from netctl.policy.matrix import Service
 from netctl.policy.model import Protocol
 from netctl.stack.loader import LoadedStack
 from netctl.twin import background
-from netctl.twin.barriers import Barriers
 from netctl.twin.blueprint import Blueprint
 from netctl.twin.examination import Examination, Findings, Manner
 from netctl.twin.offers import Offer
@@ -29,8 +27,8 @@ def try_twin(
     """
     blueprint = plan_twin(loaded, examination)
     asked = examination if examination.offers else examination._replace(offers=tuple(_pings(examination)))
-    barriers = Barriers(resolve(loaded.stack), examination.evaluator, blueprint)
-    expected, matrix = asked.trials, barriers.expected(asked.matrix())
+    links = {(host.name, plug.name): plug.addresses for host in blueprint.hosts for plug in host.interfaces}
+    expected, matrix = asked.noted_trials(links), asked.matrix(links)
     with ExitStack() as stack:
         if not background.is_running(directory):
             stack.enter_context(Responders(responders(blueprint, asked)))

@@ -36,6 +36,8 @@ class Trial(NamedTuple):
     """The expectation's; None in a matrix."""
     text: str = ""
     """The expectation in one line; empty in a matrix."""
+    barrier: str = ""
+    """What keeps the ends apart whatever the policies say, such as a network that is isolated."""
 
 
 class Case(NamedTuple):
@@ -168,9 +170,14 @@ def stands(policies: PolicySet, netns_of: Callable[[Endpoint], str | None]) -> S
 
 
 def decide_trials(trials: Sequence[Trial], evaluator: Evaluator) -> list[Result]:
-    """What the policies decide, on paper."""
-    found = (evaluator.decide(trial.connection).verdict for trial in trials)
+    """What comes of the trials on paper."""
+    found = (declared_verdict(trial, evaluator) for trial in trials)
     return [Result(trial, _outcome(trial, verdict), verdict) for trial, verdict in zip(trials, found, strict=True)]
+
+
+def declared_verdict(trial: Trial, evaluator: Evaluator) -> Verdict:
+    """What is to become of a trial by the declaration: its policies, and what else keeps ends apart."""
+    return Verdict.DENY if trial.barrier else evaluator.decide(trial.connection).verdict
 
 
 def as_declared(trials: Sequence[Trial]) -> list[Result]:

@@ -53,7 +53,7 @@ def on_paper(text: str = SHOP) -> Findings:
     """The stack, decided on the declaration, with its matrix."""
     asked = examined(text)
     matrix = as_declared(asked.matrix())
-    return Findings(asked, Manner.STATIC, "", decide_trials(asked.trials, asked.evaluator), matrix)
+    return Findings(asked, Manner.STATIC, "", decide_trials(asked.noted_trials(), asked.evaluator), matrix)
 
 
 def with_answers(answers: Answers, text: str = SHOP) -> Findings:
@@ -66,4 +66,6 @@ def with_answers(answers: Answers, text: str = SHOP) -> Findings:
             return judged(trial, answer, 0.25)
         return Result(trial, Outcome.UNTESTED, None, note=answer)
 
-    return Findings(asked, Manner.LIVE, "node1", list(map(result, asked.trials)), list(map(result, asked.matrix())))
+    return Findings(
+        asked, Manner.LIVE, "node1", list(map(result, asked.noted_trials())), list(map(result, asked.matrix()))
+    )

@@ -108,3 +108,29 @@ def test_only_labels_are_coloured() -> None:
 
 def _expecting(source: str, destination: str, verdict: str) -> str:
     return f"  - {{from: {source}, to: {destination}, port: 80, verdict: {verdict}}}\n"
+
+
+FENCED = """\
+stack: fenced
+networks:
+  open: {subnet: {cidr: 10.1.0.0/24}, attach: [{netns: a, ports: {http: 80}}]}
+  shut: {isolated: true, subnet: {cidr: 10.2.0.0/24}, attach: [{netns: b, ports: {http: 80}}]}
+policies:
+  a: {applies_to: {network: open}, ingress: []}
+expect:
+  - {from: {network: open}, to: {network: shut}, port: 80, verdict: allow}
+  - {from: {network: shut}, to: {network: open}, port: 80, verdict: deny}
+"""
+
+
+def test_what_no_policy_keeps_apart_but_the_networks_do_is_told_with_the_network() -> None:
+    text = trials_text(on_paper(FENCED))
+    assert rows(text)[0].startswith("FAIL ")
+    assert rows(text)[0].endswith("open/a to shut/b at 80/tcp: network 'shut' is isolated")
+    assert rows(text)[1].endswith("no ingress rule of policy 'a' (<stdin>:6) allows it")
+    found = with_answers(lambda _: Answer.ANSWERED, FENCED)
+    assert "it arrived and was answered, though no ingress rule of policy 'a'" in failures_text(found)
+    assert "open/a to shut/b at 80/tcp: expected deny, found allow: it arrived and was answered, though network" in (
+        failures_text(found)
+    )
+    assert advice(with_answers(lambda _: Answer.SILENT, FENCED)) == ""
