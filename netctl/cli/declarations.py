@@ -9,9 +9,8 @@ from pathlib import Path
 from netctl.cli.options import Sources
 from netctl.cli.saved_plan import SourceFile
 from netctl.cli.terminal import Terminal
-from netctl.compiler import choose_host, compile_stack
+from netctl.compiler import Compiled, choose_host, compile_stack
 from netctl.engine.facts import Facts
-from netctl.engine.resource import Desired, Key
 from netctl.errors import UsageError
 from netctl.report.diagnostics import text
 from netctl.stack.definitions import ENVIRONMENT_PREFIX, VariableInputs
@@ -48,11 +47,11 @@ class Declarations:
         """The declared host that this machine is; empty for a stack without hosts."""
         return choose_host(self.loaded.stack, wanted, facts) or ""
 
-    def compile(self, host: str, facts: Facts, terminal: Terminal) -> Mapping[Key, Desired]:
-        """The resources that *host* is to have; warnings are remarked upon. Raises DeclarationError."""
+    def compile(self, host: str, facts: Facts, terminal: Terminal) -> Compiled:
+        """What *host* is to have; warnings are remarked upon. Raises DeclarationError."""
         compiled = compile_stack(self.loaded.stack, self.loaded, host or None, facts)
         terminal.remark(text(compiled.diagnostics, terminal.error_paint))
-        return compiled.resources
+        return compiled
 
 
 def load_declarations(options: Sources, environment: Mapping[str, str] | None = None) -> Declarations:

@@ -16,7 +16,9 @@ from netctl.engine.protocol import Reader, Unread, Writer
 from netctl.engine.resource import Desired, Key
 from netctl.engine.session import Session
 from netctl.engine.targets import restrict
+from netctl.policy.model import PolicySet
 from netctl.report.ssh_cut import ssh_warnings
+from netctl.report.ssh_policies import policy_warnings
 
 if TYPE_CHECKING:  # what loads a stack is imported where one is loaded
     from netctl.cli.declarations import Declarations
@@ -35,6 +37,7 @@ class Workspace(Generic[AnyReader]):
     session: Session[AnyReader]
     facts: Facts
     options: Compiling
+    policies: PolicySet | None
 
     @property
     def stack(self) -> str:
@@ -58,7 +61,11 @@ class Workspace(Generic[AnyReader]):
 
     def warnings(self, plan: Plan) -> list[str]:
         """What of *plan* would cut the connection that this is run over; in another namespace, nothing can."""
-        return [] if self.options.netns else ssh_warnings(plan, self.facts.links, ssh_connection())
+        connection = None if self.options.netns else ssh_connection()
+        return [
+            *ssh_warnings(plan, self.facts.links, connection),
+            *policy_warnings(plan, self.policies, self.host, connection),
+        ]
 
 
 @contextmanager
@@ -96,5 +103,5 @@ def _workspace(
 ) -> Workspace[AnyReader]:
     facts = session.facts()
     host = declarations.choose_host(options.host, facts)
-    desired = declarations.compile(host, facts, terminal)
-    return Workspace(declarations, host, desired, session, facts, options)
+    compiled = declarations.compile(host, facts, terminal)
+    return Workspace(declarations, host, compiled.resources, session, facts, options, compiled.policies)

@@ -29,6 +29,7 @@ from netctl.engine.facts import Facts
 from netctl.engine.resource import Desired, Key
 from netctl.errors import Diagnostic
 from netctl.kinds.route import Route, stack_number
+from netctl.policy.model import PolicySet
 from netctl.stack.models import BridgeNetwork, MacvlanNetwork, Stack
 
 
@@ -39,6 +40,8 @@ class Compiled(NamedTuple):
     """In an order that does not depend on the order of declarations."""
     diagnostics: list[Diagnostic]
     """Warnings."""
+    policies: PolicySet | None = None
+    """Those of the stack, resolved; None where it has none."""
 
 
 def validate(stack: Stack, places: Places) -> list[Diagnostic]:
@@ -88,7 +91,7 @@ def compile_host(
     site = Site(topology, host or "", facts, places, problems, _enforcement(topology, resolution, host or ""))
     resources = _collect(site, _resources(site))
     problems.stop_on_errors()
-    return Compiled(resources, problems.found)
+    return Compiled(resources, problems.found, resolution and resolution.policies)
 
 
 def _enforcement(topology: Topology, resolution: Resolution | None, host: str) -> Enforcement:

@@ -32,18 +32,20 @@ class Connection(NamedTuple):
 
     client: str
     server: str
+    port: int = 22
+    """The server's."""
 
 
 def parse_connection(text: str) -> Connection | None:
     """The connection that the value of ``SSH_CONNECTION`` names, or None where it names none."""
     parts = text.split()
-    if len(parts) != 4:
+    if len(parts) != 4 or not parts[3].isdecimal():
         return None
     try:
         client, server = (ip_address(part.partition("%")[0]) for part in (parts[0], parts[2]))
     except ValueError:
         return None
-    return Connection(str(client), str(server))
+    return Connection(str(client), str(server), int(parts[3]))
 
 
 def ssh_warnings(plan: Plan, links: Mapping[str, LinkFact], connection: Connection | None) -> list[str]:

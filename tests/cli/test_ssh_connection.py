@@ -24,4 +24,4 @@ def test_what_sudo_has_cleared_is_found_with_an_ancestor() -> None:
     printed = subprocess.run(
         ["sh", "-c", script], capture_output=True, text=True, check=True, env=environment() | {"SSH_CONNECTION": VALUE}
     ).stdout
-    assert printed.strip() == "Connection(client='198.51.100.7', server='192.0.2.11')"
+    assert printed.strip() == "Connection(client='198.51.100.7', server='192.0.2.11', port=22)"

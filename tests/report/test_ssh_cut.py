@@ -104,7 +104,8 @@ def test_without_a_connection_or_with_one_to_another_machine_nothing_is_said() -
     ("text", "expected"),
     [
         ("198.51.100.7 50022 192.0.2.11 22", CONNECTION),
-        ("2001:db8::7 1 fe80::1%eth0 22", Connection("2001:db8::7", "fe80::1")),
+        ("2001:db8::7 1 fe80::1%eth0 2222", Connection("2001:db8::7", "fe80::1", 2222)),
+        ("198.51.100.7 50022 192.0.2.11 ssh", None),
         ("", None),
         ("198.51.100.7 50022", None),
         ("a b c d", None),
