@@ -38,7 +38,7 @@ def test_the_kinds_of_systems_are_known_by_system_and_name(third_party: str) -> 
 
 
 def test_a_system_that_is_not_installed_is_a_usage_error_that_names_it_and_what_there_is(third_party: str) -> None:
-    with pytest.raises(UsageError, match="no reconciler is installed for: bgp, docker") as caught:
-        find_systems(["docker", third_party, "bgp"])
+    with pytest.raises(UsageError, match="no reconciler is installed for: bgp, ipam") as caught:
+        find_systems(["ipam", third_party, "bgp"])
     assert third_party in caught.value.advice
     assert caught.value.exit_code == 64
