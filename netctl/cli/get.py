@@ -10,10 +10,11 @@ import typer
 from netctl.cli.options import Format, Place, stack_name
 from netctl.cli.selection import matching
 from netctl.cli.sessions import open_reader
-from netctl.engine.protocol import Reader, Scope
+from netctl.engine.protocol import Observation, Reader, Scope
 from netctl.engine.resource import Live
 from netctl.engine.session import Session
 from netctl.report.inventory import inventory_document, inventory_text
+from netctl.report.paint import printable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +32,12 @@ def run(options: Options) -> int:
     """List what is live here and owned by a stack: address, stack, declaration."""
     terminal = options.terminal()
     with open_reader(options) as session:
-        found = [live for live in _owned(session, options) if matching(live.key, options.resource)]
+        name = stack_name(options.stack) if options.stack else ""
+        seen = session.observe(Scope(name, {}))
+        owned = _of(name, seen) if name else _of_any(session)
+        found = [live for live in owned if matching(live.key, options.resource)]
+    for part in seen.unread:
+        terminal.remark(printable(f"Not read: {part.system}: {part.part}: {part.reason}"))
     if options.output is Format.JSON:
         terminal.result(json.dumps(inventory_document(found), indent=2))
     else:
@@ -39,12 +45,12 @@ def run(options: Options) -> int:
     return 0
 
 
-def _owned(session: Session[Reader], options: Options) -> Iterator[Live]:
-    """What the named stack owns; else what can be seen to be owned by any."""
-    if options.stack:
-        name = stack_name(options.stack)
-        observed = session.observe(Scope(name, {})).live.values()
-        yield from (live for live in observed if live.owner is not None and live.owner.stack == name)
-        return
+def _of(stack: str, seen: Observation) -> Iterator[Live]:
+    """What the stack owns."""
+    return (live for live in seen.live.values() if live.owner is not None and live.owner.stack == stack)
+
+
+def _of_any(session: Session[Reader]) -> Iterator[Live]:
+    """What can be seen to be owned by any stack."""
     for member in session.members.values():
         yield from (live for live in member.discover() if live.owner is not None)

@@ -52,6 +52,7 @@ class _Observer:
         self.claims = stack_number(scope.stack)
         self.marked, self.unmarked = Owner(scope.stack), Owner(scope.stack, UNMARKED)
         self.sources = sources
+        self.nothing_desired = not scope.desired
         self.desired: defaultdict[str, dict[Key, Desired]] = defaultdict(dict)
         for key, want in scope.desired.items():
             if key.system == SYSTEM:
@@ -88,8 +89,8 @@ class _Observer:
                     self.unread.append(Unread(SYSTEM, f"network namespace {netns}", error.message, keys))
                 elif isinstance(error, PrivilegeError):
                     closed.append(netns)
-        if closed:
-            self.unread.append(Unread(SYSTEM, _namespaces(closed), "leftovers cannot be looked for there: run as root"))
+        if closed and self.nothing_desired:  # of something desired, the namespaces that it needs are enough
+            self.unread.append(Unread(SYSTEM, _namespaces(closed), "entering these needs CAP_SYS_ADMIN: run as root"))
 
     def _desired_in(self, netns: str) -> Iterator[Key]:
         """The desired resources of a namespace, with the near ends of pairs whose far end is there."""
