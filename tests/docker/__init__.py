@@ -1,0 +1,1 @@
+"""Docker, with real Engines in namespaces of the tests' own."""
