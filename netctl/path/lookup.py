@@ -15,15 +15,15 @@ _MADE_HERE = "lo"
 """What a rule's ``iif`` sees of packets that the host itself sends."""
 
 
-def look_up(machine: Machine, netns: str, packet: Packet, arrived_by: str) -> Way | Rule | None:
-    """The route for a packet that came in by an interface (empty: that was made here); None where there is none.
+def look_up(machine: Machine, netns: str, packet: Packet, arrived_by: str | None) -> Way | Rule | None:
+    """The route for a packet that came in by an interface (None: that was made here); None where there is none.
 
     A policy-routing rule where one refuses it. Marks are not known, so no rule that wants one matches.
     """
     ways = machine.namespace(netns).ways
     if netns:
         return _best(ways, MAIN_TABLE, packet)
-    for rule in _rules(machine, packet, arrived_by or _MADE_HERE):
+    for rule in _rules(machine, packet, _MADE_HERE if arrived_by is None else arrived_by):
         if rule.action != "lookup":
             return rule
         if found := _best(ways, rule.table, packet):

@@ -1,11 +1,42 @@
-"""The segment of a parent interface, as macvlans on it see it."""
+"""Who has an address on a segment: of a bridge, or of a macvlan's parent."""
 
-from netctl.kinds.link import Macvlan
+from typing import NamedTuple
+
+from netctl.kinds.link import Macvlan, Veth
 from netctl.path.machine import Machine, Machines
 from netctl.path.steps import At, Dropped, Left, Position
 
 _DIRECT = "bridge"
 """The mode in which macvlans of one parent reach one another on the host."""
+
+
+class Seat(NamedTuple):
+    """Someone's place on a bridge."""
+
+    port: str
+    """The bridge itself: the host."""
+    netns: str
+    interface: str
+    """Whose the address is; beyond the port, where that is a veth pair's end."""
+
+
+def seat_of(machine: Machine, bridge: str, target: str) -> Seat | None:
+    """Where on a bridge the target address is; None where the stack has attached nobody with it."""
+    if machine.namespace("").holder(target) == bridge:
+        return Seat(bridge, "", bridge)
+    for port in machine.ports(bridge):
+        netns, _, name = (port.peer or "").rpartition("/") if isinstance(port, Veth) else ("", "", "")
+        if name and machine.namespace(netns).holder(target) == name:
+            return Seat(port.name, netns, name)
+    return None
+
+
+def stranger_text(machine: Machine, bridge: str, target: str) -> str:
+    """What is known of an address that nobody has whom the stack attaches to a bridge."""
+    ports = machine.foreign_ports.get(bridge)
+    if ports:
+        return f"{target} is none of the stack's endpoints on {bridge}; beyond its port {' or '.join(ports)} may be one"
+    return f"the stack attaches nobody to {bridge} who has {target}"
 
 
 def across_parent(

@@ -17,10 +17,11 @@ class At(NamedTuple):
 
 
 class Position(NamedTuple):
-    """Where a packet is, and the interface that it came in by: empty where it was made there."""
+    """Where a packet is, and the interface that it came in by."""
 
     at: At
-    arrived_by: str = ""
+    arrived_by: str | None = None
+    """None where it was made there; empty where the declaration does not tell."""
 
 
 class Packet(NamedTuple):

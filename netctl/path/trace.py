@@ -151,17 +151,18 @@ class Tracer:
         if source is not None and source.kind != ADDRESS:
             return Start(Position(At(source.host, source.netns)))
         if source is not None and source.network and (source.host or not self._stack.hosts):
-            return self._on_segment(source)
+            return self._on_segment(source, destination, packet)
         alone = self._machines[ALONE] if not self._stack.hosts else None
         if alone is not None and alone.namespace("").holder(packet.source):
             return Start(Position(At(ALONE)))
         return self._from_outside(destination, packet.destination)
 
-    def _on_segment(self, source: Endpoint) -> Start:
+    def _on_segment(self, source: Endpoint, destination: Endpoint | None, packet: Packet) -> Start:
         """Someone on a network of the stack whom the stack does not attach."""
         net = next(net for net in self._topology.nets if net.name == source.network)
-        interface = "" if net.role is Role.MACVLAN else net.interface.name
-        return Start(Position(At(source.host), interface), outside=True)
+        if net.role is Role.MACVLAN:
+            return self._from_outside(destination, packet.destination)
+        return Start(Position(At(source.host), net.interface.name), outside=True)
 
     def _from_outside(self, destination: Endpoint | None, text: str) -> Start:
         """Someone who comes to the destination's host, or, to a macvlan, over its parent's segment."""

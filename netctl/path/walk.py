@@ -4,12 +4,12 @@ from typing import NamedTuple
 
 from netctl.compiler.mtu import VXLAN_OVERHEAD
 from netctl.compiler.prefixes import parse_address
-from netctl.kinds.link import Bridge, Link, Macvlan, Veth, VethPeer, Vxlan
+from netctl.kinds.link import Bridge, Link, Macvlan, VethPeer, Vxlan
 from netctl.kinds.rule import Rule
 from netctl.path.filtering import Fence, Passage, fence_between, masquerades
 from netctl.path.lookup import look_up
 from netctl.path.machine import Machine, Machines, Way
-from netctl.path.segments import across_parent
+from netctl.path.segments import Seat, across_parent, seat_of, stranger_text
 from netctl.path.steps import (
     At,
     Attached,
@@ -77,8 +77,8 @@ class _Walk:
         """From outside; on one of the stack's bridges, whoever shares its segment is reached without the host."""
         at, interface = position
         machine = self._machines[at.host]
-        self._steps.append(Entered(at, interface))
-        if at.netns or not isinstance(machine.links.get(("", interface)), Bridge):
+        self._steps.append(Entered(at, interface or ""))
+        if interface is None or at.netns or not isinstance(machine.links.get(("", interface)), Bridge):
             return position
         target = parse_address(self._packet.destination)
         held = machine.namespace("").addresses
@@ -93,7 +93,7 @@ class _Walk:
         holder = machine.namespace(at.netns).holder(self._packet.destination)
         if holder is not None:
             return Delivered(at, holder, self._packet.destination)
-        if at.netns and arrived_by:
+        if at.netns and arrived_by is not None:
             return Left(at, "", f"'{at.netns}' is the next hop; that it forwards, and where to, is not declared")
         way = look_up(machine, at.netns, self._packet, arrived_by)
         if isinstance(way, Rule):
@@ -127,25 +127,25 @@ class _Walk:
         """Through the host's own chains, which do not see what a namespace sends by itself, and out."""
         at, arrived_by = position
         if not at.netns:
-            if arrived_by and (dropped := self._barred(machine, position, interface)):
+            if arrived_by is not None and (dropped := self._barred(machine, at, arrived_by, interface)):
                 return dropped
             self._masquerade(machine, position, interface, next_hop)
         return self._send(machine, at, interface, next_hop)
 
-    def _barred(self, machine: Machine, position: Position, interface: str) -> Dropped | None:
+    def _barred(self, machine: Machine, at: At, arrived_by: str, interface: str) -> Dropped | None:
         """What a host does not forward."""
-        at, arrived_by = position
         fence = fence_between(machine.table, Passage(self._packet, arrived_by, interface))
         if fence is None and _forwards(machine.links.get(("", arrived_by)), self._packet.family) is False:
             fence = Fence("internal", arrived_by)
         if fence is None:
             return None
         origin = machine.origins["", fence.interface]
-        passage = f"from {arrived_by} to {interface or 'anywhere else'}"
+        passage = f"from {arrived_by or 'outside'} to {interface or 'the outside'}"
         return Dropped(at, f"{origin.declaration} is {fence.kind}: nothing is forwarded {passage}", origin)
 
     def _masquerade(self, machine: Machine, position: Position, interface: str, next_hop: str) -> None:
-        if self._answer or not masquerades(machine.table, Passage(self._packet, position.arrived_by, interface)):
+        passage = Passage(self._packet, position.arrived_by or "", interface)
+        if self._answer or not masquerades(machine.table, passage):
             return
         family = self._packet.family
         address = machine.namespace("").own_address(interface, family) if interface else ""
@@ -179,27 +179,24 @@ class _Walk:
 
     def _switch(self, machine: Machine, bridge: str, ingress: str, target: str) -> Next:
         """Over a bridge to whoever has the target address on its segment."""
-        at = At(machine.name)
-        if ingress != bridge and machine.namespace("").holder(target) == bridge:
-            self._bridged(machine, bridge, ingress, bridge, machine.mac("", bridge))
-            return Position(at, bridge)
-        for port in machine.ports(bridge):
-            if isinstance(port, Veth) and (found := self._into_namespace(machine, port, ingress, target)):
-                return found
+        seat = seat_of(machine, bridge, target)
+        if seat is not None and seat.port != ingress:
+            self._bridged(machine, bridge, ingress, seat.port, machine.mac(seat.netns, seat.interface))
+            return self._take(machine, seat)
         for port in machine.ports(bridge):
             if isinstance(port, Vxlan) and port.name != ingress:
                 return self._flood(machine, port, ingress, target)
         self._bridged(machine, bridge, ingress, "", "")
-        return Left(at, bridge, _nobody(machine, bridge, target))
+        return Left(At(machine.name), bridge, stranger_text(machine, bridge, target))
 
-    def _into_namespace(self, machine: Machine, port: Veth, ingress: str, target: str) -> Position | None:
-        netns, _, name = (port.peer or "").rpartition("/")
-        if machine.namespace(netns).holder(target) != name or (netns, name) not in machine.links:
-            return None
-        self._bridged(machine, port.master or "", ingress, port.name, machine.mac(netns, name))
-        origin = machine.origins["", port.name]
-        self._steps.append(Crossed(At(machine.name), port.name, At(machine.name, netns), name, port.mtu, origin))
-        return Position(At(machine.name, netns), name)
+    def _take(self, machine: Machine, seat: Seat) -> Position:
+        """From a bridge to whoever it is for: the host, or an attached namespace."""
+        at = At(machine.name, seat.netns)
+        if seat.netns:
+            pair = machine.links["", seat.port]
+            origin = machine.origins["", seat.port]
+            self._steps.append(Crossed(At(machine.name), seat.port, at, seat.interface, pair.mtu, origin))
+        return Position(at, seat.interface)
 
     def _bridged(self, machine: Machine, bridge: str, ingress: str, egress: str, mac: str) -> None:
         origin = machine.origins["", bridge]
@@ -212,8 +209,9 @@ class _Walk:
         there = peer.tunnel(device.vni) if peer else None
         if peer is None or there is None or not there.master:
             self._bridged(machine, bridge, ingress, "", "")
-            return Left(At(machine.name), bridge, _nobody(machine, bridge, target))
-        mac = _mac_of(peer, there.master, target)
+            return Left(At(machine.name), bridge, stranger_text(machine, bridge, target))
+        seat = seat_of(peer, there.master, target)
+        mac = peer.mac(seat.netns, seat.interface) if seat else ""
         self._bridged(machine, bridge, ingress, device.name, mac)
         self._encapsulate(machine, device, peer.address, mac, flooded=True)
         self._carry(machine, device.underlay or "", peer)
@@ -261,7 +259,7 @@ class _Walk:
         if not isinstance(found, Position):
             return found
         origin = machine.origins[at.netns, link.name]
-        self._steps.append(Attached(at, link.name, found.at, found.arrived_by, link.parent or "", origin))
+        self._steps.append(Attached(at, link.name, found.at, found.arrived_by or "", link.parent or "", origin))
         return found
 
 
@@ -278,23 +276,3 @@ def _forwards(link: Link | None, family: int) -> bool | None:
 
 def _beyond(next_hop: str, destination: str) -> str:
     return "what follows is not declared" + (f", nor is {next_hop}" if next_hop != destination else "")
-
-
-def _nobody(machine: Machine, bridge: str, target: str) -> str:
-    """What is known of an address that nobody has whom the stack attaches to a bridge."""
-    ports = machine.foreign_ports.get(bridge)
-    if ports:
-        return f"{target} is none of the stack's endpoints on {bridge}; beyond its port {' or '.join(ports)} may be one"
-    return f"the stack attaches nobody to {bridge} who has {target}"
-
-
-def _mac_of(machine: Machine, bridge: str, target: str) -> str:
-    """The MAC address of whoever has the target address on a bridge; empty where nobody has."""
-    root = machine.namespace("")
-    if root.holder(target) == bridge:
-        return machine.mac("", bridge)
-    for port in machine.ports(bridge):
-        netns, _, name = (port.peer or "").rpartition("/") if isinstance(port, Veth) else ("", "", "")
-        if name and machine.namespace(netns).holder(target) == name:
-            return machine.mac(netns, name)
-    return ""

@@ -58,9 +58,12 @@ class KernelPath:
         """The namespace that stands for a host's, or for an attached one."""
         return at.netns or self._lab[at.host or "h"]
 
-    def demand_agreement(self, receiver: str, *, source_at_end: str) -> None:
-        """Fail unless the kernel takes the traced path, to a *receiver* who sees the packet come from an address."""
-        start, target = self.namespace(self._path.steps[0].at), self._path.sent.destination
+    def demand_agreement(self, receiver: str, *, source_at_end: str, sender: str = "") -> None:
+        """Fail unless the kernel takes the traced path, to a *receiver* who sees the packet come from an address.
+
+        The *sender* is needed where the path begins outside.
+        """
+        start, target = sender or self.namespace(self._path.steps[0].at), self._path.sent.destination
         assert reaches(start, target), "the first packets have neighbours and MAC addresses learned"
         arrived = ""
         for step in self._path.steps:
@@ -161,8 +164,10 @@ def _arrived_by(step: Step, before: str) -> str:
     match step:
         case Switched(_, bridge, _, egress) if egress == bridge:
             return bridge
-        case Decapsulated(_, interface) | Entered(_, interface):
+        case Decapsulated(_, interface):
             return interface
+        case Entered(_, interface):
+            return interface or _UPLINK
         case Carried():
             return _UPLINK
         case Crossed(_, _, _, peer):

@@ -145,6 +145,22 @@ def test_a_path_out_of_an_overlay_takes_the_host_s_address_to_another_host_and_t
     KernelPath(ground, away.path).demand_agreement(ground["wire"], source_at_end=underlay.ADDRESS[4]["n1"])
 
 
+@pytest.mark.parametrize("family", [4, 6])
+def test_a_path_from_the_outside_is_the_kernel_s_from_where_it_enters(machine: Lab, family: int) -> None:
+    machine.apply(BRIDGES, "h")
+    prefix = {4: "10.20.0.0/24", 6: "fd00:20::/64"}[family]
+    machine.ip("out", f"route add {prefix} via {host.HOST[family]}")
+    try:
+        trace = traced(machine, BRIDGES, host.ROUTER[family], machine["c"])
+        assert trace.path is not None
+        assert trace.path.arrival is Arrival.DELIVERED
+        assert trace.connects
+        kernel = KernelPath(machine, trace.path)
+        kernel.demand_agreement(machine["c"], source_at_end=host.ROUTER[family], sender=machine["out"])
+    finally:
+        machine.ip("out", f"route delete {prefix}")
+
+
 def test_answers_that_a_trace_sees_go_astray_do_not_come(ground: Lab) -> None:
     front = 'networks: {front: {hosts: [n1], subnet: {cidr: 10.10.0.0/24}, attach: [{netns: "${a2}"}]}}\n'
     text = overlay(f"vni: 42\n{DUAL}").replace('      - {netns: "${a2}", hosts: [n1]}\n', "") + front

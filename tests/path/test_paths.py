@@ -195,6 +195,13 @@ def test_a_network_that_is_on_one_host_gets_no_answers_from_an_overlay_s_other_h
     assert trace(network + OVERLAY, "web", "a").is_answered
 
 
+def test_a_fence_holds_off_what_comes_by_an_interface_that_is_not_declared() -> None:
+    text = SHOP.replace("front: {", "front: {internal: true, ")
+    assert steps(text, "203.0.113.1", "web")[-1] == (
+        "host | drop | networks.front is internal: nothing is forwarded from outside to nc-front"
+    )
+
+
 POINT = """
 stack: points
 networks:
