@@ -30,22 +30,38 @@ def sole_writer(stack: str, netns: str, command: str, options: Changing, termina
     to end are taken in order.
     """
     name = f"{stack}@{netns or os.uname().nodename}"
+    file_name = f"{stack}@{_identity(netns)}"
     with (
-        locked(options.state_dir, name, command, timeout=options.lock_timeout, waiting=terminal.remark),
+        locked(options.state_dir, name, command, file_name, timeout=options.lock_timeout, waiting=terminal.remark),
         orderly_end(),
     ):
         yield
 
 
+def _identity(netns: str) -> str:
+    """What a network namespace has that no other one has, whether it is entered by its name or from within."""
+    try:
+        found = Path(f"/run/netns/{netns}" if netns else "/proc/self/ns/net").stat()
+    except OSError:  # who opens it says so in better words
+        return netns
+    return f"net-{found.st_ino}"
+
+
 @contextmanager
 def locked(
-    state_dir: Path, name: str, command: str, *, timeout: float, waiting: Callable[[str], None] = lambda _: None
+    state_dir: Path,
+    name: str,
+    command: str,
+    file_name: str = "",
+    *,
+    timeout: float,
+    waiting: Callable[[str], None] = lambda _: None,
 ) -> Iterator[None]:
-    """Hold the lock *name* (``shop@node1``). *waiting* is told once who has it.
+    """Hold the lock *name* (``shop@node1``), in a file of that name, or *file_name*. *waiting* is told once who has it.
 
     Raises LockedError after *timeout* seconds.
     """
-    handle = _open(state_dir / "locks", f"{name}.lock")
+    handle = _open(state_dir / "locks", f"{file_name or name}.lock")
     try:
         _acquire(handle, name, timeout, waiting)
         _write_note(handle, command)

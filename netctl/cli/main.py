@@ -27,11 +27,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _print(text: str) -> int:
-    """Print, and succeed; where nobody reads, end quietly."""
+    """Print, and succeed; where nobody reads, end quietly, and where there is no room, say so."""
     try:
         print(text, flush=True)  # noqa: T201 - the terminal's own module would cost more than all of this
-    except BrokenPipeError:
-        from netctl.cli.run import silence
+    except OSError as error:
+        from netctl.cli.run import unwritten
 
-        return silence()
+        return unwritten(error)
     return 0

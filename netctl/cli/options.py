@@ -65,6 +65,8 @@ def _named(context: typer.Context, value: str) -> str:
     """The namespace's name; an empty one, from a script's unset variable, must not mean the host's own network."""
     if not value and (source := context.get_parameter_source("netns")) and source.name == "COMMANDLINE":
         raise typer.BadParameter("it is empty; leave the option out to act in the namespace of this process")
+    if "/" in value or value in {".", ".."}:
+        raise typer.BadParameter(f"'{value}' is no name of a network namespace; 'ip netns' lists those that there are")
     return value
 
 

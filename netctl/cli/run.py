@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import typer
 
 from netctl.cli.crash import write_crash
-from netctl.cli.terminal import Terminal
+from netctl.cli.terminal import Terminal, discard
 from netctl.engine.apply import ApplyError
 from netctl.errors import DeclarationError, NetctlError
 from netctl.report.paint import Paint, printable
@@ -61,8 +61,15 @@ def _open_standard_streams() -> None:
 
 def silence() -> int:
     """Leave quietly when the reader of our output has gone."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    discard(sys.stdout)
     return FAILED
+
+
+def unwritten(error: OSError) -> int:
+    """The exit code where standard output cannot be written; what the reason is has been said."""
+    if not isinstance(error, BrokenPipeError):
+        Terminal().error(f"netctl: error: standard output cannot be written: {error.strerror}")
+    return silence()
 
 
 def failure_text(error: NetctlError, paint: Paint, *, verbose: bool = False) -> str:

@@ -18,8 +18,8 @@ def open_writer(options: Place) -> Session[Writer]:
 
 
 def place_name(host: str, netns: str) -> str:
-    """``node1``, or ``node1/blue`` for a network namespace."""
-    return f"{host}/{netns}" if netns else host
+    """``node1``, or ``node1/blue`` for a network namespace that does not bear the host's own name."""
+    return f"{host}/{netns}" if netns and netns != host else host
 
 
 def _systems(options: Place) -> tuple[System, ...]:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from time import monotonic
 from typing import TextIO
 
+from netctl.errors import NetctlError
 from netctl.report.paint import Paint
 
 _REDRAW = 0.1
@@ -91,7 +92,20 @@ def _write(stream: TextIO, text: str) -> None:
     try:
         stream.write(text if text.endswith("\n") else f"{text}\n")
         stream.flush()
+    except BrokenPipeError:
+        raise
     except OSError as error:
         if error.errno == errno.EIO:  # what a terminal that has gone answers
             raise BrokenPipeError(errno.EPIPE, "the terminal has gone") from error
-        raise
+        discard(stream)
+        if stream is not sys.stderr:  # of which nothing could be told anywhere
+            raise NetctlError(
+                f"standard output cannot be written: {error.strerror}", "Make room, or send it elsewhere."
+            ) from error
+
+
+def discard(stream: TextIO) -> None:
+    """Let what is still to be written to *stream* go nowhere, at the end of the process too."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, stream.fileno())
+    os.close(null)

@@ -16,12 +16,22 @@ from netctl.report.paint import PLAIN, Paint, printable
 
 FORMAT_VERSION = "1.0"
 _LONGEST_LINE = 160
+_MOST = 100
+"""More mistakes than that have few causes, and push the first ones off the screen."""
 _COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow"}
 
 
 def text(diagnostics: Iterable[Diagnostic], paint: Paint = PLAIN) -> str:
-    """Each mistake with its line, a caret under the place, and the advice."""
-    return "\n".join(_one(diagnostic, paint) for diagnostic in diagnostics)
+    """Each mistake with its line, a caret under the place, and the advice; of very many, the first, errors before
+    warnings, and how many more there are.
+    """
+    found = list(diagnostics)
+    if len(found) <= _MOST:
+        return "\n".join(_one(diagnostic, paint) for diagnostic in found)
+    found.sort(key=_urgency)
+    shown, rest = found[:_MOST], found[_MOST:]
+    more = f"and {len(rest):,} more: {count_text(found)} in all. netctl validate -o json lists all of the files."
+    return "\n".join([*(_one(diagnostic, paint) for diagnostic in shown), paint("bold", more)])
 
 
 def as_json(diagnostics: Sequence[Diagnostic]) -> str:
@@ -66,6 +76,13 @@ def count_text(diagnostics: Sequence[Diagnostic]) -> str:
     errors = sum(diagnostic.severity is Severity.ERROR for diagnostic in diagnostics)
     parts = [(errors, "error"), (len(diagnostics) - errors, "warning")]
     return ", ".join(f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in parts if count)
+
+
+def _urgency(diagnostic: Diagnostic) -> tuple[bool, str, int, int]:
+    """Sorts errors before warnings, then by place."""
+    place = diagnostic.position
+    warning = diagnostic.severity is not Severity.ERROR
+    return (warning, place.file, place.line, place.column) if place else (warning, "", 0, 0)
 
 
 def _one(diagnostic: Diagnostic, paint: Paint) -> str:

@@ -75,7 +75,9 @@ def _what(change: Change) -> str:
         return _gone(change.before or ())
     phrases = field_changes(change) or [reason_text(change)]
     if change.reason is Reason.ADOPTED:
-        return "; ".join(["taken over", *(phrase for phrase in phrases if not phrase.startswith("owner: "))])
+        former = change.owner_before
+        taken = f"taken over from stack {former.stack}" if former else "taken over"
+        return "; ".join([taken, *(phrase for phrase in phrases if not phrase.startswith("owner: "))])
     return "; ".join(phrases)
 
 

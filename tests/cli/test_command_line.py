@@ -128,3 +128,23 @@ def test_a_reader_that_leaves_is_no_error_to_tell_of() -> None:
     )  # fmt: skip
     os.close(writing)
     assert (finished.returncode, finished.stderr) == (1, "")
+
+
+@pytest.mark.parametrize("name", ["../../etc", "/run/netns/web", "..", "."])
+def test_a_path_is_no_name_of_a_namespace(netctl: Netctl, name: str) -> None:
+    ran = netctl("get", "--netns", name)
+    assert ran.code == 64
+    assert f"'{name}' is no name of a network namespace" in ran.err
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["get"], ["explain", "networks"], ["schema"]])
+def test_an_output_that_is_full_is_a_plain_error(arguments: list[str]) -> None:
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        ran = subprocess.run(
+            [sys.executable, "-m", "netctl", *arguments],
+            stdout=full, stderr=subprocess.PIPE, text=True, check=False, env=environment(),
+        )  # fmt: skip
+    assert ran.returncode == 1
+    assert ran.stderr.startswith("netctl: error: standard output cannot be written: No space left on device\n")
+    assert "Traceback" not in ran.stderr
+    assert "bug" not in ran.stderr

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from netctl.cli.lock import locked
+from netctl.cli.lock import locked, sole_writer
+from netctl.cli.options import Changing
+from netctl.cli.terminal import Terminal
 from netctl.errors import LockedError, NetctlError
 from tests.cli.conftest import Netctl, Site, environment
 from tests.support.namespaces import ip, ip_json
@@ -55,7 +57,7 @@ def test_a_directory_that_cannot_be_made_is_an_error_with_a_way_out(tmp_path: Pa
 
 
 def test_what_happens_while_an_apply_waits_is_seen_by_it(site: Site, tmp_path: Path) -> None:
-    with locked(tmp_path / "state", f"shop@{site.host}", "netctl apply", timeout=0):
+    with sole_writer("shop", site.host, "netctl apply", Changing(state_dir=tmp_path / "state"), Terminal()):
         child = subprocess.Popen(
             [sys.executable, "-m", "netctl", "apply", *site.place],
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment(),
@@ -69,8 +71,18 @@ def test_what_happens_while_an_apply_waits_is_seen_by_it(site: Site, tmp_path: P
 
 
 def test_an_apply_waits_for_the_lock_and_gives_up(site: Site, netctl: Netctl, tmp_path: Path) -> None:
-    with locked(tmp_path / "state", f"shop@{site.host}", "netctl apply", timeout=0):
+    with sole_writer("shop", site.host, "netctl apply", Changing(state_dir=tmp_path / "state"), Terminal()):
         ran = netctl("apply", *site.place, "--lock-timeout", "0.2")
     assert ran.code == 1
     assert f"netctl: error: another netctl is at work on shop@{site.host}: process {os.getpid()}" in ran.err
     assert netctl("apply", *site.place, "--lock-timeout", "0").code == 0
+
+
+def test_a_namespace_is_locked_however_it_is_entered(site: Site, process: Netctl, tmp_path: Path) -> None:
+    inside = ("ip", "netns", "exec", site.host)
+    with sole_writer("shop", site.host, "netctl apply", Changing(state_dir=tmp_path / "state"), Terminal()):
+        ran = process("apply", "-f", site.stack, "--lock-timeout", "0", prefix=inside)
+    assert ran.code == 1
+    assert f"another netctl is at work on shop@{os.uname().nodename}: process {os.getpid()}" in ran.err
+    assert process("apply", "-f", site.stack, prefix=inside).code == 0
+    assert process("plan", *site.place, "--detailed-exitcode").code == 0

@@ -108,3 +108,20 @@ def test_a_namespace_that_does_not_exist_is_an_error_everywhere(netctl: Netctl, 
         assert ran.code == 1, command
         assert "there is no network namespace" in ran.err
     assert f"{site.host}-missing" not in run_in(site.host, ["ip", "netns", "list"]).stdout
+
+
+def test_get_says_what_it_could_not_read(applied: Site, process: Netctl) -> None:
+    """The namespace is entered by a program that may; netctl itself may not."""
+    unprivileged = ("ip", "netns", "exec", applied.host, "setpriv", "--bounding-set=-net_admin,-sys_admin")
+    for which in ([], ["--stack", "shop"]):
+        ran = process("get", *which, prefix=unprivileged)
+        assert ran.code == 0
+        assert "kernel/link/nc-backend" in ran.out
+        assert applied.web in ran.err
+        assert "entering these needs CAP_SYS_ADMIN" in ran.err
+        assert "Not read: nftables: everything: " in ran.err
+
+
+def test_a_host_and_a_namespace_of_one_name_are_named_once(site: Site, netctl: Netctl) -> None:
+    site.write(f"stack: shop\nhosts: {{{site.host}: {{id: 1, address: 192.0.2.1}}}}\n")
+    assert f"No changes. {site.host} matches shop." in netctl("plan", *site.place, "--host", site.host).out

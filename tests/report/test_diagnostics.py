@@ -86,3 +86,13 @@ def test_sarif_has_a_rule_for_each_code_and_a_region_for_each_result() -> None:
 )
 def test_mistakes_are_counted(found: list[Diagnostic], text: str) -> None:
     assert diagnostics.count_text(found) == text
+
+
+def test_of_thousands_of_mistakes_the_first_are_shown_errors_before_warnings() -> None:
+    found = [MISTAKE._replace(position=Position("stack.yaml", line, 1)) for line in range(10_000, 0, -1)]
+    lines = diagnostics.text([WARNING, *found]).splitlines()
+    assert [line.split(":")[1] for line in lines if "error[" in line] == [str(line) for line in range(1, 101)]
+    assert lines[-1] == (
+        "and 9,901 more: 10000 errors, 1 warning in all. netctl validate -o json lists all of the files."
+    )
+    assert len(json.loads(diagnostics.as_json([WARNING, *found]))["diagnostics"]) == 10_001

@@ -5,6 +5,7 @@ from time import perf_counter
 from netctl.engine.change import Action
 from netctl.engine.plan import Plan
 from netctl.engine.protocol import Unread
+from netctl.engine.resource import Owner
 from netctl.kinds.link import Bridge, link_key
 from netctl.kinds.neighbour import FdbEntry, fdb_key
 from netctl.report.paint import Paint
@@ -76,3 +77,11 @@ def test_ten_thousand_changes_are_printed_in_well_under_a_second() -> None:
     text = plan_text(plan)
     assert perf_counter() - started < 2
     assert text.count("\n") > plan.count()[Action.CREATE]
+
+
+def test_what_is_taken_over_from_another_stack_is_said_to_be() -> None:
+    bridge = Bridge("", "nc-frontend")
+    desired = [want(FRONTEND, bridge, "networks.frontend", 1)]
+    for owner, said in ((Owner("blog", "networks.frontend"), "taken over from stack blog"), (None, "taken over")):
+        plan = plan_of(desired, [have(FRONTEND, bridge)._replace(owner=owner)], adopt=True)
+        assert plan_text(plan).splitlines()[1].split("nc-frontend")[1].split("stack.yaml")[0].strip() == said
