@@ -42,10 +42,10 @@ class Barriers:
         self._endpoints = evaluator.policies.endpoints
         self._nets = {net.path: net for net in topology.nets}
         self._legs = dict(_legs(topology, self._endpoints))
-        self._reached: dict[tuple[str, str], list[Prefix]] = {}
-        for name, leg in self._legs.items():
+        self._together: dict[tuple[str, str], list[str]] = {}
+        for name in self._legs:
             end = self._endpoints[name]
-            self._reached.setdefault((end.host, end.netns), []).extend(leg.reached)
+            self._together.setdefault((end.host, end.netns), []).append(name)
         self._links = {place: [parse_prefix(text) for text in texts] for place, texts in links.items()}
 
     def noted(self, trials: Iterable[Trial]) -> Iterator[Trial]:
@@ -80,7 +80,7 @@ class Barriers:
         if leg is None or leg.net.role is Role.MACVLAN:
             return ""
         spec, end = leg.net.spec, self._endpoints[one]
-        if far is not None and self._together(leg.net, end, far.net, self._endpoints[other]):
+        if far is not None and self._one_segment(leg.net, end, far.net, self._endpoints[other]):
             return ""
         if getattr(spec, "internal", False) and other != f"host/{end.host}":
             return f"{leg.net.label} is internal"
@@ -88,7 +88,7 @@ class Barriers:
             return f"{leg.net.label} is isolated"
         return ""
 
-    def _together(self, net: Net, end: Endpoint, other: Net, far: Endpoint) -> bool:
+    def _one_segment(self, net: Net, end: Endpoint, other: Net, far: Endpoint) -> bool:
         """Whether two endpoints are of one segment, or of one overlay."""
         return net.path == other.path and (net.overlay or end.host == far.host)
 
@@ -125,11 +125,21 @@ class Barriers:
         end = self._endpoints.get(name)
         if end is None or name not in self._legs or not address:
             return ""
-        reached = self._reached[end.host, end.netns]
-        return "" if any(prefix.holds(*parse_address(address)) for prefix in reached) else f"{name} has no route there"
+        return "" if self._leaving(end, address) else f"{name} has no route there"
+
+    def _leaving(self, end: Endpoint, address: str) -> str:
+        """By which attachment of an endpoint's namespace packets to an address leave; empty where none leads there."""
+        place = parse_address(address)
+        routes = (
+            (prefix.length, name == end.name, name)
+            for name in self._together[end.host, end.netns]
+            for prefix in self._legs[name].reached
+            if prefix.holds(*place)
+        )
+        return max(routes, default=(0, False, ""))[2]
 
     def _no_way_back(self, source: Endpoint | None, destination: Endpoint | None, family: int) -> str:
-        """Whether the destination has no route to the address that it sees."""
+        """Whether the destination cannot send to the address that it sees what it is to answer from its own."""
         if destination is None or source is None or destination.name not in self._legs:
             return ""
         if source.kind == "host" and source.host == destination.host:
@@ -137,7 +147,14 @@ class Barriers:
         if source.masqueraded and self._evaluator.translates(source, destination, family):
             source = self._endpoints.get(f"host/{source.host}", source)
         address = next((text for text in source.addresses if family_of(text) == family), "")
-        return self._no_way(destination.name, address)
+        return self._no_way(destination.name, address) or (self._not_its_own(destination, address) if address else "")
+
+    def _not_its_own(self, end: Endpoint, address: str) -> str:
+        """Whether what it answers leaves by another attachment of its namespace, which may send from its own alone."""
+        other = self._leaving(end, address)
+        if other == end.name or not self._endpoints[other].anti_spoofing or self._legs[other].net.role is Role.MACVLAN:
+            return ""
+        return f"{end.name} would answer by {other}, which may not send from its address"
 
 
 def _legs(topology: Topology, endpoints: Mapping[str, Endpoint]) -> Iterable[tuple[str, Leg]]:

@@ -23,7 +23,7 @@ networks:
     hosts: [h]
     subnet: {{cidr: [10.10.0.0/24, "fd00:10::/64"]}}
     attach:
-      - {{netns: "${{a}}", labels: {{app: a}}}}
+      - {{netns: "${{a}}", labels: {{app: a}}, ports: {{admin: 22}}}}
       - {{netns: "${{b}}", labels: {{app: b}}, ports: {{http: 80, dns: 53/udp}}}}
   back:
     hosts: [h]
@@ -165,6 +165,9 @@ def test_the_matrix_of_real_packets_is_as_declared(site: Site) -> None:
     # To UDP that is dropped, silence tells nothing.
     assert {one["outcome"] for one in connections} == {"passed", "untested", "untold"}
     assert {one["protocol"] for one in connections if one["outcome"] == "untold"} == {"udp"}
+    # The namespace of two attachments would answer by the one whose address was not asked.
+    (answered_elsewhere,) = (one for one in connections if one["port"] == 22 and one["source"].startswith("back/"))
+    assert (answered_elsewhere["expected"], answered_elsewhere["answer"]) == ("deny", "silent")
     here = {one["source"].partition("/")[0] for one in connections if one["outcome"] == "passed"}
     assert here == {"front", "back", "host"}
     tried = {(one["family"], one["protocol"], one["found"]) for one in connections if one["answer"]}

@@ -1,0 +1,68 @@
+"""What keeps ends apart that no policy does."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from netctl.twin.examination import examine_policies
+from tests.compiler.stacks import PLACES, stack_of
+
+_HTTP = {"ports": {"http": 80}}
+_OPEN = {"subnet": {"cidr": "10.1.0.0/24"}, "attach": [{"netns": "a", **_HTTP}]}
+
+
+def apart(networks: Mapping[str, Any], links: Mapping[tuple[str, str], Sequence[str]] | None = None) -> dict[str, str]:
+    """By ``source destination``, what keeps them apart in a stack without policies."""
+    examination = examine_policies(stack_of({"networks": networks}), PLACES)
+    trials = examination.matrix(links or {})
+    return {f"{one.connection.source} {one.connection.destination}": one.barrier for one in trials if one.barrier}
+
+
+def test_nothing_keeps_endpoints_of_plain_networks_apart() -> None:
+    other = {"subnet": {"cidr": "10.2.0.0/24"}, "attach": [{"netns": "b", **_HTTP}]}
+    assert apart({"open": _OPEN, "other": other}) == {}
+
+
+@pytest.mark.parametrize("key", ["isolated", "internal"])
+def test_a_network_that_is_isolated_or_internal_is_apart_from_others_and_whole_in_itself(key: str) -> None:
+    attach = [{"netns": "b", **_HTTP}, {"netns": "c", **_HTTP}]
+    found = apart({"open": _OPEN, "shut": {key: True, "subnet": {"cidr": "10.2.0.0/24"}, "attach": attach}})
+    pairs = {"open/a shut/b", "open/a shut/c", "shut/b open/a", "shut/c open/a"}
+    assert found == dict.fromkeys(pairs, f"network 'shut' is {key}")
+
+
+def test_a_namespace_without_a_route_reaches_no_other_network_and_cannot_answer() -> None:
+    lone = {"subnet": {"cidr": "10.2.0.0/24"}, "attach": [{"netns": "b", "default_route": False, **_HTTP}]}
+    assert apart({"open": _OPEN, "lone": lone}) == {
+        "lone/b open/a": "lone/b has no route there",
+        "open/a lone/b": "lone/b has no route there",
+    }
+
+
+def _two_legs(**second: Any) -> dict[str, Any]:
+    """A namespace ``a`` on two networks, and ``b`` on the second of them."""
+    leg = {"netns": "a", "interface": "eth1", "default_route": False, **second}
+    return {"open": _OPEN, "other": {"subnet": {"cidr": "10.2.0.0/24"}, "attach": [{"netns": "b"}, leg]}}
+
+
+def test_a_namespace_on_two_networks_does_not_answer_by_one_from_its_address_on_the_other() -> None:
+    said = "open/a would answer by other/a/eth1, which may not send from its address"
+    assert apart(_two_legs()) == {"other/b open/a": said}
+
+
+def test_it_does_where_the_other_attachment_may_send_from_any_address() -> None:
+    assert apart(_two_legs(anti_spoofing=False)) == {}
+
+
+def test_a_macvlan_is_out_of_reach_of_its_host_as_far_as_the_host_s_interfaces_are_known() -> None:
+    host = {"h": {"id": 1, "address": "192.0.2.1", "interface": "eth0"}}
+    lan = {
+        "driver": "macvlan",
+        "parent": "eth0",
+        "subnet": {"cidr": "192.0.2.0/24"},
+        "attach": [{"netns": "m", **_HTTP}],
+    }
+    examination = examine_policies(stack_of({"hosts": host, "networks": {"lan": lan}}), PLACES)
+    for links, said in (({("h", "eth0"): ["192.0.2.1/24"]}, "network 'lan' is out of its host's reach"), ({}, "")):
+        assert [trial.barrier for trial in examination.matrix(links)] == [said]
