@@ -35,7 +35,7 @@ class Lab:
 
     def __init__(self, make: Namespaces, directory: Path) -> None:
         self._make = make
-        self._directory = directory
+        self.directory = directory
         self._before: dict[str, Snapshot] = {}
         self.names: dict[str, str] = {}
 
@@ -135,7 +135,7 @@ class Lab:
 
     def write(self, text: str, name: str = "stack.yaml") -> str:
         """The path of a file with the text, in which ``${label}`` stands for a namespace's name."""
-        path = self._directory / name
+        path = self.directory / name
         path.write_text(self._filled(text), encoding="utf-8")
         return str(path)
 
@@ -146,7 +146,7 @@ class Lab:
         return {"file": files, "netns": self[host], "host": chosen, "quiet": True}
 
     def _changing(self) -> dict[str, Any]:
-        return {"yes": True, "state_dir": self._directory / "state"}
+        return {"yes": True, "state_dir": self.directory / "state"}
 
     def _filled(self, text: str) -> str:
         for label, name in self.names.items():

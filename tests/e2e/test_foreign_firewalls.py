@@ -69,7 +69,8 @@ def lab(prepared: Lab) -> Iterator[Lab]:
     prepared.run("h", "nft", "flush", "ruleset")
 
 
-def _docker(lab: Lab) -> None:
+def forbid_as_docker(lab: Lab) -> None:
+    """Put Docker's rules on the host."""
     lab.run("h", "iptables-nft-restore", stdin=DOCKER)
     lab.run("h", "ip6tables-nft-restore", stdin=PLAIN6)
 
@@ -83,23 +84,23 @@ def _nftables(lab: Lab) -> None:
     lab.run("h", "nft", "-f", "-", stdin=NFTABLES)
 
 
-def _rules(lab: Lab) -> list[str]:
+def foreign_rules(lab: Lab) -> list[str]:
     """What iptables shows of all its tables, without the stack's own rules and without counts."""
     saved = lab.run("h", "iptables-nft-save") + lab.run("h", "ip6tables-nft-save")
     return [line.split(" [")[0] for line in saved.splitlines() if not line.startswith("#") and "nc-" not in line]
 
 
-@pytest.mark.parametrize("forbid", [_docker, _iptables, _nftables])
+@pytest.mark.parametrize("forbid", [forbid_as_docker, _iptables, _nftables])
 def test_the_stacks_traffic_passes_and_the_rules_of_others_stay(lab: Lab, forbid: Callable[[Lab], None]) -> None:
     forbid(lab)
     lab.settle("h")
-    before, rules = snapshot(lab["h"]), _rules(lab)
+    before, rules = snapshot(lab["h"]), foreign_rules(lab)
     lab.apply(STACK, "h")
     demand_all_pairs(lab, "abc", (4, 6))
     for family in (4, 6):
         assert transfer(lab["a"], lab["out"], OUTSIDE[family]) == HOST[family]
     if forbid is not _nftables:
-        assert _rules(lab) == rules
+        assert foreign_rules(lab) == rules
     lab.destroy("shop", "h")
     lab.settle("h")
     assert snapshot(lab["h"]) == before
@@ -107,7 +108,7 @@ def test_the_stacks_traffic_passes_and_the_rules_of_others_stay(lab: Lab, forbid
 
 def test_a_firewall_that_starts_to_drop_later_is_noticed(lab: Lab) -> None:
     lab.apply(STACK, "h")
-    _docker(lab)
+    forbid_as_docker(lab)
     assert not reaches(lab["a"], lab.address("c"), wait=0.3)
     plan = lab.apply(STACK, "h")
     assert {change.key.system for change in plan.changes} == {"nftables"}
@@ -115,7 +116,7 @@ def test_a_firewall_that_starts_to_drop_later_is_noticed(lab: Lab) -> None:
 
 
 def test_a_restart_of_the_other_tool_is_repaired(lab: Lab) -> None:
-    _docker(lab)
+    forbid_as_docker(lab)
     lab.apply(STACK, "h")
     lab.run("h", "iptables-nft-restore", stdin=DOCKER)
     assert not reaches(lab["a"], lab.address("c"), wait=0.3)
