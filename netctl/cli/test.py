@@ -87,9 +87,9 @@ def _here(examination: "Examination", host: str, netns: str) -> "StandOf":
     from netctl.twin.trials import stands
 
     def netns_of(end: "Endpoint") -> str | None:
-        if end.host != host or end.kind == "address":
+        if end.host != host:
             return None
-        return netns if end.kind == "host" else end.netns
+        return netns if end.kind == "host" else end.netns or None
 
     return stands(examination.policies, netns_of)
 

@@ -7,6 +7,7 @@ show that a packet got there and back, silence and errors from on the way that i
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
+from operator import itemgetter
 from typing import NamedTuple
 
 from netctl.compiler.checks.expectations import Proving
@@ -125,13 +126,16 @@ def matrix_trials(
 
     *offers* names who offers what; the services in it are of family 4, whichever the endpoints have.
     """
-    services = [service._replace(family=family) for service in sorted(offers) for family in families]
-    return [trial for service in services for trial in _row_by_row(evaluator, service, offers)]
+    return [
+        trial
+        for service, destinations in sorted(offers.items(), key=itemgetter(0))
+        for family in families
+        for trial in _row_by_row(evaluator, service._replace(family=family), destinations)
+    ]
 
 
-def _row_by_row(evaluator: Evaluator, service: Service, offers: Mapping[Service, frozenset[str]]) -> Iterator[Trial]:
+def _row_by_row(evaluator: Evaluator, service: Service, destinations: frozenset[str]) -> Iterator[Trial]:
     policies = evaluator.policies
-    destinations = offers[service._replace(family=4)]
     for source, row in reachable(evaluator, service, None, destinations).items():
         for name in sorted(destinations):
             asked = service.connection(source, name)
