@@ -98,10 +98,13 @@ def _address(text: str) -> str | None:
     """The address in canonical form; None where it is none."""
     try:
         return format_address(*parse_address(text))
-    except OSError:
+    except (OSError, UnicodeEncodeError):  # the latter of bytes that are no UTF-8
         return None
 
 
 def _listing(names: Iterable[str], conjunction: str) -> str:
-    *first, last = [*names][:_MOST_NAMED]
+    every = list(names)
+    if len(every) > _MOST_NAMED:
+        return f"{', '.join(every[:_MOST_NAMED])} … ({len(every)} in all)"
+    *first, last = every
     return f"{', '.join(first)} {conjunction} {last}" if first else last

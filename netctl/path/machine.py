@@ -153,11 +153,13 @@ class Machines:
         declared: Mapping[str, Host],
         compile_for: Callable[[str], Mapping[Key, Desired]],
         holders: Mapping[str, frozenset[str]],
+        guests: frozenset[tuple[str, str]],
     ) -> None:
-        """*holders*: by address, the hosts that have it, or an endpoint with it."""
+        """*holders*: by address, the hosts that have it, or an endpoint with it. *guests*: as `is_guest`."""
         self._declared = declared
         self._compile_for = compile_for
         self._holders = holders
+        self._guests = guests
         self._machines: dict[str, Machine] = {}
         self._underlay = {host.address: name for name, host in declared.items()}
 
@@ -174,6 +176,10 @@ class Machines:
     def holding(self, address: str) -> list[Machine]:
         """The hosts that have the address themselves, or an endpoint with it."""
         return [self[name] for name in sorted(self._holders.get(address, ()))]
+
+    def is_guest(self, machine: Machine, address: str) -> bool:
+        """Whether a service says that the address is on a network of the host, though the stack does not attach it."""
+        return (machine.name, address) in self._guests
 
     def flooded(self, machine: Machine, device: str, address: str) -> Machine | None:
         """The peer, of those that a VXLAN device floods frames to, where someone has the address."""

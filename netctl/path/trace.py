@@ -143,6 +143,9 @@ class Tracer:
         if not isinstance(last, Delivered) or not seen.source:
             return None
         answer = Packet(seen.family, seen.destination, seen.source)
+        if not self._machines[last.at.host].namespace(last.at.netns).holder(last.address):
+            # On a bridge, not at the host's end of it.
+            return walk(self._machines, Start(Position(last.at, last.interface), outside=True, answer=True), answer)
         return walk(self._machines, Start(Position(last.at), answer=True), answer)
 
     def _start(self, source: Endpoint | None, destination: Endpoint | None, packet: Packet) -> Start:
@@ -179,10 +182,14 @@ class Tracer:
     @cached_property
     def _machines(self) -> Machines:
         holders: dict[str, set[str]] = {}
-        for end in self._resolution.policies.endpoints.values():
+        for end in self.endpoints.values():
             for address in end.addresses:
                 holders.setdefault(address, set()).add(end.host)
-        return Machines(self._stack.hosts, self._compile, {text: frozenset(names) for text, names in holders.items()})
+        frozen = {text: frozenset(names) for text, names in holders.items()}
+        guests = frozenset(
+            (end.host, address) for end in self.endpoints.values() if end.kind == ADDRESS for address in end.addresses
+        )
+        return Machines(self._stack.hosts, self._compile, frozen, guests)
 
     def _compile(self, host: str) -> Mapping[Key, Desired]:
         # Without policies: the evaluator has judged, and their chains are not walked.

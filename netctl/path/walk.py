@@ -187,6 +187,8 @@ class _Walk:
             if isinstance(port, Vxlan) and port.name != ingress:
                 return self._flood(machine, port, ingress, target)
         self._bridged(machine, bridge, ingress, "", "")
+        if target == self._packet.destination and self._machines.is_guest(machine, target):
+            return Delivered(At(machine.name), bridge, target)
         return Left(At(machine.name), bridge, stranger_text(machine, bridge, target))
 
     def _take(self, machine: Machine, seat: Seat) -> Position:

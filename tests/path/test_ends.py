@@ -37,7 +37,12 @@ def test_what_is_on_several_hosts_is_ambiguous_without_one() -> None:
 
 @pytest.mark.parametrize(
     ("wrong", "advice"),
-    [("wbe", "Did you mean front/web?"), ("front/wb", "Did you mean front/web?"), ("xyzzy", "named like frontend/web")],
+    [
+        ("\udcff", "named like frontend/web"),
+        ("wbe", "Did you mean front/web?"),
+        ("front/wb", "Did you mean front/web?"),
+        ("xyzzy", "named like frontend/web"),
+    ],
 )
 def test_an_unknown_name_gets_the_nearest_known_one(wrong: str, advice: str) -> None:
     with pytest.raises(UsageError, match="is no endpoint, service or host") as caught:

@@ -6,7 +6,7 @@ from pathlib import Path as File
 import pytest
 
 from netctl.path import Tracer
-from netctl.path.steps import Arrival, Delivered, Masqueraded
+from netctl.path.steps import Arrival, Delivered, Entered, Masqueraded
 from netctl.policy.verdicts import Reason
 from netctl.stack.loader import load
 from tests.path.tracing import HOSTS, OVERLAY, SHOP, path, steps, trace
@@ -200,6 +200,15 @@ def test_a_fence_holds_off_what_comes_by_an_interface_that_is_not_declared() -> 
     assert steps(text, "203.0.113.1", "web")[-1] == (
         "host | drop | networks.front is internal: nothing is forwarded from outside to nc-front"
     )
+
+
+def test_a_static_address_of_a_service_is_on_the_network_that_the_service_names() -> None:
+    text = SHOP.replace("services:\n", "services:\n  old: {network: back, port: 1, endpoints: [10.20.0.77]}\n")
+    found = trace(text, "web", "old")
+    assert steps(text, "web", "old")[-1] == "host | deliver | 10.20.0.77, which is on nc-back"
+    assert found.answer is not None
+    assert [type(step) for step in found.answer.steps[:1]] == [Entered]
+    assert found.connects
 
 
 POINT = """
