@@ -157,3 +157,13 @@ def test_the_host_is_demanded_as_by_other_commands(site: Site, netctl: Netctl) -
     ran = netctl("test", *site.place, "--host", "nowhere")
     assert (ran.code, "declares no host 'nowhere'" in ran.err) == (64, True)
     assert netctl("test", *site.place, "--static").code == 0
+
+
+def test_nothing_is_sent_in_the_name_of_an_address_that_is_no_namespace_s(site: Site, netctl: Netctl) -> None:
+    services = "services: {printer: {port: 9100, endpoints: [192.0.2.7]}}\n"
+    expected = "expect: [{from: {service: printer}, to: {labels: {app: web}}, port: http, verdict: allow}]\n"
+    site.write(STACK.partition("policies:")[0] + services + expected)
+    ran = netctl("test", *site.place)
+    assert (ran.code, ran.err) == (0, "")
+    assert "service/printer/192.0.2.7 is not on this host" in ran.out
+    assert "0 connections, tried with real packets" in ran.out
