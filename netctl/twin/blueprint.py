@@ -79,7 +79,7 @@ class _Drawing:
         """The router's, by link."""
 
     def blueprint(self) -> Blueprint:
-        self._taken |= {parse_address(text) for _, text in self._plugs.gateways}
+        self._taken |= {parse_address(text) for _, text in (*self._plugs.gateways, *self._plugs.routers)}
         self._place_gateways()
         for family in self._families():
             self._address_underlay(family)
@@ -107,18 +107,23 @@ class _Drawing:
         return sorted(found or {4})
 
     def _place_gateways(self) -> None:
-        """Have the router be the next hops that are declared, and each host on their prefix."""
+        """Have the router be the gateways that are declared, and the hosts on the prefixes of their own."""
         own = {parse_address(text) for end in self._endpoints.values() for text in end.addresses}
-        for plug, text in self._plugs.gateways:
-            family, value = parse_address(text)
-            if (family, value) in own:
-                continue
-            prefix = next((prefix for prefix in plug.prefixes if prefix.holds(family, value)), None)
-            if prefix is None:
-                prefix = parse_prefix(f"{text}/{LENGTH[family]}")
-                if not _is_link_local(family, value):
+        for gateways, of_host in ((self._plugs.gateways, True), (self._plugs.routers, False)):
+            for plug, text in gateways:
+                family, value = parse_address(text)
+                if (family, value) in own:
+                    continue
+                prefix = self._prefix_of(plug, family, value)
+                if of_host and prefix not in plug.prefixes and not _is_link_local(family, value):
                     plug.addresses.append(self._free(prefix, from_top=True))
-            self._add_gateway(plug.link, f"{text}/{prefix.length}")
+                self._add_gateway(plug.link, f"{text}/{prefix.length}")
+
+    def _prefix_of(self, plug: Plug, family: int, value: int) -> Prefix:
+        """The prefix of an address on an interface's link: a known one, or one that is made up."""
+        known = [*plug.prefixes, *filter(None, [self._plugs.segment_prefix(plug.link, family)])]
+        made_up = parse_prefix(f"{format_address(family, value)}/{LENGTH[family]}")
+        return next((prefix for prefix in known if prefix.holds(family, value)), made_up)
 
     def _address_underlay(self, family: int) -> None:
         """Give the hosts that have no underlay address of the family one of a prefix that nothing else uses."""

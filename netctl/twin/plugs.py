@@ -45,6 +45,8 @@ class Plugs:
         self._links = 0
         self.gateways: list[tuple[Plug, str]] = []
         """Next hops outside of the stack, and the interfaces that they are to be reached by."""
+        self.routers: list[tuple[Plug, str]] = []
+        """Gateways of macvlan networks, and the parents on whose links they are."""
         self._segments: list[tuple[Plug, Prefix]] = []
         """Subnets of macvlan networks, and the parents whose segments they are."""
         self._add_underlays()
@@ -127,7 +129,7 @@ class Plugs:
             for plug in plugs:
                 self._segments.append((plug, pool.prefix))
                 if pool.gateway is not None:
-                    self.gateways.append((plug, format_address(pool.prefix.family, pool.gateway)))
+                    self.routers.append((plug, format_address(pool.prefix.family, pool.gateway)))
 
     def _add_routes(self, host: str) -> None:
         for route in self._routes(host):

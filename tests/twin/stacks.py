@@ -1,0 +1,56 @@
+"""Stacks that twins are made of."""
+
+THREE = """
+stack: shop
+hosts:
+  node1: {id: 1, address: 192.0.2.11, interface: eth0}
+  node2: {id: 2, address: 192.0.2.12, interface: eth0}
+  node3: {id: 3, address: 198.51.100.13, interface: uplink}
+subnets:
+  pods: {cidr: [10.42.0.0/16, "fd42::/48"], per_host: [24, 64]}
+overlays:
+  pods:
+    subnet: pods
+    vni: 42
+    attach:
+      - {netns: web, hosts: [node1, node2], labels: {app: web}, ports: {http: 80/tcp}}
+      - {netns: db, hosts: [node3], labels: {app: db}, ports: {sql: 5432/tcp}}
+      - {netns: dns, hosts: [node2], labels: {app: dns}, ports: {dns: 53/udp}}
+policies:
+  db: {applies_to: {labels: {app: db}}, ingress: [{from: [{labels: {app: web}}], ports: [5432/tcp]}]}
+expect:
+  - {from: {labels: {app: web}}, to: {labels: {app: db}}, port: sql, verdict: allow}
+  - {from: {labels: {app: dns}}, to: {labels: {app: db}}, port: sql, verdict: deny}
+  - {from: {cidr: 203.0.113.0/24}, to: {labels: {app: db}}, port: sql, verdict: deny}
+  - {from: {cidr: 203.0.113.0/24}, to: {labels: {app: web}}, port: http, verdict: allow}
+  - {from: {labels: {app: db}}, to: {cidr: 203.0.113.0/24}, port: 443, verdict: allow}
+"""
+"""Two hosts on one link and one behind a router, an overlay of both families, and policies."""
+
+FENCED = """
+stack: fenced
+networks:
+  front: {subnet: {cidr: [10.10.0.0/24, "fd00:10::/64"]}, attach: [{netns: web, ports: {http: 80/tcp}}]}
+  back: {subnet: {cidr: 10.20.0.0/24}, isolated: true, attach: [{netns: db, ports: {sql: 5432/tcp}}]}
+  vault: {subnet: {cidr: 10.30.0.0/24}, internal: true, attach: [{netns: keys, ports: {vault: 8200/tcp}}]}
+"""
+"""One host, and networks that are kept apart without a policy."""
+
+SIX = """
+stack: six
+hosts:
+  node1: {id: 1, address: "2001:db8:77::11"}
+  node2: {id: 2, address: "2001:db8:78::12"}
+subnets: {pods: {cidr: "fd42::/48", per_host: 64}}
+overlays:
+  pods:
+    subnet: pods
+    vni: 42
+    attach:
+      - {netns: a, hosts: [node1], ports: {http: 80/tcp}}
+      - {netns: b, hosts: [node2], ports: {dns: 53/udp}}
+expect:
+  - {from: {overlay: pods}, to: {cidr: "2001:db8:ffff::/48"}, port: icmp, verdict: allow}
+  - {from: {cidr: "2001:db8:ffff::/48"}, to: {overlay: pods}, port: 80, verdict: allow}
+"""
+"""Nothing but IPv6, the hosts on two links."""
