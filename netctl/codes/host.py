@@ -49,8 +49,8 @@ HOST = {
     "NC327": Code(
         "An MTU that does not fit",
         "The overlay's MTU and its encapsulation are together more than the underlay's MTU; or what is left is "
-        "too little for IPv6.",
-        "Lower the overlay's `mtu` or use `auto`, or raise the underlay's.",
+        "too little for IPv6; or a macvlan's MTU is more than its parent's.",
+        "Lower the `mtu`, of an overlay by `auto`, or raise that of the interface below.",
     ),
     "NC328": Code(
         "A gateway that is out of reach",

@@ -203,6 +203,11 @@ MEANING = {
         "An attachment may send from its own addresses alone, so that what it forwards for others is dropped.",
         "If it is a router, give it `anti_spoofing: false`.",
     ),
+    "NC245": Code(
+        "A link-local gateway without its link",
+        "An IPv6 link-local address (`fe80::/10`) belongs to a link, and another link may have the same one.",
+        "Name the interface with `dev`.",
+    ),
     "NC250": Code(
         "A rule without a table",
         "A rule that looks up a table must name it.",

@@ -20,6 +20,7 @@ def check_presence(site: Site, legs: list[Leg]) -> None:
     for net in site.nets:
         if isinstance(net.spec, MacvlanNetwork) and any(site.host in end.hosts for end in net.endpoints):
             _interface(site, net.spec.parent, (*net.path, "parent"))
+            _fitting(site, net, net.spec, facts)
         if net.endpoints:
             _namespaces(site, net, facts, missing)
         if net.ports:
@@ -35,6 +36,26 @@ def _interface(site: Site, name: str, path: Path) -> None:
             f"interface '{name}' does not exist on this host",
             "Correct the name, create the interface, or say with 'hosts:' where it is.",
         )
+
+
+def _fitting(site: Site, net: Net, spec: MacvlanNetwork, facts: Facts) -> None:
+    """The kernel takes no macvlan whose MTU is above its parent's. Of a parent that the stack makes it is not known."""
+    parent = facts.links.get(spec.parent)
+    if parent is None or spec.parent in site.own:
+        return
+    wanted: dict[Path, int | None] = {
+        (*(end.path if end.spec.mtu else net.path), "mtu"): end.spec.mtu or spec.mtu
+        for end in net.endpoints
+        if site.host in end.hosts
+    }
+    for path, mtu in wanted.items():
+        if mtu is not None and mtu > parent.mtu:
+            site.problems.error(
+                "NC327",
+                path,
+                f"an MTU of {mtu} is more than the {parent.mtu} of its parent, interface '{parent.name}'",
+                f"Lower it to {parent.mtu}, or raise the MTU of '{parent.name}'.",
+            )
 
 
 def _namespaces(site: Site, net: Net, facts: Facts, missing: set[str]) -> None:

@@ -108,10 +108,7 @@ class _Conversion:
             if veth.master != bridge:
                 continue
             netns, _, interface = (veth.peer or "").rpartition("/")
-            if not netns:
-                self.remarks.append(
-                    f"{veth.name} is a port of {bridge}, but its other end is in no named network namespace"
-                )
+            if not netns:  # it is among the ports
                 continue
             entry: dict[str, Any] = {"netns": netns, "interface": interface, "host_interface": veth.name}
             yield entry | self._endpoint(netns, interface, has_subnet)
@@ -223,8 +220,10 @@ class _Conversion:
     # The rest
 
     def _remark_on_the_rest(self, overlays: dict[str, str]) -> None:
+        ports = {port.name for port in self._all(Port)}
         for link in self._all(OtherLink):
-            self.remarks.append(f"{link.name} is a {type_name(link)}, which netctl does not make")
+            if link.name not in ports:
+                self.remarks.append(f"{link.name} is a {type_name(link)}, which netctl does not make")
         for link in self._all(Vxlan):
             if link.name not in overlays:
                 self.remarks.append(f"{link.name} is a VXLAN device that is no port of a bridge; an overlay has one")

@@ -44,8 +44,15 @@ def syntax_mistake(source: Source, error: YAMLError) -> Diagnostic:
     position = source.position(mark.line + 1, mark.column + 1) if mark else Position(source.name)
     if problem in _DIRECTIVES:
         return mistake("NC126", NO_DIRECTIVES, position)
+    if _is_variable(position):
+        return mistake("NC107", 'Within braces or brackets a value with a variable is quoted: "${name}".', position)
     sentence = _SENTENCES.get(problem, f"This is not YAML: {problem}.")
     return mistake("NC107", sentence + _context(error, position), position)
+
+
+def _is_variable(position: Position) -> bool:
+    """Whether the place is the brace of a ``${``, which opens a mapping where it is not quoted."""
+    return position.text[position.column - 2 : position.column] == "${"
 
 
 def _context(error: Any, position: Position) -> str:

@@ -6,7 +6,7 @@ from contextlib import suppress
 from netctl.engine.resource import Live, Owner
 from netctl.errors import BackendError
 from netctl.kinds.address import address_key
-from netctl.kinds.link import link_key
+from netctl.kinds.link import Port, link_key, port_key
 from netctl.kinds.neighbour import FdbEntry, Neighbour, fdb_key, neighbour_key
 from netctl.kinds.route import CLAIM_TABLES, PROTOCOL, route_key, stack_number
 from netctl.kinds.rule import rule_key
@@ -39,6 +39,7 @@ def discover(sources: Sources) -> Iterator[Live]:
     peers = far_ends(sources, others)
     stacks = _Stacks(root)
     yield from _links(root, sources, root, peers, _no_loopback)
+    yield from _ports(root, peers)
     yield from _addresses(root, _no_loopback)
     yield from _routes(root, stacks)
     yield from _rules(root, stacks)
@@ -98,6 +99,17 @@ def _links(
     for row in view.links.values():
         if chosen(row):
             yield Live(link_key(row.name, view.netns), decode_link(row, around), view.owned.get(row.ifindex))
+
+
+def _ports(root: View, peers: Mapping[tuple[int, int], str]) -> Iterator[Live]:
+    """The bridges' ports, but for what is declared in another way: ends of veth pairs to namespaces, and overlays."""
+    attached = {index for index, _ in peers}
+    for row in root.links.values():
+        bridge = root.links.get(root.names.get(row.master, ""))
+        if bridge is None or bridge.kind != "bridge" or row.kind == "vxlan" or row.ifindex in attached:
+            continue
+        owner = next((Owner(loan.stack) for loan in read_loans(row.altnames, row.name) if loan.what == "port"), None)
+        yield Live(port_key(row.name), Port("", row.name, bridge.name, row.up), owner)
 
 
 def _addresses(view: View, chosen: Callable[[Row], bool]) -> Iterator[Live]:

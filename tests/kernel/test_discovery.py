@@ -2,7 +2,7 @@
 
 from netctl.engine.protocol import Context
 from netctl.engine.resource import Key, Live
-from netctl.kinds.link import Veth, VethPeer, link_key
+from netctl.kinds.link import Port, Veth, VethPeer, link_key
 from netctl.kinds.route import CLAIM_TABLES, Route
 from reconcilers.kernel import SYSTEM
 from tests.kernel.driving import STACK, apply
@@ -57,3 +57,21 @@ def test_namespaces_of_others_are_not_looked_into(host: Host) -> None:
     ip(host.app, "link add foreign type bridge")
     apply(host.ns, everything(host.app))
     assert link_key("foreign", host.app) not in discovered(host.ns)
+
+
+def test_the_ports_of_bridges_are_found_but_for_those_that_lead_to_named_namespaces(host: Host) -> None:
+    apply(host.ns, everything(host.app))
+    ip(
+        host.ns,
+        "link add foreign type bridge",
+        "link add here type veth peer name there",
+        "link set here master foreign",
+        "link set here up",
+        "link add tap type ifb",
+        "link set tap master foreign",
+    )
+    ports = {live.key.id: live for live in discovered(host.ns).values() if isinstance(live.attributes, Port)}
+    assert {name: live.owner and live.owner.stack for name, live in ports.items()} == {
+        "here": None, "tap": None, "phy": STACK
+    }  # fmt: skip
+    assert ports["here"].attributes == Port("", "here", "foreign", True)

@@ -58,6 +58,9 @@ def test_a_namespace_on_a_bridge_is_attached_as_it_is() -> None:
         Address("web", "eth0", "10.1.0.20/24"),
         Veth("", "vdb", master="br0", peer="db/eth7"),
         Veth("", "vlost", master="br0", peer=""),
+        Port("", "vlost", "br0", True),
+        OtherLink("", "tap0", "tun"),
+        Port("", "tap0", "br0", True),
     )
     assert result.content["networks"]["br0"]["attach"] == [
         {
@@ -69,8 +72,10 @@ def test_a_namespace_on_a_bridge_is_attached_as_it_is() -> None:
             "default_route": False,
         },
         {"netns": "db", "interface": "eth7", "host_interface": "vdb"},
+        {"interface": "vlost"},
+        {"interface": "tap0"},
     ]
-    assert result.remarks == ["vlost is a port of br0, but its other end is in no named network namespace"]
+    assert result.remarks == []
 
 
 def test_a_vxlan_device_in_a_bridge_is_a_bridged_overlay_with_its_peers_as_hosts() -> None:

@@ -133,6 +133,7 @@ def test_a_file_may_say_that_it_is_yaml_1_2(text: str) -> None:
         ("stack: a\nhosts:\n\tb: c\n", At("NC107", 3, 1), "tabs"),
         ("stack: a\nhosts: {b: c\nroutes: []\n", At("NC107", 3, 7), "'}'"),
         ("stack: a\nhosts: [b\n", At("NC107", 3, 1), "']'"),
+        ("stack: a\nhosts: {b: {id: ${n}}}\n", At("NC107", 2, 18), "quoted"),
         ('stack: "a\n', At("NC107", 2, 1), "quoted"),
         ("stack: a\n  hosts: b\n", At("NC107", 2, 8), "':'"),
         ("stack: a\nhosts\n", At("NC107", 3, 1), "':'"),

@@ -1,6 +1,7 @@
 """Static routes: what contradicts itself, and two of one key."""
 
 from collections.abc import Iterator
+from ipaddress import ip_address
 
 from netctl.compiler.checks.occupancy import Occupancy, spell
 from netctl.compiler.places import Path, Problems
@@ -31,7 +32,7 @@ def check_routes(topology: Topology, problems: Problems) -> None:
 
 
 def _sound(route: StaticRoute, path: Path, problems: Problems) -> bool:
-    found = [mistake for check in (_way, _nexthops, _family) if (mistake := check(route)) is not None]
+    found = [mistake for check in (_way, _nexthops, _family, _link_local) if (mistake := check(route)) is not None]
     for code, key, message, advice in found:
         problems.error(code, (*path, *key), message, advice)
     return not found
@@ -100,6 +101,19 @@ def _family(route: StaticRoute) -> Mistake:
             return (
                 "NC242", key, f"{address} is not of the family of {route.to}, IPv{family}",
                 f"Give an IPv{family} address.",
+            )  # fmt: skip
+    return None
+
+
+def _link_local(route: StaticRoute) -> Mistake:
+    """Every link has the same link-local prefix (RFC 4291), so such a gateway says nothing without its link."""
+    linked: set[Path] = {("via",)} if route.dev else set()
+    linked |= {("nexthops", index, "via") for index, hop in enumerate(route.nexthops) if hop.dev}
+    for key, address in _gateways(route):
+        if key not in linked and ":" in address and ip_address(address).is_link_local:
+            return (
+                "NC245", key, f"{address} is a link-local address, which is found on every link",
+                "Name the interface with 'dev'.",
             )  # fmt: skip
     return None
 
