@@ -11,12 +11,13 @@ from typing import NamedTuple
 from netctl.engine.change import Action, Change, Reason
 from netctl.engine.plan import Plan
 from netctl.engine.resource import Attributes, Key
+from netctl.kinds.docker import Network, containers_on
 from netctl.kinds.link import Macvlan, Port, Veth, VethPeer
 from netctl.kinds.nftables import Table
 from netctl.kinds.sysctl import Sysctl
 from netctl.report.wording import declared_map, field_changes, inner_changes, reason_text, summary, value_text
 
-_KINDS = ("link", "port", "address", "route", "rule", "neighbour", "fdb", "sysctl")
+_KINDS = ("link", "port", "address", "route", "rule", "neighbour", "fdb", "sysctl", "network", "attachment")
 _RANK = {kind: rank for rank, kind in enumerate(_KINDS)}
 _INNER_LINES = 12
 """Lines that one changed table of nftables has, unless more are asked for."""
@@ -114,6 +115,8 @@ def _notes(change: Change, dependants: "_Dependants", *, verbose: bool) -> Itera
         yield f"replaced because {_forced_by(change)} cannot be changed in place"
     if change.action in {Action.REPLACE, Action.DELETE} and not change.implied:
         yield from _disconnected(change, dependants)
+    if isinstance(change.before, Network):
+        yield from _disconnected_containers(change)
     if verbose and change.action is Action.CREATE:
         yield from _all_lines(change.after or ())
     inner = inner_changes(change)
@@ -138,6 +141,16 @@ def _disconnected(change: Change, dependants: "_Dependants") -> Iterator[str]:
     shown = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
     noun = "network namespace" if len(names) == 1 else "network namespaces"
     yield f"disconnects the {noun} {shown}" + (" meanwhile" if change.action is Action.REPLACE else "")
+
+
+def _disconnected_containers(change: Change) -> Iterator[str]:
+    """Who is on a Docker network that goes, or is made anew: for another attribute, or to bear the stack's mark."""
+    names = sorted(containers_on(change.before), key=natural_order)
+    if not names or (change.action is Action.UPDATE and "owner" not in change.fields):
+        return
+    shown = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+    noun = "container" if len(names) == 1 else "containers"
+    yield f"disconnects the {noun} {shown}" + ("" if change.action is Action.DELETE else " meanwhile")
 
 
 def _counted(kinds: Mapping[str, int]) -> str:

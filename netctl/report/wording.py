@@ -6,6 +6,8 @@ from typing import Any
 from netctl.engine.change import Action, Change, Reason
 from netctl.engine.resource import Attributes, Live, Owner
 from netctl.kinds.address import Address
+from netctl.kinds.docker import Attachment, Pool
+from netctl.kinds.docker import Network as DockerNetwork
 from netctl.kinds.link import Bridge, Macvlan, OtherLink, Port, Veth, VethPeer, Vxlan
 from netctl.kinds.neighbour import FdbEntry, Neighbour
 from netctl.kinds.nftables import ForeignRule, Table, differences
@@ -25,6 +27,8 @@ def value_text(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, NextHop):
         return _next_hop(value)
+    if isinstance(value, Pool):
+        return str(value)
     if isinstance(value, tuple | list | frozenset):
         return _several(value)
     text = str(value)
@@ -108,8 +112,15 @@ def _field_change(name: str, change: Change, before: dict[str, Any], after: dict
         return f"owner: {owner_text(change.owner_before)} -> {owner_text(change.owner)}"
     have, want = before.get(name), after.get(name)
     if isinstance(have, tuple | frozenset) and isinstance(want, tuple | frozenset):
+        if all(map(_is_pair, (*have, *want))):
+            have, want = (tuple(v for v in one if v not in other) for one, other in ((have, want), (want, have)))
         return f"{name}: {_membership(tuple(have), tuple(want))}"
     return f"{name}: {_cut(value_text(have))} -> {_cut(value_text(want))}"
+
+
+def _is_pair(value: Any) -> bool:
+    """Whether this is an entry of a mapping, which is shown as such: the options and labels of Docker networks."""
+    return type(value) is tuple and len(value) == 2 and all(isinstance(part, str) for part in value)
 
 
 def _membership(have: tuple[Any, ...], want: tuple[Any, ...]) -> str:
@@ -123,7 +134,7 @@ def _membership(have: tuple[Any, ...], want: tuple[Any, ...]) -> str:
 
 
 def _several(values: tuple[Any, ...] | list[Any] | frozenset[Any]) -> str:
-    return ", ".join(value_text(value) for value in values) or "none"
+    return ", ".join(f"{v[0]}={v[1]}" if _is_pair(v) else value_text(v) for v in values) or "none"
 
 
 def _cut(text: str) -> str:
@@ -225,6 +236,21 @@ def _table(table: Table) -> str:
     return _join(*(f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in parts if count))
 
 
+def _docker_network(network: DockerNetwork) -> str:
+    return _join(
+        network.driver or "network",
+        "internal" if network.internal else "",
+        ", ".join(pool.subnet for pool in network.pools or ()),
+    )
+
+
+def _attachment(attachment: Attachment) -> str:
+    return _join(
+        f"at {_several(attachment.addresses)}" if attachment.addresses else "",
+        f"as {_several(attachment.aliases)}" if attachment.aliases else "",
+    )
+
+
 def _foreign_rule(entry: ForeignRule) -> str:
     return _cut(str(entry.rule))
 
@@ -252,6 +278,8 @@ _SUMMARIES: dict[type, Callable[[Any], str]] = {
     Sysctl: _sysctl,
     Table: _table,
     ForeignRule: _foreign_rule,
+    DockerNetwork: _docker_network,
+    Attachment: _attachment,
 }
 
 _TYPE_NAMES: dict[type, str] = {
@@ -260,4 +288,5 @@ _TYPE_NAMES: dict[type, str] = {
     Sysctl: "kernel parameter",
     Port: "bridge port",
     ForeignRule: "rule",
+    DockerNetwork: "Docker network",
 }

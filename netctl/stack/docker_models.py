@@ -22,7 +22,7 @@ from netctl.stack.scalars import (
 )
 from netctl.stack.subnet_models import Subnet
 
-_DOCKER_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*\Z")
+_DOCKER_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+\Z")
 _DRIVER_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_./:@-]*\Z")
 _LONGEST = 255
 
@@ -30,7 +30,7 @@ _LONGEST = 255
 def docker_name(text: str) -> str:
     """A name that the Engine takes for a container or a network. Raises ValueError."""
     if not _DOCKER_NAME.match(text) or len(text) > _LONGEST:
-        raise ValueError(f"'{text}' cannot be a name for Docker: letters, digits, '_', '.' and '-', a letter first")
+        raise ValueError(f"'{text}' cannot be a name for Docker: two or more letters, digits, '_', '.' and '-'")
     return text
 
 

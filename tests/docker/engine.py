@@ -135,7 +135,8 @@ class Engine:
         try:
             found: dict[str, Any] = self.api.inspect_network(name)
         except APIError as error:
-            assert error.status_code == 404, error
+            if error.status_code != 404:
+                raise
             return None
         return found
 

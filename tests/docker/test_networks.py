@@ -1,6 +1,6 @@
 """Networks of every make: created, left alone, replaced for each attribute, adopted, pruned, destroyed."""
 
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 
@@ -32,20 +32,17 @@ def stack(network: str, **others: str) -> str:
 
 
 @pytest.fixture
-def parent(lab: Lab) -> None:
+def _parent(lab: Lab) -> Iterator[None]:
     """An interface for macvlans to be on."""
     lab.ip("h", "link add lan0 type veth peer name lan1", "link set lan0 up", "link set lan1 up")
-
-
-@pytest.fixture(autouse=True)
-def _no_parent_left(lab: Lab, request: pytest.FixtureRequest) -> Any:
     yield
-    if "parent" in request.fixturenames:
-        lab.ip("h", "link del lan0")
+    lab.destroy("dk", "h")
+    lab.ip("h", "link del lan0")
 
 
+@pytest.mark.usefixtures("_parent")
 @pytest.mark.parametrize("name", NETWORKS)
-def test_a_network_is_made_left_alone_and_destroyed(name: str, lab: Lab, engine: Engine, parent: None) -> None:
+def test_a_network_is_made_left_alone_and_destroyed(name: str, lab: Lab, engine: Engine) -> None:
     before = engine.snapshot()
     text = stack(NETWORKS[name])
     plan = lab.apply(text, "h")
@@ -109,8 +106,9 @@ FORCED = {
 }  # fmt: skip
 
 
+@pytest.mark.usefixtures("_parent")
 @pytest.mark.parametrize("attribute", CHANGES)
-def test_a_changed_attribute_replaces_the_network(attribute: str, lab: Lab, engine: Engine, parent: None) -> None:
+def test_a_changed_attribute_replaces_the_network(attribute: str, lab: Lab, engine: Engine) -> None:
     before, after = CHANGES[attribute]
     lab.apply(stack(before), "h")
     plan = lab.apply(stack(after), "h")
@@ -121,7 +119,7 @@ def test_a_changed_attribute_replaces_the_network(attribute: str, lab: Lab, engi
     assert engine.network("dk_n") is None
 
 
-def test_a_subnet_that_is_no_longer_declared_stays(lab: Lab, engine: Engine) -> None:
+def test_a_subnet_that_is_no_longer_declared_stays(lab: Lab) -> None:
     lab.apply(stack(NETWORKS["with a subnet"]), "h")
     lab.demand_done(stack("{provider: docker}"), "h")
 
