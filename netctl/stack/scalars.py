@@ -5,7 +5,7 @@ Checked with ``inet_pton`` rather than the ``ipaddress`` types, which cost thirt
 
 import re
 import socket
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, GetJsonSchemaHandler, WithJsonSchema
@@ -37,9 +37,9 @@ def canonical_cidr(text: str) -> str:
         raise ValueError(f"'{text}' has no prefix length; did you mean {canonical}/{bits}?")
     if not (length.isascii() and length.isdigit() and int(length) <= bits and str(int(length)) == length):
         raise ValueError(f"'/{length}' is not a prefix length from 0 to {bits}")
-    network = ip_network(f"{canonical}/{length}", strict=False)
-    if network.network_address != ip_address(canonical):
-        raise ValueError(f"'{text}' has host bits set; the prefix is {network}")
+    first = canonical_address(str(ip_network(f"{canonical}/{length}", strict=False).network_address))
+    if first != canonical:
+        raise ValueError(f"'{text}' has host bits set; the prefix is {first}/{length}")
     return f"{canonical}/{length}"
 
 

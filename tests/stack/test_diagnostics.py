@@ -129,7 +129,7 @@ HOST = "stack: s\nhosts: {h: {address: 10.0.0.1}}\n"
             "subnets.a.cidr[0]: 'fd00::1/64' has host bits set; the prefix is fd00::/64.",
             "Write fd00::/64.",
         ),
-        ("subnets: {a: {cidr: '::ffff:10.0.0.1/120'}}", At("NC115", 2, 21), "the prefix is ::ffff:a00:0/120.", ""),
+        ("subnets: {a: {cidr: '::ffff:10.0.0.1/120'}}", At("NC115", 2, 21), "the prefix is ::ffff:10.0.0.0/120.", ""),
         ("subnets: {a: {cidr: 10.0.0.0/33}}", At("NC115", 2, 21), "'/33' is not a prefix length from 0 to 32.", ""),
         ("hosts: {h: {address: 10.0.0.256}}", At("NC115", 2, 22), "'10.0.0.256' is not an IPv4 or IPv6 address.", ""),
         ("networks: {n: {mac: '01:00:5e:00:00:01'}}", At("NC115", 2, 21), "an interface needs a unicast one", ""),
