@@ -10,8 +10,10 @@ from netctl.stack.loader import LoadedStack
 from netctl.twin import background
 from netctl.twin.blueprint import Blueprint
 from netctl.twin.examination import Examination, Findings, Manner
+from netctl.twin.neighbours import forget, rounds
 from netctl.twin.offers import Offer
 from netctl.twin.responders import Responders
+from netctl.twin.spaces import LONE, space
 from netctl.twin.trials import Outcome, Progress, Result, Trial, run_trials
 from netctl.twin.twin import is_there, plan_twin, responders, stand_of
 
@@ -50,12 +52,29 @@ def _run(
     ends = {name for trial in trials for name in trial.connection[:2]}
     missing = {name for name in ends if not is_there(name, blueprint, endpoints)}
     ready = [trial for trial in trials if missing.isdisjoint(trial.connection[:2])]
-    sent = iter(
-        run_trials(ready, stand_of(blueprint, examination.policies), timeout, answering=True, progress=progress)
-    )
+    sent = iter(_sent(ready, blueprint, examination, timeout, progress))
     return [
         next(sent) if missing.isdisjoint(trial.connection[:2]) else _untested(trial, missing) for trial in trials
     ]  # fmt: skip
+
+
+def _sent(
+    trials: Sequence[Trial], blueprint: Blueprint, examination: Examination, timeout: float, progress: Progress | None
+) -> list[Result]:
+    """The results of trials, in as many rounds as the machine's table of neighbours makes needed."""
+    policies = examination.policies
+    results: dict[int, Result] = {}
+    attached = [space(blueprint.stack, host.name or LONE, name) for host in blueprint.hosts for name in host.attached]
+    spanning = {net.name for net in examination.topology.nets if net.shared}
+    for number, places in enumerate(rounds(trials, policies.endpoints, spanning)):
+        if number:
+            forget(attached)
+        before = len(results)
+        told = (lambda done, _, before=before: progress(before + done, len(trials))) if progress else None
+        share = [trials[at] for at in places]
+        done = run_trials(share, stand_of(blueprint, policies), timeout, answering=True, progress=told)
+        results |= zip(places, done, strict=True)
+    return [results[at] for at in range(len(trials))]
 
 
 def _untested(trial: Trial, missing: set[str]) -> Result:
