@@ -45,7 +45,7 @@ def run(options: Options) -> int:
     if options.static:
         findings = _decided(examination, options)
     else:
-        findings = _tried(examination, declarations, options, terminal)
+        findings = _tried(declarations, options, terminal)
     print_findings(findings, options.output, terminal)
     if options.junit:
         write_junit(options.junit, findings)
@@ -61,15 +61,15 @@ def _decided(examination: "Examination", options: Options) -> "Findings":
     return Findings(examination, Manner.STATIC, "", results, matrix)
 
 
-def _tried(
-    examination: "Examination", declarations: "Declarations", options: Options, terminal: Terminal
-) -> "Findings":
+def _tried(declarations: "Declarations", options: Options, terminal: Terminal) -> "Findings":
+    """With real packets; of this host's endpoints, to the addresses that they have now."""
     from netctl.cli.sessions import open_reader, place_name
-    from netctl.twin.examination import Findings, Manner
+    from netctl.twin.examination import Findings, Manner, examine_policies
 
     try:
         with open_reader(options) as session:
             facts = session.facts()
+            examination = examine_policies(declarations.loaded.stack, declarations.loaded, facts)
         host = declarations.choose_host(options.host, facts)
         links = {(host, link.name): link.addresses for link in facts.links.values()}
         trials, matrix = examination.noted_trials(links), examination.matrix(links) if options.matrix else []

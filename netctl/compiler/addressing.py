@@ -2,13 +2,15 @@
 
 An endpoint that declares no address of a family gets one by a hash of its network, namespace and interface (and, on
 a segment that spans hosts, its host), so that every host works out the same plan and the order of declarations does
-not matter. Where two hashes meet, the endpoint whose name sorts later takes the next free address.
+not matter. Where two hashes meet, an endpoint that is there already keeps its address (`netctl.compiler.held`), and
+otherwise the one whose name sorts later takes the next that is free.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from itertools import accumulate
+from types import MappingProxyType
 from typing import NamedTuple
 
 from netctl.compiler.hosts import Hosts
@@ -120,11 +122,24 @@ def _addresses(net: Net, end: Endpoint, host: str, chosen: list[tuple[int, dict[
             yield format_address(family, value)
 
 
-def assign(identities: Iterable[str], slots: Slots, taken: set[int]) -> dict[str, int]:
-    """An address for each identity, none of them in *taken*; those for which none is left are missing."""
-    chosen: dict[str, int] = {}
+def assign(
+    identities: Iterable[str], slots: Slots, taken: set[int], held: Mapping[str, Sequence[int]] = MappingProxyType({})
+) -> dict[str, int]:
+    """An address for each identity, none of them in *taken*; those for which none is left are missing.
+
+    One that has *held* an address keeps it; the others take what is left.
+    """
+    waiting = sorted(identities)
     used = set(taken)
-    for identity in sorted(identities):
+    chosen: dict[str, int] = {}
+    for identity in waiting if held else ():
+        kept = next((address for address in held.get(identity, ()) if address in slots and address not in used), None)
+        if kept is not None:
+            used.add(kept)
+            chosen[identity] = kept
+    for identity in waiting:
+        if identity in chosen:
+            continue
         start = int.from_bytes(sha256(identity.encode()).digest()[:16], "big")
         for step in range(min(slots.count, len(used) + 1)):
             address = slots[(start + step) % slots.count]
@@ -138,12 +153,16 @@ def assign(identities: Iterable[str], slots: Slots, taken: set[int]) -> dict[str
 def _choose(net: Net, pool: Pool, prefix: Prefix, host: str, hosts: Hosts) -> dict[str, int]:
     taken = occupied(net, pool, prefix, hosts)
     pending: list[str] = []
+    held: dict[str, list[int]] = {}
     for end in net.endpoints:
         where = end.hosts if net.shared else end.hosts & {host}
         declared = _declared(end, prefix.family) if where else []
         taken.update(declared)
-        pending += [] if declared else [_identity(net, end, name) for name in where]
-    return assign(pending, Slots(pool.assignable(prefix)), taken) if pending else {}
+        for identity in () if declared else [_identity(net, end, name) for name in where]:
+            pending.append(identity)
+            if end.held:
+                held[identity] = [value for family, value in end.held if family == prefix.family]
+    return assign(pending, Slots(pool.assignable(prefix)), taken, held) if pending else {}
 
 
 def _declared(end: Endpoint, family: int) -> list[int]:

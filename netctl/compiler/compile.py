@@ -10,6 +10,7 @@ from netctl.compiler.docker import compile_docker
 from netctl.compiler.enforcement import Enforcement, enforce
 from netctl.compiler.enforcement.spoofing import guard
 from netctl.compiler.firewall import compile_firewall
+from netctl.compiler.held import with_held
 from netctl.compiler.legs import Leg, leg_of, segment_of
 from netctl.compiler.macvlan import compile_macvlan
 from netctl.compiler.mtu import overlay_mtu
@@ -59,9 +60,9 @@ class Examined(NamedTuple):
     """Its policies; None where it has none, or where something is wrong with it."""
 
 
-def examine(stack: Stack, places: Places, problems: Problems) -> Examined:
-    """The stack, resolved and checked as a whole, whatever the host."""
-    topology = resolve(stack)
+def examine(stack: Stack, places: Places, problems: Problems, facts: Facts | None = None) -> Examined:
+    """The stack, resolved and checked as a whole, whatever the host. By *facts*, endpoints keep their addresses."""
+    topology = with_held(resolve(stack), facts)
     check(topology, problems)
     if problems.has_errors or not (stack.policies or stack.services or stack.expect):
         return Examined(topology, None)
@@ -77,7 +78,7 @@ def compile_stack(stack: Stack, places: Places, host: str | None, facts: Facts |
     forwarding on foreign interfaces. Raises DeclarationError with all errors of the stack, or of the host.
     """
     problems = Problems(places)
-    examined = examine(stack, places, problems)
+    examined = examine(stack, places, problems, facts)
     demand_host(stack, host)
     problems.stop_on_errors()
     return compile_host(examined, host, facts, places, problems)

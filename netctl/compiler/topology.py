@@ -46,6 +46,8 @@ class Endpoint(NamedTuple):
     """The host's end of its veth pair; a macvlan has none."""
     addresses: tuple[tuple[int, int], ...]
     """Family and value of those that are declared."""
+    held: tuple[tuple[int, int], ...] = ()
+    """Of those that it has already, on this host, and that netctl has put there."""
 
 
 class PhysicalPort(NamedTuple):

@@ -64,6 +64,15 @@ class EngineFacts(NamedTuple):
     """By name."""
 
 
+Held = Callable[[str, str, str], tuple[str, ...]]
+"""The addresses, with prefix length, that a stack has put on an interface of a named namespace: by the names of the
+stack, the namespace and the interface."""
+
+
+def _nothing_held(_stack: str, _netns: str, _interface: str) -> tuple[str, ...]:
+    return ()
+
+
 def _no_engine() -> EngineFacts | None:
     return None
 
@@ -84,6 +93,9 @@ class Facts(NamedTuple):
     """The containers and their networks; None where they cannot be read. Asked only for a stack that names them: the
     answer takes as long as all the rest."""
 
+    held: Held = _nothing_held
+    """What endpoints have already. Asked only for those whose addresses are to be assigned."""
+
     def merged(self, other: "Facts") -> "Facts":
         """These facts and another reader's."""
         return Facts(
@@ -94,4 +106,5 @@ class Facts(NamedTuple):
             per_device_ipv6_forwarding=self.per_device_ipv6_forwarding or other.per_device_ipv6_forwarding,
             netns=self.netns or other.netns,
             engine=other.engine if self.engine is _no_engine else self.engine,
+            held=other.held if self.held is _nothing_held else self.held,
         )

@@ -7,9 +7,11 @@ from typing import NamedTuple
 
 from netctl.compiler.checks import check
 from netctl.compiler.checks.decisions import check_decisions
+from netctl.compiler.held import with_held
 from netctl.compiler.places import Places, Problems
 from netctl.compiler.policies import resolve_policies
 from netctl.compiler.topology import Topology, resolve
+from netctl.engine.facts import Facts
 from netctl.errors import Diagnostic
 from netctl.policy.evaluate import Evaluator
 from netctl.policy.model import PolicySet
@@ -54,13 +56,13 @@ class Examination(NamedTuple):
         return list(Barriers(self.topology, self.evaluator, links).expected(trials))
 
 
-def examine_policies(stack: Stack, places: Places) -> Examination:
-    """What the stack's expectations ask, whether they hold or not.
+def examine_policies(stack: Stack, places: Places, facts: Facts | None = None) -> Examination:
+    """What the stack's expectations ask, whether they hold or not; with *facts*, of endpoints as they are addressed now.
 
     Raises DeclarationError where something else is wrong with the stack, or where an expectation means nothing.
     """
     problems = Problems(places)
-    topology = resolve(stack)
+    topology = with_held(resolve(stack), facts)
     check(topology, problems)
     problems.stop_on_errors()
     resolution = resolve_policies(topology, places)

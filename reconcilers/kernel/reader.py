@@ -8,7 +8,8 @@ from typing import Self
 from netctl.engine.facts import Facts, LinkFact
 from netctl.engine.protocol import Capability, Context, Observation, Scope
 from netctl.engine.resource import Key, Live
-from reconcilers.kernel.addresses import dump_addresses
+from netctl.errors import BackendError
+from netctl.kinds.route import PROTOCOL
 from reconcilers.kernel.capabilities import kernel_capabilities
 from reconcilers.kernel.discovery import discover
 from reconcilers.kernel.events import watch_events
@@ -38,7 +39,7 @@ class KernelReader:
         self.sources.invalidate()
         root = self.sources.root()
         addresses: dict[int, list[str]] = {}
-        for row in dump_addresses(root.socket):
+        for row in root.addresses():
             if not row.link_local:
                 addresses.setdefault(row.ifindex, []).append(row.address)
         links = {
@@ -53,8 +54,26 @@ class KernelReader:
         }
         self._facts_fresh = True
         return Facts(
-            socket.gethostname(), links, named_namespaces(), (), self.sources.ipv6_per_device, self.context.netns
+            hostname=socket.gethostname(),
+            links=links,
+            namespaces=named_namespaces(),
+            per_device_ipv6_forwarding=self.sources.ipv6_per_device,
+            netns=self.context.netns,
+            held=self._held,
         )
+
+    def _held(self, stack: str, netns: str, interface: str) -> tuple[str, ...]:
+        """What *stack* has put on an interface; nothing where it cannot be read, which `observe` tells."""
+        try:
+            view = self.sources.view(netns)
+        except BackendError:
+            return ()
+        link = view.links.get(interface)
+        if link is None or link.owner is None or link.owner.stack != stack:
+            return ()
+        marked = (row for row in view.addresses() if row.ifindex == link.ifindex and not row.link_local)
+        unmarkable = not self.sources.addresses_have_protocol
+        return tuple(row.address for row in marked if unmarkable or row.protocol == PROTOCOL)
 
     def observe(self, scope: Scope) -> Observation:
         """The live state within *scope*."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from netctl.engine.resource import Owner
 from netctl.errors import BackendError
 from reconcilers.kernel import wire
+from reconcilers.kernel.addresses import AddressRow, dump_addresses
 from reconcilers.kernel.link_requests import get_link
 from reconcilers.kernel.links import Row, dump_links
 from reconcilers.kernel.rtnetlink import KernelError, Request, Rtnetlink
@@ -25,6 +26,7 @@ class View:
         self.owned: dict[int, Owner] = {}
         """Who owns a link, by its index; foreign links are left out."""
         self._next_index = 0
+        self._addresses: list[AddressRow] | None = None
 
     def read_links(self) -> None:
         """Read every link anew."""
@@ -33,6 +35,13 @@ class View:
         self.names = {row.ifindex: row.name for row in rows}
         self.indexes = {row.name: row.ifindex for row in rows}
         self._next_index = max(self.names, default=0)
+        self._addresses = None
+
+    def addresses(self) -> list[AddressRow]:
+        """Every address, as it was when first asked for since the links were read."""
+        if self._addresses is None:
+            self._addresses = list(dump_addresses(self.socket))
+        return self._addresses
 
     def reserve_index(self) -> int:
         """An index that no link has: chosen here, so that what refers to the link can be sent along with it."""

@@ -4,13 +4,14 @@ from typing import Any
 
 from netctl.compiler.addressing import Slots, assign
 from netctl.compiler.prefixes import Prefix, Span, merge, parse_address, parse_prefix, subtract
+from netctl.engine.facts import Facts
 from netctl.kinds.address import Address
 from tests.compiler.stacks import kernel_resources, stack_of
 
 
-def _assigned(declared: dict[str, Any], host: str | None = None) -> dict[str, str]:
+def _assigned(declared: dict[str, Any], host: str | None = None, facts: Facts | None = None) -> dict[str, str]:
     """The address in each namespace."""
-    found = [want.attributes for want in kernel_resources(stack_of(declared), host).values()]
+    found = [want.attributes for want in kernel_resources(stack_of(declared), host, facts).values()]
     return {
         address.netns: address.address.partition("/")[0]
         for address in found
@@ -26,6 +27,42 @@ def test_a_new_endpoint_does_not_move_another_whose_name_sorts_first() -> None:
     before = _assigned(_network([{"netns": f"a{index:02}"} for index in range(40)]))
     after = _assigned(_network([{"netns": f"a{index:02}"} for index in range(40)] + [{"netns": "z"}]))
     assert after.items() >= before.items()
+
+
+def _live(addresses: dict[str, str], *others: str) -> Facts:
+    """A host whose namespaces have these addresses, and others that have none."""
+
+    def held(stack: str, netns: str, interface: str) -> tuple[str, ...]:
+        return (f"{addresses[netns]}/24",) if (stack, interface) == ("shop", "eth0") and netns in addresses else ()
+
+    return Facts(namespaces=frozenset((*addresses, *others)), held=held)
+
+
+def test_what_comes_and_goes_beside_an_endpoint_does_not_move_it() -> None:
+    names = [f"a{index:02}" for index in range(60)]
+    declared = [{"netns": name} for name in names]
+    late = _assigned(_network(declared[30:]))
+    both = _assigned(_network(declared), facts=_live(late, *names))
+    assert both.items() >= late.items()
+    assert len(set(both.values())) == 60
+    assert not _assigned(_network(declared)).items() >= late.items(), "no hash of these met another"
+    assert _assigned(_network(declared[:30]), facts=_live(both)).items() <= both.items()
+
+
+def test_an_address_that_cannot_be_assigned_any_more_is_not_kept() -> None:
+    facts = _live({"a": "10.1.0.77", "b": "10.1.0.88", "c": "10.9.0.1", "d": "10.1.0.99", "e": "10.1.0.99"}, "f")
+    attach = [*({"netns": name} for name in "abcde"), {"netns": "f", "address": "10.1.0.88"}]
+    found = _assigned(_network(attach, reserved=["10.1.0.64-10.1.0.80"]), facts=facts)
+    assert found["a"] != "10.1.0.77"
+    assert found["b"] != "10.1.0.88"
+    assert found["c"].startswith("10.1.0.")
+    assert found["d"] == "10.1.0.99"
+    assert len(set(found.values())) == 6
+
+
+def test_on_one_of_several_hosts_nothing_but_the_declaration_counts() -> None:
+    declared = {"hosts": {"h1": {"address": "192.0.2.1"}}, **_network([{"netns": "a"}])}
+    assert _assigned(declared, "h1", _live({"a": "10.1.0.77"})) == _assigned(declared, "h1")
 
 
 def test_an_endpoint_has_the_same_address_on_every_host_with_a_segment_of_its_own() -> None:

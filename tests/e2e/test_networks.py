@@ -58,6 +58,26 @@ def test_endpoints_on_one_bridge_reach_each_other_and_the_gateway(lab: Lab) -> N
         assert reaches(lab["a"], gateway)
 
 
+@pytest.mark.parametrize("order", ["abc", "cba", "bca"])
+def test_an_endpoint_keeps_its_address_whoever_comes_and_goes(lab: Lab, order: str) -> None:
+    """There are three addresses for three endpoints, so that their hashes meet more often than not."""
+    frame = (
+        "stack: shop\nnetworks: {front: {subnet: {cidr: 10.10.0.0/24, range: [10.10.0.50-10.10.0.52]}, attach: [%s]}}"
+    )
+
+    def attached(labels: str) -> str:
+        return frame % ", ".join(f'{{netns: "${{{label}}}"}}' for label in labels)
+
+    for count in (1, 2, 3):
+        before = {label: lab.address(label) for label in order[: count - 1]}
+        plan = lab.apply(attached(order[:count]), "h")
+        assert not keys(plan, Action.DELETE)
+        assert {label: lab.address(label) for label in before} == before
+    kept = lab.address(order[2])
+    lab.apply(attached(order[2]), "h")
+    assert lab.address(order[2]) == kept
+
+
 def test_endpoints_on_two_bridges_reach_each_other_under_their_own_addresses(lab: Lab) -> None:
     lab.apply(TWO, "h")
     demand_all_pairs(lab, "abc", (4, 6))
