@@ -42,10 +42,7 @@ def run(options: Options) -> int:
     declarations = load_declarations(options)
     examination = examine_policies(declarations.loaded.stack, declarations.loaded)
     terminal.remark(text(examination.warnings, terminal.error_paint))
-    if options.static:
-        findings = _decided(examination, options)
-    else:
-        findings = _tried(declarations, options, terminal)
+    findings = _decided(examination, options) if options.static else _tried(declarations, options, terminal)
     print_findings(findings, options.output, terminal)
     if options.junit:
         write_junit(options.junit, findings)

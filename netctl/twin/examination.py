@@ -57,7 +57,7 @@ class Examination(NamedTuple):
 
 
 def examine_policies(stack: Stack, places: Places, facts: Facts | None = None) -> Examination:
-    """What the stack's expectations ask, whether they hold or not; with *facts*, of endpoints as they are addressed now.
+    """What the stack's expectations ask, whether they hold or not; with *facts*, of endpoints as they are now.
 
     Raises DeclarationError where something else is wrong with the stack, or where an expectation means nothing.
     """
