@@ -86,6 +86,50 @@ class Masquerade:
 
 
 @dataclass(frozen=True, slots=True)
+class Translate:
+    """The connection goes where a map says for the fields; the rule does not apply where the map has nothing.
+
+    Of the fields, the last may be a random number: ``numgen random mod 2``.
+    """
+
+    family: int
+    """4 or 6."""
+    fields: tuple[str, ...]
+    map: str
+    """Of an address and a port."""
+
+    def __str__(self) -> str:
+        return f"dnat {'ip' if self.family == 4 else 'ip6'} to {' . '.join(self.fields)} map @{self.map}"
+
+
+@dataclass(frozen=True, slots=True)
+class Remember:
+    """A map gets an element for the fields, with a number; one that it has lives on for *seconds* from now."""
+
+    fields: tuple[str, ...]
+    number: str
+    """``numgen random mod 2``."""
+    map: str
+    """With the flags ``dynamic`` and ``timeout``."""
+    seconds: int
+
+    def __str__(self) -> str:
+        key = " . ".join(self.fields)
+        return f"update @{self.map} {{ {key} timeout {_duration(self.seconds)} : {self.number} }}"
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """The packet's priority becomes the number that a map has for the fields, for the next rule to look at."""
+
+    fields: tuple[str, ...]
+    map: str
+
+    def __str__(self) -> str:
+        return f"meta priority set {' . '.join(self.fields)} map @{self.map}"
+
+
+@dataclass(frozen=True, slots=True)
 class Counter:
     """Counts packets and bytes; what it has counted is no part of the rule."""
 
@@ -139,7 +183,21 @@ class Unknown:
         return f"<not netctl's: {self.expressions}>"
 
 
-Statement = Match | Lookup | VerdictMap | Verdict | Masquerade | Counter | Log | Reject | Comment | Unknown
+Statement = (
+    Match
+    | Lookup
+    | VerdictMap
+    | Verdict
+    | Masquerade
+    | Translate
+    | Remember
+    | Recall
+    | Counter
+    | Log
+    | Reject
+    | Comment
+    | Unknown
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +224,8 @@ class Set(NamedTuple):
     data: tuple[str, ...] = ()
     """The types of what is found: ``("verdict",)``; empty for a set."""
     flags: tuple[str, ...] = ()
-    """Sorted; ``interval`` where elements are prefixes or ranges. No two of them may overlap."""
+    """Sorted; ``interval`` where elements are prefixes or ranges, no two of which may overlap; ``dynamic`` where the
+    elements are made by rules, and are no part of the set here."""
     elements: frozenset[str] = frozenset()
 
     def __str__(self) -> str:
@@ -277,6 +336,12 @@ RULE = Kind(SYSTEM, "rule", identity=frozenset({"family", "table", "chain"}))
 
 def _name(member: Set | Chain) -> str:
     return member.name
+
+
+def _duration(seconds: int) -> str:
+    """As nft prints it: ``1h30m``."""
+    parts = (seconds // 86400, "d"), (seconds // 3600 % 24, "h"), (seconds // 60 % 60, "m"), (seconds % 60, "s")
+    return "".join(f"{count}{unit}" for count, unit in parts if count)
 
 
 def _quoted_names(text: str, types: tuple[str, ...]) -> str:

@@ -152,6 +152,7 @@ _ETHER_TYPES = {"ip": 0x0800, "arp": 0x0806, "8021q": 0x8100, "ip6": 0x86DD}
 _PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "ipv6-icmp": 58, "sctp": 132}
 _CT_STATES = {"invalid": 1, "established": 2, "related": 4, "new": 8, "untracked": 64}
 _CT_STATUS = {"expected": 1, "seen-reply": 2, "assured": 4, "confirmed": 8, "snat": 16, "dnat": 32, "dying": 512}
+_ADDRESS_TYPES = {"unicast": 1, "local": 2, "broadcast": 3, "anycast": 4, "multicast": 5, "blackhole": 6}
 
 _TYPES = (
     DataType("nf_proto", 2, 1, HOST_ORDER, *_numbers(1, names={"ipv4": 2, "ipv6": 10})),
@@ -169,6 +170,7 @@ _TYPES = (
     DataType("icmpv6_type", 29, 1, NETWORK_ORDER, *_numbers(1)),
     DataType("icmp_code", 32, 1, NETWORK_ORDER, *_numbers(1), ranges=True),
     DataType("icmpv6_code", 33, 1, NETWORK_ORDER, *_numbers(1), ranges=True),
+    DataType("fib_addrtype", 38, 4, HOST_ORDER, *_numbers(4, sys.byteorder, names=_ADDRESS_TYPES)),
     DataType("ifname", 41, IFNAMSIZ, HOST_ORDER, _interface, _interface_name),
 )
 

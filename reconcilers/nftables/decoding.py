@@ -20,10 +20,13 @@ from netctl.kinds.nftables import (
     Lookup,
     Masquerade,
     Match,
+    Recall,
     Reject,
+    Remember,
     Rule,
     Set,
     Statement,
+    Translate,
     Unknown,
     Verdict,
     VerdictMap,
@@ -35,10 +38,14 @@ from reconcilers.nftables.encoding import (
     CMP_EQ,
     CMP_NEQ,
     COMMENT,
+    DESTINATION,
     LOG_LEVELS,
     LOOKUP_INVERTED,
     MASQUERADE_FLAGS,
+    NAT_FAMILIES,
+    PRIORITY,
     REJECT_ANSWERS,
+    UPDATE,
 )
 from reconcilers.nftables.fields import Loaded, in_context, loaded, register_word
 
@@ -48,6 +55,7 @@ Sets = Mapping[str, Set]
 _VERDICTS = {code & 0xFFFFFFFF: kind for kind, code in uapi.VERDICTS.items()}
 _ANSWERS = {codes: answer for answer, codes in REJECT_ANSWERS.items()}
 _INTERFACE = DATATYPES["ifname"]
+_FAMILIES = {number: (family, words) for family, (number, words) in NAT_FAMILIES.items()}
 _OPERATORS = {CMP_EQ: "==", CMP_NEQ: "!="}
 
 _COMPARE = string(1, "cmp")
@@ -90,13 +98,44 @@ class _Look(NamedTuple):
     verdict: bool
 
 
+class _Fetch(NamedTuple):
+    """Registers are looked up in a map, and what it has is put into others."""
+
+    word: int
+    name: str
+    into: int
+
+
+class _Prioritise(NamedTuple):
+    """The packet's priority becomes what a register has."""
+
+    word: int
+
+
+class _Nat(NamedTuple):
+    """The destination becomes what two registers have."""
+
+    family: int
+    address: int
+    port: int
+
+
+class _Update(NamedTuple):
+    """An element is made of two registers."""
+
+    name: str
+    key: int
+    data: int
+    seconds: int
+
+
 class _Swap(NamedTuple):
     """The bytes of a register are put in the other order: nft does so before it looks into intervals."""
 
     word: int
 
 
-_Step = _Load | _Mask | _Look | _Swap | Statement
+_Step = _Load | _Mask | _Look | _Fetch | _Prioritise | _Nat | _Update | _Swap | Statement
 
 
 def decode_rule(attributes: Attributes, sets: Sets) -> Rule:
@@ -135,6 +174,7 @@ class _Registers:
     def __init__(self, sets: Sets) -> None:
         self.sets = sets
         self.loaded: dict[int, Loaded] = {}
+        self.fetched: dict[int, tuple[tuple[str, ...], Set]] = {}
         self.matched: list[tuple[str, str]] = []
 
     def statements(self, expressions: bytes) -> list[Statement]:
@@ -147,7 +187,7 @@ class _Registers:
             statement = self._take(_COUNTER if raw.startswith(_COUNT) else _step(raw))
             if statement is not None:
                 found.append(statement)
-        if self.loaded:
+        if self.loaded or self.fetched:
             raise ValueError("a field is loaded and not used")
         return found
 
@@ -165,16 +205,48 @@ class _Registers:
         elif isinstance(step, _Swap):
             if self.loaded[step.word].length != 1:
                 raise ValueError("more than one byte, which have an order")
-        elif isinstance(step, _Look):
-            fields = self._looked_up(step.word, self.sets[step.name])
-            return VerdictMap(fields, step.name) if step.verdict else Lookup(fields, step.name, step.negated)
+        elif isinstance(step, _Fetch):
+            found = self.sets[step.name]
+            self.fetched[step.into] = self._looked_up(step.word, found), found
+        elif isinstance(step, _Look | _Prioritise | _Nat | _Update):
+            return self._mapped(step)
         else:
             return step
         return None
 
+    def _mapped(self, step: _Look | _Prioritise | _Nat | _Update) -> Statement:
+        """The statement that does something with what a set or a map has."""
+        if isinstance(step, _Look):
+            fields = self._looked_up(step.word, self.sets[step.name])
+            return VerdictMap(fields, step.name) if step.verdict else Lookup(fields, step.name, step.negated)
+        if isinstance(step, _Prioritise):
+            return self._recalled(step)
+        return self._translated(step) if isinstance(step, _Nat) else self._remembered(step)
+
+    def _recalled(self, step: _Prioritise) -> Recall:
+        fields, found = self.fetched.pop(step.word)
+        if found.data != ("mark",):
+            raise ValueError("a map of other data")
+        return Recall(fields, found.name)
+
+    def _remembered(self, step: _Update) -> Remember:
+        number = self.loaded.pop(step.data).field
+        if number.expression != "numgen":
+            raise ValueError("a map of other data")
+        return Remember(self._looked_up(step.key, self.sets[step.name]), number.name, step.name, step.seconds)
+
+    def _translated(self, step: _Nat) -> Translate:
+        fields, found = self.fetched.pop(step.address)
+        family, words = _FAMILIES[step.family]
+        if found.data != (f"ipv{family}_addr", "inet_service") or step.port != step.address + words:
+            raise ValueError("not an address and its port")
+        return Translate(family, fields, found.name)
+
     def _compare(self, step: _Compare, raw: bytes) -> Statement:
         """A comparison, with a value or (by a mask, or of the first bytes only) with a prefix."""
         field = self.loaded.pop(step.word)
+        if field.field.expression == "numgen":
+            raise ValueError("a number that is no part of a packet")
         if field.field.type is _INTERFACE and raw.endswith(b"\0"):
             # A name up to its NUL is the whole name: so iptables writes it when it restores what it saved.
             raw = raw.ljust(field.length, b"\0")
@@ -244,6 +316,15 @@ def _load(name: str) -> Callable[[Attributes], _Step]:
     return lambda attributes: _Load(*loaded(name, attributes))
 
 
+def _meta(attributes: Attributes) -> _Step:
+    """Something about the packet is looked at, or its priority is set."""
+    if 3 not in attributes:
+        return _Load(*loaded("meta", attributes))
+    if number(attributes[2]) != PRIORITY or len(attributes) != 2:
+        raise ValueError("something else than the priority is set")
+    return _Prioritise(register_word(attributes[3]))
+
+
 def _mask(attributes: Attributes) -> _Step:
     word = register_word(attributes[1])
     plain = set(attributes) <= {1, 2, 3, 4, 5, 6} and not number(attributes.get(6, b""))
@@ -260,12 +341,32 @@ def _swap(attributes: Attributes) -> _Step:
 
 
 def _look(attributes: Attributes) -> _Step:
-    """A look-up in a set, or in a map whose data goes to the register of the verdict."""
+    """A look-up in a set, or in a map whose data goes to the register of the verdict or to another."""
     verdict = 3 in attributes
     flags = number(attributes.get(5, b""))
-    if verdict and (number(attributes[3]) or flags):
-        raise ValueError("a map of data")
+    if verdict and flags:
+        raise ValueError("a map, inverted")
+    if verdict and number(attributes[3]):
+        return _Fetch(register_word(attributes[2]), text(attributes[1]), register_word(attributes[3]))
     return _Look(register_word(attributes[2]), text(attributes[1]), bool(flags & LOOKUP_INVERTED), verdict)
+
+
+def _nat(attributes: Attributes) -> _Step:
+    same = attributes.get(4, attributes[3]) == attributes[3] and attributes.get(6, attributes[5]) == attributes[5]
+    # The kernel says itself that addresses and ports are given (NF_NAT_RANGE_MAP_IPS, …_PROTO_SPECIFIED).
+    flags = number(attributes.get(7, b"")) & ~0x3
+    if number(attributes[1]) != DESTINATION or not same or flags or set(attributes) - set(range(1, 8)):
+        raise ValueError("not a translation of destinations alone")
+    return _Nat(number(attributes[2]), register_word(attributes[3]), register_word(attributes[5]))
+
+
+def _dynset(attributes: Attributes) -> _Step:
+    milliseconds = number(attributes[6])
+    plain = set(attributes) <= {1, 2, 3, 4, 5, 6, 9} and not number(attributes.get(9, b""))
+    if number(attributes[3]) != UPDATE or milliseconds % 1000 or not plain:
+        raise ValueError("not an update of whole seconds")
+    keys = register_word(attributes[4]), register_word(attributes[5])
+    return _Update(text(attributes[1]), *keys, milliseconds // 1000)
 
 
 def _immediate(attributes: Attributes) -> _Step:
@@ -305,9 +406,13 @@ def _reject(attributes: Attributes) -> _Step:
 _COUNTER = Counter()
 _STEPS: Mapping[str, Callable[[Attributes], _Step]] = MappingProxyType(
     {
-        "meta": _load("meta"),
+        "meta": _meta,
         "payload": _load("payload"),
         "ct": _load("ct"),
+        "fib": _load("fib"),
+        "numgen": _load("numgen"),
+        "nat": _nat,
+        "dynset": _dynset,
         "bitwise": _mask,
         "byteorder": _swap,
         "lookup": _look,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from itertools import accumulate
 from struct import pack
 from types import MappingProxyType
 from typing import Any
@@ -13,17 +14,20 @@ from netctl.kinds.nftables import (
     Lookup,
     Masquerade,
     Match,
+    Recall,
     Reject,
+    Remember,
     Rule,
     Statement,
+    Translate,
     Unknown,
     Verdict,
     VerdictMap,
 )
 from reconcilers.nftables import uapi
-from reconcilers.nftables.attributes import attribute, nest, padded, string, u32
+from reconcilers.nftables.attributes import attribute, nest, padded, string, u32, u64
 from reconcilers.nftables.datatypes import prefix_host_bits, span_of
-from reconcilers.nftables.fields import FIELDS, WORDS, Field, expression, register_number
+from reconcilers.nftables.fields import FIELDS, WORDS, Field, expression, field_named, register_number
 
 CMP_EQ, CMP_NEQ = 0, 1
 LOOKUP_INVERTED = 1
@@ -37,6 +41,14 @@ REJECT_ANSWERS = MappingProxyType({
     "icmpx admin-prohibited": (2, 3),
 })  # fmt: skip
 """The type (NFT_REJECT_…) and the code."""
+DESTINATION = 1
+"""The kind of translation (NFT_NAT_DNAT)."""
+NAT_FAMILIES = MappingProxyType({4: (2, 1), 6: (10, 4)})
+"""NFPROTO_… and the registers that an address fills."""
+UPDATE = 1
+"""NFT_DYNSET_OP_UPDATE."""
+PRIORITY = 2
+"""NFT_META_PRIORITY."""
 _REMEMBERED = 4096
 """Statements whose bytes are remembered: most rules are made of the same few."""
 COMMENT = 0
@@ -143,14 +155,18 @@ def compare(operator: str, raw: bytes) -> bytes:
 
 def _loads(names: Sequence[str]) -> bytes:
     """The fields side by side in the registers, from the first on."""
-    word, parts = 0, []
-    for name in names:
-        field = FIELDS[name]
-        parts.append(field.load(word))
-        word += field.words
-    if word > WORDS:
+    fields = [field_named(name) for name in names]
+    _words(names)
+    starts = accumulate((field.words for field in fields), initial=0)
+    return b"".join(field.load(word) for field, word in zip(fields, starts, strict=False))
+
+
+def _words(names: Sequence[str]) -> int:
+    """The registers that the fields fill. Raises ValueError where there are not so many."""
+    words = sum(field_named(name).words for name in names)
+    if words > WORDS:
         raise ValueError("the fields do not fit in the registers")
-    return b"".join(parts)
+    return words
 
 
 def _lookup(lookup: Lookup) -> bytes:
@@ -169,6 +185,33 @@ def _verdict(statement: Verdict) -> bytes:
 def _masquerade(statement: Masquerade) -> bytes:
     flags = sum(MASQUERADE_FLAGS[flag] for flag in statement.flags)
     return expression("masq", u32(1, flags) if flags else b"")
+
+
+def _fetch(names: Sequence[str], map_: str) -> bytes:
+    """What a map has for the fields, put into the registers from the first on."""
+    registers = u32(2, register_number(0)) + u32(3, register_number(0))
+    return _loads(names) + expression("lookup", string(1, map_), registers)
+
+
+def _translate(statement: Translate) -> bytes:
+    family, words = NAT_FAMILIES[statement.family]
+    address, port = u32(3, register_number(0)), u32(5, register_number(words))
+    nat = expression("nat", u32(1, DESTINATION), u32(2, family), address, port)
+    return _fetch(statement.fields, statement.map) + nat
+
+
+def _recall(statement: Recall) -> bytes:
+    return _fetch(statement.fields, statement.map) + expression("meta", u32(2, PRIORITY), u32(3, register_number(0)))
+
+
+def _remember(statement: Remember) -> bytes:
+    place = _words(statement.fields)
+    # The number goes past the key, and like nft's to where a register of 16 bytes begins, if there is one.
+    word = min((place + 3) // 4 * 4, WORDS - 1)
+    key = u32(4, register_number(0)) + u32(5, register_number(word))
+    timeout = u64(6, statement.seconds * 1000)
+    update = expression("dynset", string(1, statement.map), u32(3, UPDATE), key, timeout)
+    return _loads(statement.fields) + field_named(statement.number).load(word) + update
 
 
 def _counter(_: Counter) -> bytes:
@@ -197,6 +240,9 @@ _ENCODERS: dict[type, Callable[[Any], bytes]] = {
     VerdictMap: _verdict_map,
     Verdict: _verdict,
     Masquerade: _masquerade,
+    Translate: _translate,
+    Remember: _remember,
+    Recall: _recall,
     Counter: _counter,
     Log: _log,
     Reject: _reject,

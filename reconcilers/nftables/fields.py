@@ -17,7 +17,12 @@ WORDS = 16
 _META_DREG, _META_KEY, _META_SREG = 1, 2, 3
 _PAYLOAD_DREG, _PAYLOAD_BASE, _PAYLOAD_OFFSET, _PAYLOAD_LEN = 1, 2, 3, 4
 _CT_DREG, _CT_KEY = 1, 2
+_FIB_RESULT, _FIB_FLAGS = 2, 3
+_ADDRESS_TYPE = 3
+_NUMGEN_MODULUS, _NUMGEN_TYPE, _NUMGEN_OFFSET = 2, 3, 4
+_RANDOM = 1
 _LINK, _NETWORK, _TRANSPORT = 0, 1, 2
+_NUMGEN = "numgen random mod "
 
 
 class Field(NamedTuple):
@@ -26,9 +31,9 @@ class Field(NamedTuple):
     name: str
     type: DataType
     expression: str
-    """``meta``, ``payload`` or ``ct``."""
+    """``meta``, ``payload``, ``ct``, ``fib`` or ``numgen``."""
     selector: tuple[int, ...]
-    """The key; of ``payload`` base and offset."""
+    """The key; of ``payload`` base and offset; of ``fib`` which address; of ``numgen`` the modulus."""
 
     @property
     def words(self) -> int:
@@ -43,6 +48,10 @@ class Field(NamedTuple):
             base, offset = self.selector
             place = u32(_PAYLOAD_BASE, base) + u32(_PAYLOAD_OFFSET, offset) + u32(_PAYLOAD_LEN, self.type.length)
             return expression("payload", register, place)
+        if self.expression == "fib":
+            return expression("fib", register, u32(_FIB_RESULT, _ADDRESS_TYPE), u32(_FIB_FLAGS, self.selector[0]))
+        if self.expression == "numgen":
+            return expression("numgen", register, u32(_NUMGEN_MODULUS, self.selector[0]), u32(_NUMGEN_TYPE, _RANDOM))
         return expression(self.expression, register, u32(_META_KEY, self.selector[0]))
 
 
@@ -88,10 +97,27 @@ def loaded(name: str, attributes: Attributes) -> tuple[int, Loaded]:
         if not 0 < length <= field.type.length:
             raise ValueError(f"{length} bytes are more than {field.name}")
         return register_word(attributes[_PAYLOAD_DREG]), Loaded(field, length)
+    if name == "fib":
+        if number(attributes[_FIB_RESULT]) != _ADDRESS_TYPE:
+            raise ValueError("not the type of an address")
+        field = _BY_SELECTOR[name, (number(attributes[_FIB_FLAGS]),)]
+        return register_word(attributes[1]), Loaded(field, field.type.length)
+    if name == "numgen":
+        if number(attributes[_NUMGEN_TYPE]) != _RANDOM or number(attributes.get(_NUMGEN_OFFSET, b"")):
+            raise ValueError("not a random number from 0 on")
+        field = field_named(f"{_NUMGEN}{number(attributes[_NUMGEN_MODULUS])}")
+        return register_word(attributes[1]), Loaded(field, field.type.length)
     if len(attributes) != 2:
         raise ValueError(f"{name} has more than a key and a register")
     field = _BY_SELECTOR[name, (number(attributes[_META_KEY]),)]
     return register_word(attributes[_META_DREG]), Loaded(field, field.type.length)
+
+
+def field_named(name: str) -> Field:
+    """A field by its name; also a random number. Raises KeyError or ValueError for none."""
+    if name.startswith(_NUMGEN):
+        return Field(name, DATATYPES["mark"], "numgen", (int(name.removeprefix(_NUMGEN)),))
+    return FIELDS[name]
 
 
 def in_context(found: Loaded, matched: Iterable[tuple[str, str]]) -> Loaded:
@@ -109,6 +135,7 @@ def _fields() -> tuple[Field, ...]:
         ("oifname", "ifname", "meta", (7,)),
         ("meta protocol", "ether_type", "meta", (1,)),
         ("meta mark", "mark", "meta", (3,)),
+        ("meta priority", "mark", "meta", (2,)),
         ("meta nfproto", "nf_proto", "meta", (15,)),
         ("meta l4proto", "inet_proto", "meta", (16,)),
         ("ether saddr", "ether_addr", "payload", (_LINK, 6)),
@@ -129,6 +156,8 @@ def _fields() -> tuple[Field, ...]:
         ("ct direction", "ct_dir", "ct", (1,)),
         ("ct status", "ct_status", "ct", (2,)),
         ("ct mark", "mark", "ct", (3,)),
+        ("fib saddr type", "fib_addrtype", "fib", (1,)),
+        ("fib daddr type", "fib_addrtype", "fib", (2,)),
     )
     return tuple(Field(name, DATATYPES[type_], kind, selector) for name, type_, kind, selector in rows)
 

@@ -17,7 +17,10 @@ _TYPE_BITS = 6
 _TYPE_MASK = (1 << _TYPE_BITS) - 1
 _KEY_BYTEORDER, _DATA_BYTEORDER = 0, 1
 _DESC_CONCAT = 2
+_DESC_SIZE = 1
 _FIELD_LEN = 1
+_DYNAMIC_SIZE = 1 << 20
+"""How many elements rules can make; the kernel wants a limit."""
 _KNOWN_FLAGS = {"constant": 0x2, "interval": int(SetFlag.INTERVAL), "timeout": 0x10, "dynamic": 0x20}
 _DERIVED_FLAGS = SetFlag.MAP | SetFlag.CONCAT
 _READ = frozenset({1, 2, 3, 4, 5, 6, 7, 9, 10, 13, 14, 16, 19, 20})
@@ -41,6 +44,8 @@ def encode_set(declared: Set, identifier: int) -> bytes:
         flags |= SetFlag.CONCAT
         lengths = (nest(uapi.LIST_ELEM, u32(_FIELD_LEN, datatype.length)) for datatype in types)
         parts.append(nest(SetAttribute.DESC, nest(_DESC_CONCAT, *lengths)))
+    if "dynamic" in declared.flags:
+        parts.append(nest(SetAttribute.DESC, u32(_DESC_SIZE, _DYNAMIC_SIZE)))
     if declared.data:
         flags |= SetFlag.MAP
         attributes, order = _encode_data(declared.data)
@@ -57,7 +62,8 @@ def decode_set(attributes: Attributes) -> Set:
     rest = flags & ~(sum(_KNOWN_FLAGS.values()) | _DERIVED_FLAGS)
     names += [f"{rest:#x}"] if rest else []
     names += [f"attribute {type_}" for type_ in sorted(set(attributes) - _READ)]
-    if 1 in parse(attributes.get(SetAttribute.DESC, b"")):
+    size = parse(attributes.get(SetAttribute.DESC, b"")).get(_DESC_SIZE)
+    if size is not None and ("dynamic" not in names or number(size) != _DYNAMIC_SIZE):
         names.append("size")
     data = _decode_data(attributes) if flags & SetFlag.MAP else ()
     key = _unpacked_type(number(attributes[SetAttribute.KEY_TYPE]))

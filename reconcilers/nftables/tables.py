@@ -58,6 +58,8 @@ def read_sets(connection: Connection, family: str, table: str) -> list[Set]:
 
 def _filled(connection: Connection, family: str, table: str, attributes: Attributes) -> Set:
     declared = decode_set(attributes)
+    if "dynamic" in declared.flags:
+        return declared
     try:
         codec = ElementCodec(declared)
         elements = _read_elements(connection, family, table, declared, codec)
