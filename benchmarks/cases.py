@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from benchmarks import ifupdown2, stacks, workload, yardsticks
+from benchmarks import ifupdown2, policies, stacks, twin, workload, yardsticks
 from benchmarks.stage import ENDPOINTS, HOST, NETCTL, host, median, timed
 
 SIZES = (100, 1_000, 10_000)
@@ -141,6 +141,27 @@ def loading() -> Iterator[Row]:
             raise AssertionError(f"the mistake in the last line was not placed: {answer.stderr}")
 
 
+def twins() -> Iterator[Row]:
+    """A twin put up, against the same made by hand, and everybody in it tried with everybody."""
+    hosts, endpoints = 10, 10
+    found = twin.measure(hosts, endpoints)
+    what = f"`netctl twin up`, {hosts} hosts, {hosts * endpoints} endpoints"
+    yield Row(what, found.resources, found.up, "`ip`, `nft` batches", found.by_hand, "<= 3")
+    yield Row("`netctl twin test`, everybody with everybody", found.connections, found.tried, "10 s", 10.0, "<= 1")
+
+
+def policing() -> Iterator[Row]:
+    """Policies over ten thousand endpoints, one more endpoint, and connections through them."""
+    found = policies.at_size(10_000, 1_000)
+    yield Row("1,000 policies, compiled and applied", 10_000, found.whole, "`nft -f`", found.loaded_by_nft, "<= 3")
+    full = found.loading + found.whole
+    yield Row("one more endpoint under them", 10_001, found.one_more, "the whole, from the text", full, ">= 100")
+    ends = ("bench-a", "bench-b")
+    for what, make in (("over 10,000 endpoints", stacks.chained), ("on one endpoint", stacks.stacked)):
+        many, one = policies.connecting([make(1_000, ends=ends), make(1, ends=ends)], ends)
+        yield Row(f"2,000 connections, 1,000 policies {what}", 0, many, "with one policy", one, "<= 1.1")
+
+
 CASES: dict[str, Case] = {
     "writing and reading": writing,
     "deleting": deleting,
@@ -148,4 +169,6 @@ CASES: dict[str, Case] = {
     "a declarative peer, 500 segments": partial(declarative_peer, 500),
     "starting": starting,
     "loading": loading,
+    "policies": policing,
+    "a twin": twins,
 }

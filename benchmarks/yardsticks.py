@@ -91,14 +91,14 @@ def delete_script(desired: Iterable[Desired]) -> list[Script]:
     return [("ip", "", [f"link del {name}" for name in reversed(links)])]
 
 
-def run(scripts: Sequence[Script]) -> float:
-    """Seconds that the scripts take, each as one process."""
+def run(scripts: Sequence[Script], host: str = HOST) -> float:
+    """Seconds that the scripts take, each as one process; those of no other namespace run in the *host*'s."""
     seconds = 0.0
     with TemporaryDirectory() as directory:
         for tool, netns, lines in scripts:
             path = Path(directory) / "batch"
             path.write_text("\n".join([*lines, ""]))
-            seconds += timed(*_command(tool, netns or HOST, str(path)))
+            seconds += timed(*_command(tool, netns or host, str(path)))
     return seconds
 
 
