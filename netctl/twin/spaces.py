@@ -8,7 +8,7 @@ import fcntl
 import os
 import socket
 import struct
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -75,11 +75,12 @@ def twinned() -> set[str]:
     return {part[1] for part in parts if len(part) == 3 and part[0] == PREFIX}
 
 
-def make_spaces(names: Sequence[str], settings: Callable[[str], Settings]) -> None:
-    """Make namespaces, ``lo`` up in each, with kernel parameters by its name. Raises PrivilegeError, BackendError."""
+def make_spaces(settings: Mapping[str, Settings]) -> None:
+    """Make namespaces of these names with these kernel parameters, ``lo`` up. Raises PrivilegeError, BackendError."""
     _share_directory()
     shares = len(os.sched_getaffinity(0))
-    tasks = [partial(_make, names[share::shares], settings) for share in range(shares)]
+    wanted = list(settings.items())
+    tasks = [partial(_make, wanted[share::shares]) for share in range(shares)]
     for error in in_children(tasks):
         if error is not None:
             raise error
@@ -158,15 +159,15 @@ def _share_directory() -> None:
         mount("", str(DIRECTORY), MS_SHARED | MS_REC)
 
 
-def _make(names: Sequence[str], settings: Callable[[str], Settings]) -> BackendError | None:
+def _make(wanted: Sequence[tuple[str, Settings]]) -> BackendError | None:
     try:
-        for name in names:
+        for name, settings in wanted:
             path = DIRECTORY / name
             path.touch()
             unshare(CLONE_NEWNET)
             mount("/proc/thread-self/ns/net", str(path), MS_BIND)
             _bring_up_loopback()
-            for parameter, value in settings(name).items():
+            for parameter, value in settings.items():
                 _set(parameter, value)
     except BackendError as error:
         return error

@@ -28,7 +28,7 @@ from netctl.twin.underlay import lay
 _ANSWERED = frozenset({Protocol.TCP, Protocol.UDP, Protocol.SCTP})
 # Duplicate address detection takes a second or two on every link, and there are no duplicates here.
 _AT_ONCE = {"ipv6/conf/all/accept_dad": "0", "ipv6/conf/default/accept_dad": "0"}
-# A new namespace begins with some of the machine's settings; what a stack needs of them, it is to bring about itself.
+# A new namespace begins with some of the machine's settings; that a host forwards, a stack is to bring about itself.
 _HOST = {**_AT_ONCE, "ipv4/ip_forward": "0"}
 _ROUTER = {
     **_AT_ONCE,
@@ -72,7 +72,7 @@ def put_up(loaded: LoadedStack, examination: Examination, directory: Path) -> Tw
     blueprint = plan_twin(loaded, examination)
     tear_down(blueprint.stack, directory)
     try:
-        make_spaces(_names(blueprint), partial(_settings, blueprint.stack))
+        make_spaces(_spaces(blueprint))
         lay(blueprint)
         deployed = deploy(loaded, blueprint.hosts)
         answer(blueprint, examination, directory)
@@ -148,13 +148,11 @@ def _place(stack: str, end: Endpoint) -> str | None:
     return space(stack, end.host or LONE, end.netns) if end.netns else None
 
 
-def _names(blueprint: Blueprint) -> list[str]:
-    names = [space(blueprint.stack, WIRE)]
+def _spaces(blueprint: Blueprint) -> dict[str, Settings]:
+    """The names of the namespaces, and the kernel parameters that each begins with."""
+    stack = blueprint.stack
+    found: dict[str, Settings] = {space(stack, WIRE): _ROUTER}
     for host in blueprint.hosts:
-        names.append(space(blueprint.stack, host.name or LONE))
-        names += (space(blueprint.stack, host.name or LONE, netns) for netns in host.attached)
-    return names
-
-
-def _settings(stack: str, name: str) -> Settings:
-    return _ROUTER if name == space(stack, WIRE) else _HOST
+        name = host.name or LONE
+        found |= {space(stack, name): _HOST, **{space(stack, name, netns): _AT_ONCE for netns in host.attached}}
+    return found
