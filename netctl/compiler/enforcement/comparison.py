@@ -10,42 +10,44 @@ _SAID = attrgetter("action", "ports", "icmp", "port_names")
 """What a rule says, members apart."""
 
 
-def declared_alike(before: PolicySet, after: PolicySet) -> bool:
-    """Whether two sets of policies differ in endpoints and members alone."""
+Pairs = list[tuple[Policy, Policy]]
+"""Policies before and after."""
+
+
+def changed_policies(before: PolicySet, after: PolicySet) -> Pairs | None:
+    """The policies that differ, in members alone; None where they are declared otherwise."""
     if before.failsafe != after.failsafe or len(before.policies) != len(after.policies):
-        return False
+        return None
     pairs = zip(before.policies, after.policies, strict=True)
-    return all(one is other or _policies_alike(one, other) for one, other in pairs)
+    changed = [(one, other) for one, other in pairs if one is not other and one != other]
+    return changed if all(_policies_alike(one, other) for one, other in changed) else None
 
 
-def changed_names(before: PolicySet, after: PolicySet, rules: Iterable[tuple[Place, Rule, Rule]]) -> frozenset[str]:
-    """The endpoints that are not the same in both, or not selected by the same policies and members of the same rules.
-
-    The policies are declared alike; *rules* are those that changed.
-    """
-    names = set(before.endpoints.keys() ^ after.endpoints.keys())
-    if before.endpoints is not after.endpoints:
-        known = before.endpoints
-        names.update(
-            name for name, end in after.endpoints.items() if known.get(name) is not end and known.get(name) != end
-        )
-    for one, other in zip(before.policies, after.policies, strict=True):
-        if one.selected is not other.selected:
-            names |= one.selected ^ other.selected
-    for _, rule, changed in rules:
-        names.update(_changed_members(rule, changed))
-    return frozenset(names)
-
-
-def changed_rules(before: PolicySet, after: PolicySet) -> list[tuple[Place, Rule, Rule]]:
-    """The rules of which the members are others, before and after. The policies are declared alike."""
+def changed_rules(policies: Pairs) -> list[tuple[Place, Rule, Rule]]:
+    """The rules of which the members are others, before and after."""
     return [
         (place, rule, changed)
-        for one, other in zip(before.policies, after.policies, strict=True)
-        if one is not other
+        for one, other in policies
         for place, rule, changed in _rule_pairs(one, other)
         if rule.peers != changed.peers or rule.named_ports != changed.named_ports
     ]
+
+
+def changed_names(
+    before: PolicySet, after: PolicySet, policies: Pairs, rules: Iterable[tuple[Place, Rule, Rule]]
+) -> frozenset[str]:
+    """The endpoints that are not the same in both, or not selected by the same policies and members of the same rules.
+
+    *policies* and *rules* are those that changed.
+    """
+    known = before.endpoints
+    names = known.keys() - after.endpoints.keys()
+    names.update(name for name, end in after.endpoints.items() if known.get(name) != end)
+    for one, other in policies:
+        names |= one.selected ^ other.selected
+    for _, rule, changed in rules:
+        names.update(_changed_members(rule, changed))
+    return frozenset(names)
 
 
 def _policies_alike(one: Policy, other: Policy) -> bool:

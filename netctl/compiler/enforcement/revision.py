@@ -5,9 +5,11 @@ too. Anything else changes chains, and is a matter for `enforce`; so is a change
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
+from operator import attrgetter
 
 from netctl.compiler.enforcement.chains import Chains
-from netctl.compiler.enforcement.comparison import changed_names, changed_rules, declared_alike
+from netctl.compiler.enforcement.comparison import changed_names, changed_policies, changed_rules
 from netctl.compiler.enforcement.compile import HOST, Enforcement, is_unreachable, judged_elements
 from netctl.compiler.enforcement.lanes import addresses_of
 from netctl.compiler.enforcement.members import classes_of, named_elements
@@ -28,13 +30,13 @@ def revise(
 ) -> Enforcement | None:  # fmt: skip
     """What ``enforce(after, host, stack)`` returns, where *enforcement* is what it returned for *before*.
 
-    None where more than elements of sets may differ: then that is what has to be called. What is the same in both sets
-    of policies is compared fastest where it is the same object.
+    None where more than elements of sets may differ: then that is what has to be called.
     """
-    if not declared_alike(before, after):
+    policies = changed_policies(before, after)
+    if policies is None:
         return None
-    rules = changed_rules(before, after)
-    changed = changed_names(before, after, rules)
+    rules = changed_rules(policies)
+    changed = changed_names(before, after, policies, rules)
     if not changed:
         return enforcement
     if len(changed) > FEW or _have_other_prefixes(rules) or _share_addresses(changed, before, after):
@@ -133,15 +135,11 @@ class _Part:
 def _share_addresses(changed: frozenset[str], before: PolicySet, after: PolicySet) -> bool:
     """Whether one of the endpoints has an address or a MAC address that another one has as well."""
     ends = [known[name] for known in (before.endpoints, after.endpoints) for name in changed if name in known]
-    wanted = {address for end in ends for address in end.addresses}
-    macs = {end.mac for end in ends if end.mac}
-    owners = {(text, end.name) for end in ends for text in (*end.addresses, end.mac) if text}
-    if len(owners) > len(wanted | macs):
-        return True
-    return any(
-        name not in changed and (end.mac in macs or not wanted.isdisjoint(end.addresses))
-        for name, end in after.endpoints.items()
-    )
+    owned = {(text, end.name) for end in ends for text in (*end.addresses, end.mac) if text}
+    wanted = {text for text, _ in owned}
+    others = [end for name, end in after.endpoints.items() if name not in changed]
+    held = chain.from_iterable(map(attrgetter("addresses"), others))
+    return len(owned) > len(wanted) or not wanted.isdisjoint(held) or not wanted.isdisjoint(end.mac for end in others)
 
 
 def _exchanged(enforcement: Enforcement, old: _Part, new: _Part) -> Enforcement | None:
@@ -196,7 +194,7 @@ def _revised_guard(guard: Table | None, removed: Elements, added: Elements) -> t
 def _has_chains(enforcement: Enforcement, verdicts: frozenset[tuple[str, str]]) -> bool:
     """Whether all chains that verdicts lead to are there."""
     wanted = {verdict.removeprefix("jump ") for _, verdict in verdicts}
-    return not wanted or wanted <= {chain.name for chain in enforcement.chains}
+    return not wanted or wanted <= {entry.name for entry in enforcement.chains}
 
 
 def _is_deserted(verdicts: frozenset[tuple[str, str]], sets: tuple[Set, ...]) -> bool:
