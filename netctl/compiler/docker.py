@@ -21,8 +21,7 @@ _MASQUERADE = "com.docker.network.bridge.enable_ip_masquerade"
 def compile_docker(site: Site) -> Iterator[Desired]:
     """The networks of the host's Engine, and the attachments of the containers that are there."""
     nets = site.dockers
-    asked = any(net.spec.is_reference or net.attached for net in nets)
-    engine = site.facts.engine() if site.facts is not None and asked else None
+    engine = site.engine if any(net.spec.is_reference or net.attached for net in nets) else None
     for net in nets:
         origin = site.origin(net.path)
         within = None

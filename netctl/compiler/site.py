@@ -7,7 +7,7 @@ from netctl.compiler.enforcement import Enforcement
 from netctl.compiler.hosts import Hosts, Selector
 from netctl.compiler.places import Path, Places, Problems
 from netctl.compiler.topology import Net, Role, Topology
-from netctl.engine.facts import Facts
+from netctl.engine.facts import EngineFacts, Facts
 from netctl.engine.resource import Key, Origin
 from netctl.kinds.link import link_key
 from netctl.stack.models import VxlanOverlay
@@ -66,6 +66,17 @@ class Site:
     def dockers(self) -> tuple[DockerNet, ...]:
         """The Docker networks that are on this host."""
         return tuple(net for net in self.topology.dockers if self.host in net.hosts)
+
+    @cached_property
+    def engine(self) -> EngineFacts | None:
+        """What the container engine runs; None where nothing is known of it."""
+        return self.facts.engine() if self.facts is not None else None
+
+    @property
+    def engine_bridges(self) -> frozenset[str]:
+        """The bridges of the container engine's networks."""
+        networks = self.engine.networks.values() if self.engine is not None else ()
+        return frozenset(network.interface for network in networks if network.interface)
 
     @cached_property
     def own(self) -> dict[str, Key]:

@@ -66,7 +66,9 @@ def _needed(legs: Iterable[Leg], underlay: Underlay | None) -> dict[int, Forward
 
 
 def _foreign(site: Site, facts: Facts, family: int) -> set[str]:
-    return {name for name, link in facts.links.items() if _is_foreign(site, link) and _has(link, family)}
+    found = {name for name, link in facts.links.items() if _is_foreign(site, link) and _has(link, family)}
+    # Docker sets forwarding where it needs it itself; and its bridges come and go with its networks.
+    return found - site.engine_bridges if any(facts.links[name].type == "bridge" for name in found) else found
 
 
 def _is_foreign(site: Site, link: LinkFact) -> bool:

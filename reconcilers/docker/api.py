@@ -28,9 +28,8 @@ _PAUSE = 0.1
 class Api:
     """Requests to one Engine. Not to be shared by threads."""
 
-    def __init__(self, engine: Engine, timeout: float | None = None, *, patient: bool = False) -> None:
+    def __init__(self, engine: Engine, *, patient: bool = False) -> None:
         self.engine = engine
-        self._timeout = engine.timeout if timeout is None else timeout
         self._patient = patient
         """Whether an Engine that has answered before is waited for while it restarts."""
         self._connection: http.client.HTTPConnection | None = None
@@ -45,12 +44,13 @@ class Api:
     def get(self, path: str, **query: str) -> Any:
         """The answer to a GET, from JSON. Raises UnreachableError, RefusalError."""
         path += f"?{urlencode(query)}" if query else ""
-        if self._connection is not None:
-            try:
-                return self._exchange("GET", path)
-            except (ConnectionError, http.client.BadStatusLine):
-                # An Engine closes connections that were idle, or has restarted; reading again does no harm.
-                self.close()
+        known = self._connection is not None
+        try:
+            return self._ask("GET", path)
+        except UnreachableError as error:
+            # An Engine closes connections that were idle, or has restarted; reading again does no harm.
+            if not (known and isinstance(error.__cause__, ConnectionError)):
+                raise
         return self._ask("GET", path)
 
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
@@ -83,11 +83,13 @@ class Api:
             return self._exchange(method, path, body)
         except (OSError, http.client.HTTPException, ValueError) as error:
             self.close()
-            raise self._unreachable(error) from error
+            raise self._unreachable(error, method) from error
 
     def _exchange(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         connection = self._connected()
         text = None if body is None else json.dumps(body)
+        if connection.sock is not None:
+            connection.sock.settimeout(self._limit(method))
         connection.request(method, self._prefix + path, text, {} if text is None else _JSON)
         answer = connection.getresponse()
         content = answer.read()
@@ -104,7 +106,7 @@ class Api:
 
     def _opened(self, end: float) -> http.client.HTTPConnection:
         while True:
-            connection = connect(self.engine, self._timeout)
+            connection = connect(self.engine, self.engine.limits.reading)
             try:
                 connection.request("GET", "/_ping")
                 answer = connection.getresponse()
@@ -121,8 +123,11 @@ class Api:
             self._prefix = _prefix(answer.getheader("Api-Version", ""))
             return connection
 
-    def _unreachable(self, error: Exception) -> UnreachableError:
-        return UnreachableError(f"Docker at {self.engine.url} {_reason(error, self._timeout)}", _advice(error))
+    def _limit(self, method: str) -> float:
+        return self.engine.limits.reading if method == "GET" else self.engine.limits.writing
+
+    def _unreachable(self, error: Exception, method: str = "GET") -> UnreachableError:
+        return UnreachableError(f"Docker at {self.engine.url} {_reason(error, self._limit(method))}", _advice(error))
 
 
 def segment(text: str) -> str:

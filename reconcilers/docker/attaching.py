@@ -4,10 +4,10 @@ from contextlib import suppress
 
 from netctl.engine.change import Action, Change
 from netctl.kinds.docker import Attachment
-from reconcilers.docker.answers import record
+from reconcilers.docker.answers import record, records
 from reconcilers.docker.api import Api, segment
 from reconcilers.docker.connecting import connect, disconnect
-from reconcilers.docker.containers import Settings, changed, fitted
+from reconcilers.docker.containers import Settings, changed, container_row, fitted
 from reconcilers.docker.networks import NetworkRow, network_row
 from reconcilers.docker.refusals import RefusalError
 from reconcilers.docker.snapshot import inspected, settings
@@ -47,11 +47,23 @@ class Attaching:
             disconnect(self.api, row.id, now.container)
         try:
             connect(self.api, row.id, becoming)
-        except RefusalError:
+        except RefusalError as refusal:
             if now is not None:
                 with suppress(RefusalError):
                     connect(self.api, row.id, fitted(now, row.network, keep=True))
-            raise
+            raise self._explained(refusal, row, becoming.fixed) from refusal
+
+    def _explained(self, refusal: RefusalError, row: NetworkRow, addresses: tuple[str, ...]) -> RefusalError:
+        """The refusal; where an address is in use, with the container that has it."""
+        if "in use" not in refusal.message:
+            return refusal
+        for container in map(container_row, records(self.api.get("/containers/json", all="1"))):
+            endpoint = container.on(row.network.name, row.id)
+            if endpoint is not None and not set(addresses).isdisjoint(endpoint.addresses + endpoint.fixed):
+                return RefusalError(
+                    refusal.status, f"{refusal.message}, by container {container.name}", refusal.advised()
+                )
+        return refusal
 
     def _new(self, container: str) -> Settings:
         answer = inspected(self.api, container)

@@ -18,6 +18,14 @@ _READING = 10.0
 _PORT, _TLS_PORT = 2375, 2376
 
 
+class Limits(NamedTuple):
+    """Seconds that a request may wait."""
+
+    reading: float = _READING
+    writing: float = 30.0
+    """The Engine looks for a missing plugin for fifteen."""
+
+
 class Engine(NamedTuple):
     """An address of the Engine's API."""
 
@@ -31,8 +39,7 @@ class Engine(NamedTuple):
     """The directory of ``ca.pem``, ``cert.pem`` and ``key.pem``; None without TLS."""
     verify: bool = False
     """Whether the Engine's own certificate is checked."""
-    timeout: float = _READING
-    """Seconds that reading may wait."""
+    limits: Limits = Limits()
     is_default: bool = False
     """Whether nobody has named it."""
 
@@ -40,15 +47,16 @@ class Engine(NamedTuple):
 def find_engine(context: Context, environment: Mapping[str, str] | None = None) -> Engine:
     """The Engine that the environment names, or the machine's own. Raises BackendError."""
     variables = os.environ if environment is None else environment
-    timeout = min(context.timeout, _timeout(variables.get("DOCKER_CLIENT_TIMEOUT", "")))
+    said = _seconds(variables.get("DOCKER_CLIENT_TIMEOUT", ""))
+    limits = Limits(min(said or _READING, context.timeout), said or context.timeout)
     url = variables.get("DOCKER_HOST", "")
     if not url:
-        return Engine(f"unix://{DEFAULT_SOCKET}", DEFAULT_SOCKET, timeout=timeout, is_default=True)
+        return Engine(f"unix://{DEFAULT_SOCKET}", DEFAULT_SOCKET, is_default=True, limits=limits)
     scheme, _, rest = url.partition("://")
     if scheme == "unix" and rest.startswith("/"):
-        return Engine(url, rest, timeout=timeout)
+        return Engine(url, rest, limits=limits)
     if scheme in {"tcp", "http", "https"}:
-        return _remote(url, variables)._replace(timeout=timeout)
+        return _remote(url, variables)._replace(limits=limits)
     raise BackendError(
         f"DOCKER_HOST is '{url}', and netctl speaks to Docker by unix:// and tcp:// only",
         "Run netctl on the Engine's host, or forward its socket: ssh -L /run/far.sock:/run/docker.sock HOST.",
@@ -71,8 +79,9 @@ def _remote(url: str, variables: Mapping[str, str]) -> Engine:
     )  # fmt: skip
 
 
-def _timeout(text: str) -> float:
+def _seconds(text: str) -> float:
+    """A time limit; 0 where none is given."""
     try:
         return max(float(text), 0.1)
     except ValueError:
-        return _READING
+        return 0.0

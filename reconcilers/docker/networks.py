@@ -52,6 +52,8 @@ class NetworkRow(NamedTuple):
         """The host's bridge; empty for other drivers."""
         if self.network.driver != "bridge":
             return ""
+        if self.network.name == "bridge":
+            return dict(self.network.options or ()).get(_BRIDGE_NAME) or "docker0"
         return dict(self.network.options or ()).get(_BRIDGE_NAME) or f"br-{self.id[:12]}"
 
 

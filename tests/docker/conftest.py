@@ -33,8 +33,10 @@ def engine(_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]
 
 
 @pytest.fixture
-def lab(netns: Namespaces, tmp_path: Path, engine: Engine) -> Lab:
-    """A lab whose host ``h`` has the Engine."""
+def lab(netns: Namespaces, tmp_path: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
+    """A lab whose host ``h`` has the Engine. What the stack ``dk`` has left there goes with it."""
     lab = Lab(netns, tmp_path)
     lab.names["h"] = engine.namespace
-    return lab
+    yield lab
+    monkeypatch.setenv("DOCKER_HOST", engine.url)
+    lab.destroy("dk", "h")

@@ -22,6 +22,8 @@ from tests.support.namespaces import kill_all_in, run, run_in, wait_until
 
 IMAGE = "netctl-test:1"
 _STARTING = 180
+_ATTEMPTS = 3
+_ANSWERS = "answers"
 _CGROUPS = Path("/sys/fs/cgroup")
 _PREDEFINED = {"bridge", "host", "none", "docker_gwbridge", "ingress"}
 
@@ -44,23 +46,34 @@ class Engine:
         return f"unix://{self.socket}"
 
     def start(self) -> None:
-        """Start the Engine, and wait until it answers."""
+        """Start the Engine, and wait until it answers. On a busy machine it gives its containerd up too early."""
+        for _ in range(_ATTEMPTS):
+            self._process = self._started()
+            if wait_until(self._answers_or_ended, _STARTING, "the Engine answers or ends") == _ANSWERS:
+                break
+        else:
+            raise AssertionError(f"dockerd ended: {self.log()}")
+        self.api = docker.APIClient(self.url, timeout=_STARTING)
+        if not self.api.images(IMAGE):
+            self.api.import_image_from_data(_image(), repository=IMAGE.partition(":")[0], tag="1")
+
+    def _started(self) -> subprocess.Popen[bytes]:
         settings = self.directory / "daemon.json"
         settings.write_text(json.dumps({"deprecated-key-path": str(self.directory / "key.json")}))
         argv = ["nsenter", f"--net=/run/netns/{self.namespace}", "dockerd", "--data-root", f"{self.directory}/data"]
         argv += ["--exec-root", f"{self.directory}/exec", "-p", f"{self.directory}/pid", "-H", self.url]
         argv += ["--config-file", str(settings), "--cgroup-parent", f"/{self.cgroup}", "--shutdown-timeout", "1"]
         with (self.directory / "log").open("ab") as log:
-            self._process = subprocess.Popen(argv, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
-        wait_until(self._answers, _STARTING, "the Engine answers")
-        self.api = docker.APIClient(self.url, timeout=_STARTING)
-        if not self.api.images(IMAGE):
-            self.api.import_image_from_data(_image(), repository=IMAGE.partition(":")[0], tag="1")
+            return subprocess.Popen(argv, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+
+    def _answers_or_ended(self) -> str:
+        if self._process is not None and self._process.poll() is not None:
+            kill_all_in(self.namespace)
+            (self.directory / "pid").unlink(missing_ok=True)
+            return "ended"
+        return _ANSWERS if self._answers() else ""
 
     def _answers(self) -> bool:
-        assert self._process is not None
-        if self._process.poll() is not None:
-            raise AssertionError(f"dockerd ended: {self.log()}")
         with suppress(OSError), socket.socket(socket.AF_UNIX) as connection:
             connection.connect(str(self.socket))
             connection.sendall(b"GET /_ping HTTP/1.0\r\n\r\n")
