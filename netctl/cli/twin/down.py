@@ -6,12 +6,12 @@ from typing import Annotated
 import typer
 
 from netctl.cli.terminal import Terminal
-from netctl.cli.twin.options import Naming
+from netctl.cli.twin.options import Holding, Naming
 from netctl.errors import UsageError
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options(Naming):
+class Options(Naming, Holding):
     """What ``netctl twin down`` takes."""
 
     every: Annotated[bool, typer.Option("--all", help="Every twin on this machine.")] = False

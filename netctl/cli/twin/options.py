@@ -36,7 +36,7 @@ class Holding(Sources):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Naming(Holding):
+class Naming(Sources):
     """A stack by its declaration, or by its name alone."""
 
     stack: Annotated[str, typer.Option("--stack", metavar="NAME", help="The stack's name, in place of -f.")] = ""
