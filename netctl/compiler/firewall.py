@@ -4,8 +4,10 @@ What the rules mean, for the *segments* (local legs of networks and overlays) of
 
 Masquerading
     What comes from the prefixes of a masqueraded segment takes the host's address when it leaves the stack: not on the
-    way to any segment of the stack, nor to the remote part of an overlay, nor back out of the segment's own interface.
-    Between segments the true source stays visible, because policies select by it, and because both ends can answer.
+    way to any segment of the stack, nor back out of the segment's own interface; nor, for an overlay's own prefixes, to
+    the remote part of an overlay. Between segments the true source stays visible, because policies select by it, and
+    because both ends can answer. What is on another host cannot answer a network of this one, so that to the remote
+    part of an overlay a network's packets take the host's address there.
 
 Internal segments
     Nothing is forwarded into or out of one. An overlay's traffic among its own addresses passes, whichever interface
@@ -58,6 +60,8 @@ class Segment(NamedTuple):
     """The segment's own, IPv4 and IPv6; of a routed overlay, this host's blocks."""
     cluster: tuple[str, ...] = ()
     """An overlay's prefixes over all hosts; empty for a network."""
+    here: tuple[str, ...] = ()
+    """Of an overlay's prefixes, what is on this host."""
     masquerade: bool = False
     internal: bool = False
     isolated: bool = False
@@ -108,7 +112,33 @@ def _postrouting(segments: Sequence[Segment]) -> Chain:
         for family in _FAMILIES
         if any(segment.masquerade and _of_family(segment.prefixes, family) for segment in segments)
     ]
+    rules += [
+        rule(
+            Match("meta nfproto", f"ipv{family}"),
+            Lookup((f"{_IP[family]} saddr",), f"networks{family}"),
+            Lookup((f"{_IP[family]} daddr",), f"overlays{family}"),
+            Lookup((f"{_IP[family]} daddr",), f"here{family}", negated=True),
+            Masquerade(("fully-random",)),
+        )
+        for family in _FAMILIES
+        if _has_networks_and_overlays(segments, family)
+    ]
     return Chain("postrouting", tuple(rules), "nat", "postrouting", 100, "accept")
+
+
+def _has_networks_and_overlays(segments: Sequence[Segment], family: int) -> bool:
+    networks = any(_is_network(segment) and _of_family(segment.prefixes, family) for segment in segments)
+    return networks and any(_of_family(segment.cluster, family) for segment in segments if _is_open(segment))
+
+
+def _is_network(segment: Segment) -> bool:
+    """Whether it is a masqueraded network of this host alone."""
+    return segment.masquerade and not segment.cluster
+
+
+def _is_open(segment: Segment) -> bool:
+    """Whether other segments may reach it: behind its host's address they could not be told from the outside."""
+    return not (segment.internal or segment.isolated)
 
 
 def _forward(segments: Sequence[Segment]) -> Chain:
@@ -137,7 +167,7 @@ def _isolated_from_afar(segments: Sequence[Segment]) -> Iterator[Rule]:
 
 def _fence(segments: Sequence[Segment]) -> Chain:
     """What passes between the interfaces of one segment, or the addresses of one overlay; the rest is dropped."""
-    fenced = [segment for segment in segments if segment.internal or segment.isolated]
+    fenced = [segment for segment in segments if not _is_open(segment)]
     if not fenced:
         return Chain("fence")
     rules = [rule(Lookup(("iifname", "oifname"), "within"), Verdict("return"))]
@@ -168,7 +198,7 @@ def _all_sets(segments: Sequence[Segment]) -> Iterator[Set]:
     yield _interfaces("segments", segments)
     yield _interfaces("internal", (segment for segment in segments if segment.internal))
     yield _interfaces("isolated", (segment for segment in segments if segment.isolated))
-    fenced = [segment for segment in segments if segment.internal or segment.isolated]
+    fenced = [segment for segment in segments if not _is_open(segment)]
     pairs = (f"{one} . {other}" for segment in fenced for one in segment.interfaces for other in segment.interfaces)
     yield Set("within", ("ifname", "ifname"), elements=frozenset(pairs))
     for family in _FAMILIES:
@@ -182,6 +212,13 @@ def _address_sets(segments: Sequence[Segment], fenced: Sequence[Segment], family
     yield _prefixes(f"masquerade{family}", sources, family)
     everything = (prefix for segment in segments for prefix in segment.prefixes + segment.cluster)
     yield _prefixes(f"inside{family}", everything, family)
+    yield _prefixes(
+        f"networks{family}", (prefix for one in segments if _is_network(one) for prefix in one.prefixes), family
+    )
+    yield _prefixes(
+        f"overlays{family}", (prefix for one in segments if _is_open(one) for prefix in one.cluster), family
+    )
+    yield _prefixes(f"here{family}", (prefix for segment in segments for prefix in segment.here), family)
     own = (
         f"{interface} . {prefix}"
         for segment in masqueraded

@@ -1,10 +1,11 @@
 """The local leg of a network: its bridge on one host, the addresses there, and its place in the firewall."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
-from netctl.compiler.addressing import local_of
+from netctl.compiler.addressing import local_of, placed
 from netctl.compiler.firewall import Segment
-from netctl.compiler.prefixes import Prefix, format_address
+from netctl.compiler.prefixes import BITS, Prefix, format_address
 from netctl.compiler.site import Site
 from netctl.compiler.topology import Net, Role
 from netctl.engine.resource import Key, Origin
@@ -36,6 +37,8 @@ class Leg(NamedTuple):
     mtu: int | None
     """Of the bridge and of every veth on it; None: not managed."""
     locals: tuple[LocalAddress, ...]
+    members: tuple[str, ...] = ()
+    """On a segment that spans hosts, the addresses of this host's endpoints."""
 
     @property
     def forwards(self) -> bool:
@@ -55,7 +58,13 @@ def leg_of(net: Net, spec: BridgeNetwork | VxlanOverlay | HostGatewayOverlay, si
         through = text if gateway == own else format_address(prefix.family, gateway)
         text = f"{text}/{prefix.length}"
         local.append(LocalAddress(prefix, text, through, address_key(bridge, text)))
-    return Leg(net, spec, site.origin(net.path), bridge, link_key(bridge), mtu, tuple(local))
+    members = _members(net, site) if net.role is Role.BRIDGED else ()
+    return Leg(net, spec, site.origin(net.path), bridge, link_key(bridge), mtu, tuple(local), tuple(members))
+
+
+def _members(net: Net, site: Site) -> Iterator[str]:
+    for _, _, addresses in placed(net, site.hosts, site.host):
+        yield from addresses
 
 
 def segment_of(leg: Leg) -> Segment:
@@ -66,9 +75,19 @@ def segment_of(leg: Leg) -> Segment:
         leg.bridge,
         tuple(str(local.prefix) for local in leg.locals),
         tuple(str(pool.prefix) for pool in net.pools) if net.overlay else (),
+        tuple(_here(leg)) if net.overlay else (),
         not spec.internal and spec.nat != "none",
         spec.internal,
         spec.isolated,
         (net.vxlan_interface.name,) if tunnelled else (),
         leg.origin,
     )
+
+
+def _here(leg: Leg) -> Iterator[str]:
+    """What of an overlay is on this host: its block; of a segment that spans hosts, the addresses of its own."""
+    if leg.net.role is Role.ROUTED:
+        yield from (str(local.prefix) for local in leg.locals)
+        return
+    own = [local.text.partition("/")[0] for local in leg.locals]
+    yield from (f"{address}/{BITS[6 if ':' in address else 4]}" for address in (*own, *leg.members))

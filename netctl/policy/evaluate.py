@@ -58,6 +58,7 @@ class Evaluator:
         self._index: dict[str, list[Policy]] | None = None
         self._owners: Mapping[str, list[str]] | None = None
         self._inside: dict[str, AddressRanges] = {}
+        self._overlays: dict[str, AddressRanges] = {}
 
     def decide(self, connection: Connection) -> Decision:
         """The decision. Raises UsageError where an end is neither an endpoint nor an address."""
@@ -118,13 +119,16 @@ class Evaluator:
         if not source.masqueraded or destination.host in {"", source.host}:
             return False
         own = self.end(destination.name, family).address
-        return own is not None and not self._is_inside(source.host, own, family)
+        if own is None:
+            return False
+        beyond = not source.spans_hosts and _ranges(self._overlays, self.policies.overlays, source.host).has(
+            family, own
+        )
+        return beyond or not self._is_inside(source.host, own, family)
 
     def _is_inside(self, host: str, address: int, family: int) -> bool:
         """Whether an address is on one of the host's networks and overlays."""
-        if host not in self._inside:
-            self._inside[host] = AddressRanges(_outermost(self.policies.inside.get(host, ())))
-        return self._inside[host].has(family, address)
+        return _ranges(self._inside, self.policies.inside, host).has(family, address)
 
     def _sending(self, source: End, destination: int, family: int) -> End:
         """The source with the address that it sends from: of a host, that of the link that the packet leaves by.
@@ -260,6 +264,14 @@ def _is_address(text: str) -> bool:
     except OSError:
         return False
     return True
+
+
+def _ranges(known: dict[str, AddressRanges], prefixes: Mapping[str, tuple[str, ...]], host: str) -> AddressRanges:
+    """The ranges of a host's prefixes, worked out once."""
+    found = known.get(host)
+    if found is None:
+        found = known[host] = AddressRanges(_outermost(prefixes.get(host, ())))
+    return found
 
 
 def _outermost(prefixes: tuple[str, ...]) -> list[str]:

@@ -59,7 +59,7 @@ class _Matrix:
         self._destinations = self._everyone if destinations is None else self._everyone & destinations
         self._members: dict[tuple[Peers, Direction], Names] = {}
         self._admitted: dict[object, Names] = {}
-        self._hidden: dict[str, Names] = {}
+        self._hidden: dict[tuple[str, bool], Names] = {}
         self._ambiguous: set[str] = set()
         """Hosts whose verdict may differ by which of their addresses they send from."""
 
@@ -97,13 +97,14 @@ class _Matrix:
         """The endpoints that see the source's host in its place."""
         if not source.masqueraded or f"host/{source.host}" not in self._addresses:
             return _NOBODY
-        if source.host not in self._hidden:
+        key = (source.host, source.spans_hosts)
+        if key not in self._hidden:
             endpoints = self._evaluator.policies.endpoints
             translated = self._evaluator.translates
-            self._hidden[source.host] = frozenset(
+            self._hidden[key] = frozenset(
                 name for name in self._addresses if translated(source, endpoints[name], self._service.family)
             )
-        return self._hidden[source.host]
+        return self._hidden[key]
 
     def _peers(self, local: Endpoint, direction: Direction) -> Names:
         """The endpoints that the policies of the *local* one admit in a direction."""

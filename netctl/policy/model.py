@@ -82,6 +82,9 @@ class Endpoint(NamedTuple):
     netns: str = ""
     masqueraded: bool = False
     """Whether what it sends beyond `PolicySet.inside` of its host takes the host's address on the way."""
+    spans_hosts: bool = False
+    """Whether it is on an overlay, so that other hosts know the way back to it. What another endpoint that is
+    masqueraded sends to `PolicySet.overlays` beyond its host takes the host's address, too."""
     anti_spoofing: bool = True
     """Whether what an attachment sends from another's address or MAC is dropped."""
 
@@ -150,6 +153,8 @@ class PolicySet(NamedTuple):
     failsafe: Failsafe
     inside: Mapping[str, tuple[str, ...]] = {}
     """By host, the prefixes to which no endpoint of it is masqueraded."""
+    overlays: Mapping[str, tuple[str, ...]] = {}
+    """Of these, the prefixes of overlays that are neither internal nor isolated."""
 
 
 class Connection(NamedTuple):

@@ -30,6 +30,20 @@ def rules(table: Table) -> dict[str, list[str]]:
     return {chain.name: [str(entry) for entry in chain.rules] for chain in table.chains}
 
 
+def test_a_network_is_masqueraded_on_the_way_to_what_of_an_overlay_is_elsewhere() -> None:
+    pods = PODS._replace(here=("10.42.1.0/24",))
+    table = table_of(WEB, pods)
+    assert rules(table)["postrouting"][2:] == [
+        "meta nfproto ipv4 ip saddr @networks4 ip daddr @overlays4 ip daddr != @here4 masquerade fully-random"
+    ]
+    found = elements(table)
+    assert [found[name] for name in ("networks4", "overlays4", "here4")] == [
+        {"10.10.0.0/24"}, {"10.42.0.0/16"}, {"10.42.1.0/24"}
+    ]  # fmt: skip
+    for fenced in (pods._replace(isolated=True), pods._replace(internal=True)):
+        assert len(rules(table_of(WEB, fenced))["postrouting"]) == 2
+
+
 def test_no_table_where_nothing_needs_one() -> None:
     assert compiled() == []
     assert compiled(DB, PODS) == []

@@ -91,3 +91,28 @@ overlays:
     demand_all_pairs(lab, "ac")
     assert not list(plans["n2"].changes)
     assert len(ip_json(lab["n1"], "route", "show", "dev", "nc-pods-vxlan")) == 1
+
+
+@pytest.mark.parametrize(
+    ("overlay", "hidden_by"),
+    [
+        ("{vni: 42, subnet: {cidr: 10.42.0.0/16, per_host: 24}", "10.42.1.0"),
+        ("{vni: 42, mode: bridged, subnet: {cidr: 10.42.0.0/16}", "10.42.0.1"),
+        ("{vni: 42, direct_routing: true, subnet: {cidr: 10.42.0.0/16, per_host: 24}", ADDRESS[4]["n1"]),
+        ("{backend: host-gw, subnet: {cidr: 10.42.0.0/16, per_host: 24}", ADDRESS[4]["n1"]),
+    ],
+    ids=["routed", "bridged", "direct routing", "host-gw"],
+)
+def test_a_network_reaches_an_overlays_endpoints_here_as_itself_and_elsewhere_as_its_host(
+    lab: Lab, overlay: str, hidden_by: str
+) -> None:
+    text = f"""{DECLARED}
+overlays:
+  pods: {overlay}, attach: [{{netns: "${{a}}", hosts: [n1]}}, {{netns: "${{b}}", hosts: [n2]}}]}}
+networks:
+  front: {{subnet: {{cidr: 10.10.0.0/24}}, attach: [{{netns: "${{a2}}", hosts: [n1]}}]}}
+"""
+    lab.apply_all(text, NEAR)
+    assert transfer(lab["a2"], lab["a"], lab.address("a")) == lab.address("a2")
+    assert transfer(lab["a2"], lab["b"], lab.address("b")) == hidden_by
+    assert transfer(lab["a"], lab["b"], lab.address("b")) == lab.address("a")

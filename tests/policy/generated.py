@@ -67,6 +67,7 @@ def endpoint_maps(draw: st.DrawFn) -> dict[str, Endpoint]:
             Endpoint(
                 f"n/e{number}", "attachment", host, "n", tuple(known[key] for key in addresses), {}, ports,
                 netns=draw(st.sampled_from([f"e{number}", "shared"])), masqueraded=draw(st.booleans()),
+                spans_hosts=draw(st.booleans()),
             )
         )  # fmt: skip
     for host, number in (("a", 1), ("b", 2)):
@@ -86,7 +87,8 @@ def policy_sets(draw: st.DrawFn, actions: st.SearchStrategy[Action] = ACTIONS) -
     policies.sort(key=lambda policy: TIERS.index(policy.tier))
     failsafe = Failsafe((PortRange(Protocol.TCP, 443, 443),), draw(st.sampled_from([(), (PortRange(Protocol.UDP),)])))
     inside = {"a": ("10.0.0.0/24", "fd00::/64"), "b": draw(st.sampled_from([(), ("10.0.0.0/16", "10.0.1.0/24")]))}
-    return PolicySet(endpoints, tuple(policies), TIERS, failsafe, inside)
+    overlays = {host: prefixes[: draw(st.integers(0, 1))] for host, prefixes in inside.items()}
+    return PolicySet(endpoints, tuple(policies), TIERS, failsafe, inside, overlays)
 
 
 @st.composite

@@ -31,8 +31,9 @@ def _seen(policies: PolicySet, source: Endpoint, destination: Endpoint, connecti
     if host is None or not _address(host, connection.family):
         return source
     own = ip_address(_address(destination, connection.family))
-    unchanged = any(own in ip_network(prefix) for prefix in policies.inside.get(source.host, ()))
-    return source if unchanged else host
+    near = any(own in ip_network(prefix) for prefix in policies.inside.get(source.host, ()))
+    overlay = any(own in ip_network(prefix) for prefix in policies.overlays.get(source.host, ()))
+    return source if near and (source.spans_hosts or not overlay) else host
 
 
 def _sender(policies: PolicySet, endpoint: Endpoint, destination: Endpoint, family: int) -> str:

@@ -65,7 +65,7 @@ def test_what_is_allowed_and_does_not_arrive_says_where_it_ends_first() -> None:
 
 
 def test_answers_that_do_not_return_are_followed_to_where_they_go() -> None:
-    network = "networks: {front: {hosts: [n1], subnet: {cidr: 10.10.0.0/24}, attach: [{netns: web}]}}\n"
+    network = "networks: {front: {hosts: [n1], subnet: {cidr: 10.10.0.0/24}, nat: none, attach: [{netns: web}]}}\n"
     text = printed(network + OVERLAY, "web", "b", "80")
     assert "80/tcp: allowed, but answers do not return\n" in text
     assert "  n2: what follows is not declared\n" in text

@@ -1,7 +1,7 @@
 """Every endpoint of a stack, on every host: attached namespaces, and the hosts themselves."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from netctl.compiler import topology as compiled
 from netctl.compiler.addressing import local_of, placed
@@ -50,10 +50,23 @@ def host_endpoints(topology: Topology) -> Iterator[Endpoint]:
 
 def inside(topology: Topology) -> dict[str, tuple[str, ...]]:
     """By host, the prefixes that its endpoints reach under their own addresses."""
+    return _prefixes(topology, [net for net in topology.nets if not isinstance(net.spec, MacvlanNetwork)])
+
+
+def open_overlays(topology: Topology) -> dict[str, tuple[str, ...]]:
+    """By host, the prefixes of overlays that its networks may reach."""
+    overlays = [net for net in topology.nets if net.overlay]
+    return _prefixes(topology, [net for net in overlays if not _is_fenced(net)])
+
+
+def _is_fenced(net: Net) -> bool:
+    spec = net.spec
+    return not isinstance(spec, MacvlanNetwork) and (spec.internal or spec.isolated)
+
+
+def _prefixes(topology: Topology, nets: Iterable[Net]) -> dict[str, tuple[str, ...]]:
     found: dict[str, set[str]] = {}
-    for net in topology.nets:
-        if isinstance(net.spec, MacvlanNetwork):
-            continue
+    for net in nets:
         for host in net.hosts:
             for pool in net.pools:
                 prefix = pool.prefix if net.overlay else pool.on(topology.hosts.number(host))
@@ -92,6 +105,7 @@ def _attachment(stack: str, net: Net, end: compiled.Endpoint, host: str, address
         mac=spec.mac or mac(stack, host, net.name, spec.netns, spec.interface),
         netns=spec.netns,
         masqueraded=is_masqueraded(net),
+        spans_hosts=net.overlay,
         anti_spoofing=spec.anti_spoofing,
     )
 

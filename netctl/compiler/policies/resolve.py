@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from netctl.compiler.places import Path, Places
-from netctl.compiler.policies.endpoints import attachments, host_endpoints, inside
+from netctl.compiler.policies.endpoints import attachments, host_endpoints, inside, open_overlays
 from netctl.compiler.policies.ports import DEFAULT_EGRESS, DEFAULT_INGRESS, port_ranges
 from netctl.compiler.policies.rules import Ports, resolve_rule
 from netctl.compiler.policies.selection import Names, Selection
@@ -38,7 +38,14 @@ def resolve_policies(topology: Topology, places: Places) -> Resolution:
     policies = tuple(resolving.policy(name, declared[name]) for name in names)
     ordered = tuple(sorted(tiers, key=lambda name: (tiers[name], name)))
     return Resolution(
-        PolicySet(endpoints, policies, ordered, _failsafe(topology.stack), inside(topology)),
+        PolicySet(
+            endpoints,
+            policies,
+            ordered,
+            _failsafe(topology.stack),
+            inside(topology),
+            open_overlays(topology),
+        ),
         selection,
     )
 
