@@ -13,6 +13,7 @@ STAGES = {
     "edge-site.yaml": "node1: gateway printer camera",
     "overlay-bridged.yaml": "node1: a; node2: b; node3: c",
     "overlay-host-gw.yaml": "node1: job-1 api; node2: job-2 db",
+    "policies.yaml": "node1: web api db",
     "policy-routing.yaml": "node1: office guest +eth1=203.0.113.11/24",
     "quickstart.yaml": "node1: web db job-1; node2: job-2",
     "two-bridges.yaml": "node1: web db keys",
@@ -23,6 +24,7 @@ REACHED = {
     "edge-site.yaml": ["node1 gateway 198.51.100.1", "node1 printer 192.0.2.1"],
     "overlay-bridged.yaml": ["node1 a 10.44.0.3", "node3 c 10.44.0.1", "node2 b 198.51.100.1"],
     "overlay-host-gw.yaml": ["node1 job-1 10.42.2.1", "node2 db 10.43.1.1"],
+    "policies.yaml": ["node1 web 198.51.100.1"],
     "policy-routing.yaml": [
         "node1 guest 203.0.113.1",
         "node1 guest 198.51.100.1",
@@ -34,6 +36,7 @@ REACHED = {
 }
 """What must answer where the example is applied: on which machine, from which namespace, to which address."""
 NOT_REACHED = {
+    "policies.yaml": ["node1 web 10.10.0.30", "node1 web 10.20.0.10", "node1 db 198.51.100.1", "node1 api 10.10.0.20"],
     "policy-routing.yaml": ["node1 guest 10.10.0.10"],
     "two-bridges.yaml": ["node1 web 10.20.0.10", "node1 db 10.10.0.20", "node1 web 10.30.0.10"],
 }
