@@ -14,7 +14,7 @@ from netctl.stack.yaml_events import documents
 
 ORDER = (
     *("version", "stack", "include", "vars", "x-", "hosts", "subnets", "networks", "overlays"),
-    *("services", "tiers", "failsafe", "policies", "kv", "routes", "rules", "expect"),
+    *("services", "dns", "tiers", "failsafe", "policies", "consul", "kv", "routes", "rules", "expect"),
 )
 """Top-level keys; those of the user's own are at `x-`, where their anchors come before their aliases."""
 

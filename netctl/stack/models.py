@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
+from netctl.stack.balancing_models import Dns
+from netctl.stack.consul_models import ConsulSettings, KeyEntry, KeyPath
 from netctl.stack.declaration import Declaration
 from netctl.stack.docker_models import DockerNetwork
 from netctl.stack.policy_models import Expectation, Failsafe, Policy, Service, Tier
@@ -23,6 +25,7 @@ from netctl.stack.scalars import (
     Mtu,
     Name,
     NetnsName,
+    Text,
 )
 from netctl.stack.subnet_models import Subnet
 
@@ -259,9 +262,12 @@ class Stack(Declaration):
     networks: dict[Name, Network] = Field(default_factory=dict, description="L2 segments, one on each of their hosts.")
     overlays: dict[Name, Overlay] = Field(default_factory=dict, description="Networks that span hosts.")
     services: dict[Name, Service] = Field(default_factory=dict, description="Endpoints that offer the same, by name.")
+    dns: Dns | None = Field(None, description="What `netctl dns` answers; default: all of its defaults.")
     tiers: dict[Name, Tier] = Field(default_factory=dict, description="Groups of policies, consulted in order.")
     failsafe: Failsafe | None = Field(None, description="Ports of hosts that no policy closes.")
     policies: dict[Name, Policy] = Field(default_factory=dict, description="Who may talk to whom.")
+    consul: ConsulSettings | None = Field(None, description="What is asked of Consul; even empty, it is asked for.")
+    kv: dict[KeyPath, Text | KeyEntry] = Field(default_factory=dict, description="Keys of Consul's and their values.")
     routes: list[StaticRoute] = Field(default_factory=list, description="Routes of the hosts.")
     rules: list[RoutingRule] = Field(default_factory=list, description="Policy-routing rules of the hosts.")
     expect: list[Expectation] = Field(

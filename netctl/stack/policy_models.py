@@ -4,6 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
+from netctl.stack.balancing_models import Affinity, Publications, Vip
+from netctl.stack.consul_models import Check, ExternalHost, TaggedAddress, Texts, Weights
 from netctl.stack.declaration import Declaration
 from netctl.stack.policy_scalars import (
     ExpectedPort,
@@ -13,7 +15,7 @@ from netctl.stack.policy_scalars import (
     PortNumbers,
     ProtocolOrPorts,
 )
-from netctl.stack.scalars import LISTED, ONE_OR_MORE, Address, Cidr, Labels, Name, holds_cidr
+from netctl.stack.scalars import LISTED, ONE_OR_MORE, Address, Cidr, Labels, Name, Text, holds_cidr
 
 DEFAULT_TIER = "default"
 DEFAULT_TIER_ORDER = 1_000_000
@@ -139,7 +141,7 @@ class ServiceEndpoint(Declaration):
 
     address: Address = Field(description="Of an attachment, or of something that netctl does not attach.")
     host: Name | None = Field(None, description="The host that it is on; default: found by the network.")
-    weight: int = Field(1, ge=1, le=65535, description="Share of the connections.")
+    weight: int = Field(1, ge=0, le=65535, description="Share of the connections; 0: no new ones.")
 
 
 class AttachmentSelector(Declaration):
@@ -160,7 +162,38 @@ class Service(Declaration):
     network: Name | None = Field(None, description="The network or overlay that its endpoints are on; default: any.")
     port: PortNumbers | None = Field(None, description="What it listens on, one or a list: `80` (TCP), `80/udp`.")
     ports: NamedPorts = Field(default_factory=dict, description="Ports with a name: `{http: 80/tcp}`.")
-    endpoints: _Endpoints = Field(description="A list of addresses, or what selects attachments.")
+    endpoints: _Endpoints = Field(
+        default_factory=list, description="A list of addresses, or what selects attachments."
+    )
+    vip: Vip | None = Field(
+        None,
+        description="A virtual address, whose connections go to the endpoints: `auto` (from subnet `vips`), an address "
+        "or one of each family, or `{subnet: NAME}`.",
+    )
+    publish: Publications | None = Field(
+        None, description="Ports of the hosts that lead to the service, one or a list: `8080:80`, `53:53/udp`."
+    )
+    affinity: Affinity | None = Field(
+        None, description="Which connections go to one endpoint; default: each goes to any."
+    )
+    external: ExternalHost | None = Field(
+        None, description="In place of `endpoints`: a host name or an address outside, for Consul's catalog."
+    )
+    checks: list[Check] = Field(default_factory=list, description="Whether an endpoint is healthy: all must hold.")
+    register_: bool | None = Field(
+        None,
+        alias="register",
+        description="Whether Consul is told; default: where the stack has `consul`, `kv`, or a key below this one.",
+    )
+    tags: Texts = Field(default_factory=list, description="Consul's tags, in their order.")
+    meta: dict[Text, Text] = Field(default_factory=dict, description="Consul's metadata: 60 pairs at most.")
+    weights: Weights | None = Field(None, description="An endpoint's own `weight` goes before `passing`.")
+    tagged_addresses: dict[Text, TaggedAddress] = Field(
+        default_factory=dict, description="Further addresses by name, such as `wan`; with a port or the service's."
+    )
+    enable_tag_override: bool = Field(
+        False, description="Others may change the tags in the catalog; they are then only set when registering."
+    )
 
     @field_validator("endpoints")
     @classmethod
@@ -169,6 +202,15 @@ class Service(Declaration):
         if isinstance(endpoints, AttachmentSelector) and endpoints.labels is None and endpoints.expr is None:
             raise ValueError("a selector of attachments needs the key 'labels' or 'expr'")
         return endpoints
+
+    @model_validator(mode="after")
+    def _is_somewhere(self) -> "Service":
+        """Refuses a service without a place, or with two. Raises ValueError."""
+        if self.external is not None and "endpoints" in self.model_fields_set:
+            raise ValueError("an 'external' service is elsewhere and has no 'endpoints'; remove one of the two")
+        if self.external is None and "endpoints" not in self.model_fields_set:
+            raise ValueError("a service needs 'endpoints', or 'external'")
+        return self
 
 
 class Expectation(Declaration):

@@ -21,14 +21,6 @@ _ENDPOINT = {
 
 KEYS: Mapping[type[BaseModel], Mapping[str, str]] = MappingProxyType(
     {
-        Stack: {"kv": "Consul's key/value store is"},
-        Service: {
-            "checks": "Health checks of services are",
-            "tags": "Tags of services are",
-            "vip": "Virtual addresses of services are",
-            "publish": "Publishing ports is",
-            "external": "External services are",
-        },
         AttachmentSelector: {"containers": "Selecting containers is"},
         NamespaceAttachment: _ENDPOINT,
         InterfaceAttachment: {**_ENDPOINT, "ports": "Named ports of attached interfaces are"},

@@ -196,7 +196,6 @@ HOST = "stack: s\nhosts: {h: {address: 10.0.0.1}}\n"
             "Consul's key/value store is not supported by this version of netctl yet.",
             "Remove it",
         ),
-        ("services: {s: {vip: auto}}", At("NC112", 2, 16), "Virtual addresses of services are not", "Remove it"),
         (
             "services: {s: {endpoints: {containers: {labels: {app: web}}}}}",
             At("NC112", 2, 28),
