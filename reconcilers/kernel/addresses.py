@@ -1,7 +1,8 @@
 """Addresses on the wire."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 from netctl.kinds.address import Address
@@ -31,22 +32,35 @@ class AddressRow(NamedTuple):
 
 def dump_addresses(socket: Rtnetlink) -> Iterator[AddressRow]:
     """Every address of a namespace."""
-    reader = RowReader(wire.RTM_NEWADDR, wire.IFADDR, (IFA_LOCAL, IFA_ADDRESS, IFA_FLAGS, IFA_PROTO))
+    reader = _row_reader()
     # Apart, since what disturbs a dump of one family need not disturb the other.
     chunks = [
         *socket.dump(wire.RTM_GETADDR, wire.IFADDR.pack(wire.AF_INET, 0, 0, 0, 0)),
         *socket.dump(wire.RTM_GETADDR, wire.IFADDR.pack(wire.AF_INET6, 0, 0, 0, 0)),
     ]
     for chunk in chunks:
-        for family, length, short_flags, scope, index, local, address, flags, protocol in reader.read(chunk):
-            yield AddressRow(
-                index,
-                f"{wire.read_address(local or address)}/{length}",
-                int.from_bytes(flags, sys.byteorder) if flags else short_flags,
-                int.from_bytes(protocol, sys.byteorder),
-                family == wire.AF_INET6 and scope == _SCOPE_LINK,
-                bool(local) and local != address,
-            )
+        yield from _read_rows(reader, chunk)
+
+
+def address_reader(kind: int) -> Callable[[bytes], Iterator[AddressRow]]:
+    """Reads the addresses in the messages of a *kind* (RTM_NEWADDR, RTM_DELADDR) of a received chunk."""
+    return partial(_read_rows, _row_reader(kind))
+
+
+def _row_reader(kind: int = wire.RTM_NEWADDR) -> RowReader:
+    return RowReader(kind, wire.IFADDR, (IFA_LOCAL, IFA_ADDRESS, IFA_FLAGS, IFA_PROTO))
+
+
+def _read_rows(reader: RowReader, chunk: bytes) -> Iterator[AddressRow]:
+    for family, length, short_flags, scope, index, local, address, flags, protocol in reader.read(chunk):
+        yield AddressRow(
+            index,
+            f"{wire.read_address(local or address)}/{length}",
+            int.from_bytes(flags, sys.byteorder) if flags else short_flags,
+            int.from_bytes(protocol, sys.byteorder),
+            family == wire.AF_INET6 and scope == _SCOPE_LINK,
+            bool(local) and local != address,
+        )
 
 
 def decode_address(row: AddressRow, link: str, netns: str) -> Address:

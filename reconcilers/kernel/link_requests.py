@@ -244,6 +244,11 @@ def get_link(name: str) -> Request:
     return Request(wire.RTM_GETLINK, 0, _target(0) + wire.text(IFLA_IFNAME, name))
 
 
+def get_link_at(index: int) -> Request:
+    """Ask for the link with that index."""
+    return Request(wire.RTM_GETLINK, 0, _target(index))
+
+
 def set_master(index: int, master: int, *, up: bool | None) -> Request:
     """Make a link a port of the bridge with index *master* (0: of none), and optionally set it up or down."""
     change = 0 if up is None else IFF_UP

@@ -121,10 +121,10 @@ def dump_links(socket: Rtnetlink) -> list[Row]:
     return [row for chunk in socket.dump(wire.RTM_GETLINK, body) for row in read_links(chunk)]
 
 
-def read_links(chunk: bytes) -> Iterator[Row]:
-    """The links in a received chunk."""
-    for kind, start, end in messages(chunk):
-        if kind == wire.RTM_NEWLINK:
+def read_links(chunk: bytes, kind: int = wire.RTM_NEWLINK) -> Iterator[Row]:
+    """The links in a received chunk, of messages of a *kind*."""
+    for found_kind, start, end in messages(chunk):
+        if found_kind == kind:
             _, device, index, flags, _ = wire.IFINFO.unpack_from(chunk, start)
             found = wire.attributes(chunk, start + wire.IFINFO.size, end)
             yield Row(index, wire.read_text(found.get(IFLA_IFNAME)), bool(flags & IFF_UP), device == 772, found)

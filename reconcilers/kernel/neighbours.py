@@ -1,6 +1,6 @@
 """Neighbours and VXLAN forwarding entries on the wire: the kernel has one message for both."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from netctl.kinds.neighbour import FLOOD_MAC, FdbEntry, Neighbour
 from netctl.kinds.route import PROTOCOL
@@ -42,8 +42,13 @@ def dump_fdb(socket: Rtnetlink, indexes: Iterable[int]) -> Iterator[Row]:
             yield from [row for row in reader.read(chunk) if row[1] in wanted and row[3] & NTF_SELF]
 
 
-def _row_reader() -> RowReader:
-    return RowReader(wire.RTM_NEWNEIGH, wire.NDMSG, (NDA_DST, NDA_LLADDR, NDA_PROTOCOL))
+def entry_reader(kind: int) -> Callable[[bytes], Iterator[Row]]:
+    """Reads the neighbours and forwarding entries in the messages of a *kind* (RTM_NEWNEIGH, RTM_DELNEIGH)."""
+    return _row_reader(kind).read
+
+
+def _row_reader(kind: int = wire.RTM_NEWNEIGH) -> RowReader:
+    return RowReader(kind, wire.NDMSG, (NDA_DST, NDA_LLADDR, NDA_PROTOCOL))
 
 
 def set_neighbour(neighbour: Neighbour, ifindex: int, *, owned: bool = True) -> Request:

@@ -6,7 +6,7 @@ its claim; a rule by its suppressed group. Under a *desired* key, whatever is on
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, cast
 
 from netctl.engine.protocol import Observation, Scope, Unread
@@ -18,14 +18,14 @@ from netctl.kinds.neighbour import FLOOD_MAC, FdbEntry, Neighbour, fdb_key, neig
 from netctl.kinds.route import PROTOCOL, Route, route_key, stack_number
 from netctl.kinds.rule import rule_key
 from netctl.kinds.sysctl import Sysctl, sysctl_key
-from reconcilers.kernel.addresses import decode_address, dump_addresses
+from reconcilers.kernel.addresses import AddressRow, decode_address
 from reconcilers.kernel.links import Row, Surroundings, decode_link
 from reconcilers.kernel.marks import is_passing, link_alias, read_loans, unfinished_group
 from reconcilers.kernel.namespaces import named_namespaces
 from reconcilers.kernel.neighbours import NTF_EXT_LEARNED, NUD_PERMANENT, dump_fdb, dump_neighbours
 from reconcilers.kernel.neighbours import Row as NeighbourRow
 from reconcilers.kernel.routes import RouteRow, dump_routes
-from reconcilers.kernel.rules import dump_rules
+from reconcilers.kernel.rules import RuleRow, dump_rules
 from reconcilers.kernel.sources import Sources, far_ends
 from reconcilers.kernel.sysctls import read_sysctls
 from reconcilers.kernel.view import View
@@ -41,11 +41,11 @@ _Owners = tuple[Owner | None, Owner | None]
 
 def observe(scope: Scope, sources: Sources) -> Observation:
     """The live state of the kernel within *scope*."""
-    return _Observer(scope, sources).run()
+    return Observer(scope, sources).run()
 
 
-class _Observer:
-    """One observation under way."""
+class Observer:
+    """One observation under way; also of single rows, as events bring them."""
 
     def __init__(self, scope: Scope, sources: Sources) -> None:
         self.stack = scope.stack
@@ -105,15 +105,32 @@ class _Observer:
         The far end of a pair of the stack's is the stack's even before it has been given its mark.
         """
         unfinished = unfinished_group(self.stack)
-        root.owned = _owners(root.links.values(), self.unmarked, unfinished)
+        root.owned = owners(root.links.values(), self.unmarked, unfinished)
         ours = self._ours(root)
         for view in others:
             here = self.sources.root_id(view)
             tied = [row for row in view.links.values() if here is not None and row.lower_netns == here]
-            view.owned = _owners(tied, self.unmarked, unfinished)
+            view.owned = owners(tied, self.unmarked, unfinished)
             for row in tied:
                 if row.lower in ours and row.kind == "veth" and link_key(row.name, view.netns) in self.desired["link"]:
                     view.owned.setdefault(row.ifindex, self.unmarked)
+
+    def find_owner(self, row: Row, view: View) -> None:
+        """Whose a link is by how it is now."""
+        view.owned.pop(row.ifindex, None)
+        here = self.sources.root_id(view) if view.netns else None
+        if view.netns and (here is None or row.lower_netns != here):
+            return
+        view.owned |= owners([row], self.unmarked, unfinished_group(self.stack))
+        if view.netns and row.kind == "veth" and link_key(row.name, view.netns) in self.desired["link"]:
+            near = self.sources.root().owned.get(row.lower)
+            if near is not None and near.stack == self.stack:
+                view.owned.setdefault(row.ifindex, self.unmarked)
+
+    def ours_of(self, view: View, ifindex: int) -> tuple[int, ...]:
+        """The link with that index, where it is the stack's own."""
+        owner = view.owned.get(ifindex)
+        return (ifindex,) if owner is not None and owner.stack == self.stack else ()
 
     def _concerned(self, view: View) -> bool:
         return (
@@ -131,9 +148,9 @@ class _Observer:
                 lambda row: peers.get((row.ifindex, row.lower), ""),
             )  # fmt: skip
             for row in view.links.values():
-                self._link(row, view, around)
+                self.link(row, view, around)
 
-    def _link(self, row: Row, view: View, around: Surroundings) -> None:
+    def link(self, row: Row, view: View, around: Surroundings) -> None:
         key = link_key(row.name, view.netns)
         owner = view.owned.get(row.ifindex)
         want = self.desired["link"].get(key)
@@ -157,13 +174,17 @@ class _Observer:
         A sysctl that only other stacks have changed counts as what it was before: to be sure of it when they go, this
         one must ask for it too.
         """
-        borrowed: set[str] = set()
-        before_others: dict[str, str] = {}
         wanted = {
             cast(Sysctl, want.attributes).name: cast(Sysctl, want.attributes).link
             for want in self.desired["sysctl"].values()
         }
-        for row in root.links.values():
+        self.loans(root.links.values(), wanted, root)
+
+    def loans(self, rows: Iterable[Row], wanted: dict[str, str], root: View) -> None:
+        """What is borrowed of the interfaces *rows*; *wanted* are their desired sysctls: by name, the link."""
+        borrowed: set[str] = set()
+        before_others: dict[str, str] = {}
+        for row in rows:
             everyone = read_loans(row.altnames, row.name)
             before_others |= {loan.what: loan.before for loan in everyone if loan.stack != self.stack}
             loans = [loan for loan in everyone if loan.stack == self.stack]
@@ -189,8 +210,12 @@ class _Observer:
         return frozenset(index for index, owner in view.owned.items() if owner.stack == self.stack)
 
     def _addresses(self, view: View) -> None:
-        desired, ours = self.desired["address"], self._ours(view)
-        for row in dump_addresses(view.socket):
+        self.addresses(view.addresses(), view, self._ours(view))
+
+    def addresses(self, rows: Iterable[AddressRow], view: View, ours: Container[int]) -> None:
+        """The addresses *rows* of a namespace, in which *ours* are the stack's links."""
+        desired = self.desired["address"]
+        for row in rows:
             if row.link_local or row.peer:
                 continue
             name = view.names.get(row.ifindex, "")
@@ -216,16 +241,21 @@ class _Observer:
         wanted = {key: want for key, want in self.desired["route"].items() if want.attributes[0] == view.netns}
         rows = list(dump_routes(view.socket, view.names, view.netns, protocol=PROTOCOL))
         claims = frozenset((row.route.destination, row.route.metric) for row in rows if row.route.table == self.claims)
-        judge = _RouteJudge(self.claims, claims, self._owners(here=True), self._ours(view), view)
+        judge = self.judge(claims, self._ours(view), view)
         for row in rows:
-            self._route(row, judge, wanted)
+            self.route(row, judge, wanted)
         missing = {cast("Route", want.attributes).table for key, want in wanted.items() if key not in self.live}
         for table in sorted(missing):
             for row in dump_routes(view.socket, view.names, view.netns, table=table):
                 if row.protocol != PROTOCOL:
-                    self._route(row, judge, wanted)
+                    self.route(row, judge, wanted)
 
-    def _route(self, row: RouteRow, judge: "_RouteJudge", wanted: Mapping[Key, Desired]) -> None:
+    def judge(self, claims: frozenset[tuple[str, int]], ours: Iterable[int], view: View) -> "_RouteJudge":
+        """Who tells whose a route of a namespace is."""
+        return _RouteJudge(self.claims, claims, self._owners(here=True), ours, view)
+
+    def route(self, row: RouteRow, judge: "_RouteJudge", wanted: Mapping[Key, Desired]) -> None:
+        """One route."""
         route, ifindex, protocol = row
         key = route_key(route.destination, route.table, route.metric, route.netns)
         within, needs = judge.links.get(ifindex), judge.claim_of(route) if judge.claims else ()
@@ -242,14 +272,23 @@ class _Observer:
         named = {want.attributes[0] for want in self.desired[kind].values()}
         ours = self._ours(root)
         return {
-            row.ifindex: _Tunnel(row.name, link_key(row.name), self._owners(here=row.ifindex in ours))
+            row.ifindex: self.tunnel(row.name, ours=row.ifindex in ours)
             for row in root.links.values()
             if row.name in named or (row.ifindex in ours and row.kind == "vxlan")
         }
 
+    def tunnel(self, name: str, *, ours: bool) -> "_Tunnel":
+        """A device whose neighbours or forwarding entries are looked at."""
+        return _Tunnel(name, link_key(name), self._owners(here=ours))
+
     def _neighbours(self, root: View) -> None:
-        desired, tunnels = self.desired["neighbour"], self._tunnels(root, "neighbour")
-        for _, ifindex, state, _, _, packed, mac, protocol in dump_neighbours(root.socket, tunnels):
+        tunnels = self._tunnels(root, "neighbour")
+        self.neighbours(dump_neighbours(root.socket, tunnels), tunnels)
+
+    def neighbours(self, rows: Iterable[NeighbourRow], tunnels: "Mapping[int, _Tunnel]") -> None:
+        """The neighbours *rows*, all on one of *tunnels*."""
+        desired = self.desired["neighbour"]
+        for _, ifindex, state, _, _, packed, mac, protocol in rows:
             name, link, owners = tunnels[ifindex]
             marked, permanent = protocol == _PROTOCOL, state & NUD_PERMANENT != 0
             address = read_address(packed)
@@ -259,8 +298,13 @@ class _Observer:
                 self.live[key] = Live._make((key, entry, owners[marked], link, ()))
 
     def _fdb(self, root: View) -> None:
-        desired, tunnels = self.desired["fdb"], self._tunnels(root, "fdb")
-        entries = [_read_entry(row, tunnels) for row in dump_fdb(root.socket, tunnels)]
+        tunnels = self._tunnels(root, "fdb")
+        self.entries(dump_fdb(root.socket, tunnels), tunnels)
+
+    def entries(self, rows: Iterable[NeighbourRow], tunnels: "Mapping[int, _Tunnel]") -> None:
+        """The forwarding entries *rows*, all on one of *tunnels*."""
+        desired = self.desired["fdb"]
+        entries = [_read_entry(row, tunnels) for row in rows]
         shared = {entry.link for key, entry, _, _ in entries if entry.mac == FLOOD_MAC and key not in desired}
         for key, entry, (_, link, owners), flagged in entries:
             want = desired.get(key)
@@ -274,7 +318,11 @@ class _Observer:
                 self.live[key] = Live._make((key, entry, owners[marked], link, ()))
 
     def _rules(self, root: View) -> None:
-        for row in dump_rules(root.socket):
+        self.rules(dump_rules(root.socket))
+
+    def rules(self, rows: Iterable[RuleRow]) -> None:
+        """The rules *rows*."""
+        for row in rows:
             key = rule_key(row.rule)
             ours = row.protocol == PROTOCOL and row.suppressed_group == self.claims
             if ours or (key in self.desired["rule"] and key not in self.live):
@@ -302,7 +350,7 @@ class _RouteJudge:
     """Tells, within one namespace, whose a route is: by its interface, or by its claim."""
 
     def __init__(
-        self, table: int, claims: frozenset[tuple[str, int]], owners: _Owners, ours: frozenset[int], view: View
+        self, table: int, claims: frozenset[tuple[str, int]], owners: _Owners, ours: Iterable[int], view: View
     ) -> None:
         self._table = table
         self.claims = claims
@@ -328,14 +376,14 @@ def _far_netns(want: Desired) -> str:
     return (want.attributes.peer or "").rpartition("/")[0] if isinstance(want.attributes, Veth) else ""
 
 
-def _owners(rows: Iterable[Row], unmarked: Owner, unfinished: int) -> dict[int, Owner]:
+def owners(rows: Iterable[Row], unmarked: Owner, unfinished: int) -> dict[int, Owner]:
     """Whose the links are, by index: by their alias, or as *unmarked* where they have not been given one yet."""
-    owners: dict[int, Owner] = {}
+    found: dict[int, Owner] = {}
     for row in rows:
         owner = unmarked if row.group == unfinished else row.owner
         if owner is not None:
-            owners[row.ifindex] = owner._replace(declaration=UNMARKED) if is_passing(row.group) else owner
-    return owners
+            found[row.ifindex] = owner._replace(declaration=UNMARKED) if is_passing(row.group) else owner
+    return found
 
 
 def _whole_owner(owner: Owner | None, want: Desired, row: Row) -> Owner | None:

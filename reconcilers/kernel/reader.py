@@ -13,6 +13,7 @@ from netctl.kinds.route import PROTOCOL
 from reconcilers.kernel.capabilities import kernel_capabilities
 from reconcilers.kernel.discovery import discover
 from reconcilers.kernel.events import watch_events
+from reconcilers.kernel.following import KernelFollower
 from reconcilers.kernel.namespaces import named_namespaces
 from reconcilers.kernel.observation import observe
 from reconcilers.kernel.sources import Sources
@@ -94,3 +95,7 @@ class KernelReader:
     def events(self) -> Iterator[frozenset[Key]]:
         """An empty set, "look at everything", for each burst of notifications."""
         return watch_events(self.context)
+
+    def follow(self) -> KernelFollower:
+        """A follower; it shares what is known of the links with this reader."""
+        return KernelFollower(self.sources)

@@ -1,6 +1,7 @@
 """Routes on the wire."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import NamedTuple
 
 from netctl.kinds.route import IPV6_DEFAULT_METRIC, PROTOCOL, NextHop, Route
@@ -39,20 +40,31 @@ class RouteRow(NamedTuple):
 
 
 def dump_routes(
-    socket: Rtnetlink, names: Mapping[int, str], netns: str, *, protocol: int = 0, table: int = 0
+    socket: Rtnetlink, names: Mapping[int, str], netns: str, *, protocol: int = 0, table: int = 0, ifindex: int = 0
 ) -> Iterator[RouteRow]:
     """The routes of a namespace that are of a type netctl knows.
 
-    Only those of a protocol or a table where one is given (the kernel filters). *names* has the links' names by index.
+    Only those of a protocol, a table or an interface where one is given (the kernel filters). *names* has the links'
+    names by index.
     """
     extra = wire.number(RTA_TABLE, table) if table else b""
+    extra += wire.number(RTA_OIF, ifindex) if ifindex else b""
     reader = RowReader(wire.RTM_NEWROUTE, wire.RTMSG, _WANTED, _NUMERIC)
     for family in (wire.AF_INET, wire.AF_INET6):
         body = wire.RTMSG.pack(family, 0, 0, 0, 0, protocol, 0, 0, 0) + extra
         for chunk in socket.dump(wire.RTM_GETROUTE, body):
-            for row in reader.read(chunk):
-                if row[7] in _TYPES and not row[_SOURCE_LENGTH] and not row[_TOS] and not row[8] & _CACHED:
-                    yield _read_route(row, names, netns)
+            yield from _read_rows(reader, chunk, names, netns)
+
+
+def route_reader(kind: int) -> Callable[[bytes, Mapping[int, str], str], Iterator[RouteRow]]:
+    """Reads the routes in the messages of a *kind* (RTM_NEWROUTE, RTM_DELROUTE) that `dump_routes` would tell of."""
+    return partial(_read_rows, RowReader(kind, wire.RTMSG, _WANTED, _NUMERIC))
+
+
+def _read_rows(reader: RowReader, chunk: bytes, names: Mapping[int, str], netns: str) -> Iterator[RouteRow]:
+    for row in reader.read(chunk):
+        if row[7] in _TYPES and not row[_SOURCE_LENGTH] and not row[_TOS] and not row[8] & _CACHED:
+            yield _read_route(row, names, netns)
 
 
 _WANTED = (RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_PRIORITY, RTA_PREFSRC, RTA_METRICS, RTA_MULTIPATH, RTA_TABLE)

@@ -61,12 +61,17 @@ class Rtnetlink:
 
     def __init__(self, netns: str = "", timeout: float = 30.0) -> None:
         with inside(netns):
-            self.socket = _opened()
+            self.socket = opened_socket()
         self.socket.settimeout(timeout)
         for option in (_CAP_ACK, _EXT_ACK, _GET_STRICT_CHK):
             self.socket.setsockopt(_SOL_NETLINK, option, 1)
         self._enlarge()
         self._sequence = 0
+
+    @property
+    def port(self) -> int:
+        """The number that the kernel names as the author of what is changed by this socket."""
+        return int(self.socket.getsockname()[0])
 
     def close(self) -> None:
         """Release the socket."""
@@ -187,7 +192,8 @@ class Rtnetlink:
             raise BackendError("the kernel did not answer in time") from None
 
 
-def _opened() -> socket.socket:
+def opened_socket() -> socket.socket:
+    """A route netlink socket of the calling thread's namespace. Raises BackendError."""
     try:
         return socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE)
     except OSError as error:

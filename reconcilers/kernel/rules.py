@@ -37,10 +37,10 @@ def dump_rules(socket: Rtnetlink) -> list[RuleRow]:
     return rows
 
 
-def read_rules(chunk: bytes) -> Iterator[RuleRow]:
-    """The rules in a received chunk."""
-    for kind, start, end in messages(chunk):
-        if kind == wire.RTM_NEWRULE:
+def read_rules(chunk: bytes, kind: int = wire.RTM_NEWRULE) -> Iterator[RuleRow]:
+    """The rules in a received chunk, of messages of a *kind*."""
+    for found_kind, start, end in messages(chunk):
+        if found_kind == kind:
             family, to_length, from_length, tos, table, _, _, action, flags = wire.RULEHDR.unpack_from(chunk, start)
             found = wire.attributes(chunk, start + wire.RULEHDR.size, end)
             if action in _ACTIONS and not tos and not flags & _INVERTED and found.keys() <= _KNOWN:

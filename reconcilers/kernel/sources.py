@@ -8,7 +8,7 @@ from netctl.engine.protocol import Context
 from netctl.engine.resource import Key
 from netctl.errors import BackendError
 from reconcilers.kernel.if_link import DEVCONF_FORCE_FORWARDING, DEVCONF_FORWARDING
-from reconcilers.kernel.namespaces import current, identity, inside, make_room
+from reconcilers.kernel.namespaces import current, identity, inside, make_room, opened
 from reconcilers.kernel.rtnetlink import Rtnetlink
 from reconcilers.kernel.sysctls import sysctl_path
 from reconcilers.kernel.view import View
@@ -59,6 +59,17 @@ class Sources:
             self._open(netns).read_links()
             self._fresh.add(netns)
         return self._views[netns]
+
+    def opened(self) -> list[View]:
+        """Every namespace that is being read, but the one that netctl acts in."""
+        return [view for netns, view in self._views.items() if netns]
+
+    def id_in_root(self, netns: str) -> int | None:
+        """The number by which the namespace that netctl acts in knows *netns*; it is given one where it has none."""
+        root = self.root()
+        with opened(netns) as descriptor:
+            found = root.id_of(descriptor)
+            return root.give_id(descriptor) if found is None else found
 
     def _open(self, netns: str) -> View:
         """The view of a namespace."""

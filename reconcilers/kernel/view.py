@@ -70,6 +70,24 @@ class View:
         """The index of a link. Raises KeyError where there is none of that name."""
         return self.indexes[name]
 
+    def update(self, row: Row) -> Row | None:
+        """Take in how a link is now; what was known of it before."""
+        name = self.names.get(row.ifindex)
+        before = self.links.get(name) if name is not None else None
+        if name is not None and name != row.name:
+            self.forget([name])
+        self.links[row.name] = row
+        self.add(row.name, row.ifindex)
+        self._next_index = max(self._next_index, row.ifindex)
+        self._addresses = None
+        return before
+
+    def give_id(self, descriptor: int) -> int | None:
+        """Have the kernel number the namespace of *descriptor* here; None where it may not be."""
+        wanted = wire.number(_NETNSA_FD, descriptor) + wire.number(_NETNSA_NSID, 0xFFFFFFFF)
+        self.socket.transact([Request(wire.RTM_NEWNSID, 0, bytes(4) + wanted)])
+        return self.id_of(descriptor)
+
     def id_of(self, descriptor: int) -> int | None:
         """The number by which this namespace knows the one of *descriptor*; None where it knows it by none."""
         answer = self.socket.ask(Request(wire.RTM_GETNSID, 0, bytes(4) + wire.number(_NETNSA_FD, descriptor)))

@@ -70,10 +70,10 @@ def forward_drops(chains: list[LiveChain]) -> tuple[ForwardDrop, ...]:
     return tuple(sorted({ForwardDrop(*_entrance(place, reserved)) for place in dropping}))
 
 
-def read_rules(connection: Connection, family: str, table: str, sets: Sets) -> dict[str, list[Rule]]:
-    """The rules of a table, by chain, in order."""
+def read_rules(connection: Connection, family: str, table: str, sets: Sets, chain: str = "") -> dict[str, list[Rule]]:
+    """The rules of a table, or of one of its chains, by chain, in order."""
     rules: dict[str, list[Rule]] = {}
-    selector = string(RuleAttribute.TABLE, table)
+    selector = string(RuleAttribute.TABLE, table) + (string(RuleAttribute.CHAIN, chain) if chain else b"")
     for reply in connection.dump(Message.GETRULE, uapi.FAMILIES[family], selector):
         attributes = parse(reply.payload)
         rules.setdefault(text(attributes[RuleAttribute.CHAIN]), []).append(decode_rule(attributes, sets))

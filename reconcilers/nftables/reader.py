@@ -13,6 +13,7 @@ from netctl.kinds.nftables import OWN_FAMILIES, SYSTEM, ForeignRule, table_key
 from reconcilers.nftables.capabilities import capabilities
 from reconcilers.nftables.chains import forward_drops, read_chains, rules_by_key
 from reconcilers.nftables.events import changed_keys
+from reconcilers.nftables.following import NftablesFollower
 from reconcilers.nftables.marks import table_of
 from reconcilers.nftables.messages import Interrupted, RequestError
 from reconcilers.nftables.tables import read_head, read_table
@@ -69,6 +70,10 @@ class Reader:
     def events(self) -> Generator[frozenset[Key], None, None]:
         """The keys of what changes, a transaction at a time; an empty set where other tools' chains come or go."""
         return changed_keys(self.context)
+
+    def follow(self) -> NftablesFollower:
+        """A follower that reads by this reader's connection."""
+        return NftablesFollower(self.context, self.connection, self._consistent)
 
     def _read(self, scope: Scope) -> dict[Key, Live]:
         chains = read_chains(self.connection)

@@ -56,6 +56,13 @@ def read_sets(connection: Connection, family: str, table: str) -> list[Set]:
     return sorted((_filled(connection, family, table, attributes) for attributes in declared), key=_name)
 
 
+def read_set(connection: Connection, family: str, table: str, name: str) -> Set | None:
+    """One of the table's sets or maps, with its elements; None where there is none of that name."""
+    selector = string(SetAttribute.TABLE, table) + string(SetAttribute.NAME, name)
+    reply = connection.get(Message.GETSET, uapi.FAMILIES[family], selector)
+    return _filled(connection, family, table, parse(reply.payload)) if reply else None
+
+
 def _filled(connection: Connection, family: str, table: str, attributes: Attributes) -> Set:
     declared = decode_set(attributes)
     if "dynamic" in declared.flags:

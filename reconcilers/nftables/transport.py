@@ -6,6 +6,7 @@ returns. An error comes with the sequence number of the message that caused it.
 
 import errno
 import socket
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -114,6 +115,29 @@ class Connection:
         while True:
             for _, reply in split(self._received("nftables' events")):
                 yield Reply(reply.type & 0xFF, reply.family, reply.payload)
+
+    def queued(self) -> Iterator[tuple[int, Reply]]:
+        """The multicast messages that have arrived, each with the port of its author. Raises Interrupted where some
+        were lost.
+        """
+        self._open.settimeout(0)
+        try:
+            while True:
+                chunk = self._received("nftables' events")
+                author = int.from_bytes(chunk[12:16], sys.byteorder)
+                for _, reply in split(chunk):
+                    yield author, Reply(reply.type & 0xFF, reply.family, reply.payload)
+        except BlockingIOError:
+            return
+
+    @property
+    def port(self) -> int:
+        """The number that the kernel names as the author of this connection's transactions."""
+        return int(self._open.getsockname()[0])
+
+    def fileno(self) -> int:
+        """The socket's descriptor."""
+        return self._open.fileno()
 
     @property
     def _open(self) -> socket.socket:
