@@ -1,11 +1,11 @@
 """A twin in words: what it is made of and how to look inside; what its matrix came to."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from netctl.report.apply_report import duration
 from netctl.report.paint import PLAIN, Paint, printable
-from netctl.report.rows import plural
+from netctl.report.rows import natural_order, plural
 from netctl.report.trials_wording import failure_text
 from netctl.twin.blueprint import HostPlan
 from netctl.twin.examination import Findings
@@ -20,7 +20,7 @@ _ENDPOINTS = 8
 
 def twin_text(twin: Twin, paint: Paint = PLAIN) -> str:
     """What was made, host by host, and how to enter it."""
-    hosts = twin.blueprint.hosts
+    hosts = sorted(twin.blueprint.hosts, key=lambda host: natural_order(host.name))
     resources = sum(host.resources for host in twin.deployed)
     endpoints = sum(len(host.attached) for host in hosts)
     made = f"{len(hosts)} {plural('host', len(hosts))}, {endpoints} {plural('endpoint', endpoints)}"
@@ -52,10 +52,11 @@ def matrix_summary(findings: Findings, paint: Paint = PLAIN) -> str:
 
 def _host(host: HostPlan, width: int) -> str:
     address = next((text.partition("/")[0] for plug in host.interfaces for text in plug.addresses), "")
-    return f"  {host.name or LONE:<{width}}  {address}  {' '.join(_shortened(host.attached))}".rstrip()
+    attached = " ".join(_shortened(sorted(host.attached, key=natural_order)))
+    return f"  {host.name or LONE:<{width}}  {address}  {attached}".rstrip()
 
 
-def _shortened(names: tuple[str, ...]) -> Iterator[str]:
+def _shortened(names: Sequence[str]) -> Iterator[str]:
     yield from names[:_ENDPOINTS]
     if len(names) > _ENDPOINTS:
         yield f"and {len(names) - _ENDPOINTS} more"

@@ -1,7 +1,7 @@
 """One netctl at a time for a stack's twin: a flock(2) on a directory, which is gone when the twin is.
 
-In it are the lock and the socket of what answers in the twin (`netctl.twin.background`), and, once the twin is
-complete, the digest of the declaration that it was made of.
+In it are the lock and the socket of what answers in the twin (`netctl.twin.background`), and, where the twin is
+complete and to stay, the digest of the declaration that it was made of.
 """
 
 import fcntl
@@ -14,7 +14,7 @@ from time import monotonic, sleep
 from netctl.errors import LockedError, PrivilegeError
 
 ROOT = Path("/run/netctl/twins")
-_COMPLETE = "complete"
+_KEPT = "kept"
 _RETRY = 0.05
 """Seconds between two attempts; flock(2) cannot wait for a limited time."""
 
@@ -71,13 +71,13 @@ def _try(directory: Path) -> int | None:
     return None
 
 
-def mark_complete(directory: Path, digest: str) -> None:
-    """Note that the twin is complete, and of what declaration."""
-    (directory / _COMPLETE).write_text(digest, encoding="ascii")
+def keep(directory: Path, digest: str) -> None:
+    """Note that the twin is complete and to stay, and of what declaration it was made."""
+    (directory / _KEPT).write_text(digest, encoding="ascii")
 
 
-def completed(directory: Path) -> str:
-    """The digest of the declaration that the twin was made of; empty where it is not complete."""
+def kept(directory: Path) -> str:
+    """The digest of the declaration that the twin was made of; empty where it is not complete, or not to stay."""
     with suppress(FileNotFoundError):
-        return (directory / _COMPLETE).read_text(encoding="ascii")
+        return (directory / _KEPT).read_text(encoding="ascii")
     return ""

@@ -18,7 +18,6 @@ from netctl.twin import background
 from netctl.twin.blueprint import Blueprint, draw
 from netctl.twin.deployment import Deployed, deploy
 from netctl.twin.examination import Examination
-from netctl.twin.holding import mark_complete
 from netctl.twin.occupants import end_occupants
 from netctl.twin.responders import Responder
 from netctl.twin.spaces import LONE, WIRE, Settings, identities, make_spaces, remove_spaces, space, spaces_of
@@ -76,7 +75,6 @@ def put_up(loaded: LoadedStack, examination: Examination, directory: Path) -> Tw
         lay(blueprint)
         deployed = deploy(loaded, blueprint.hosts)
         answer(blueprint, examination, directory)
-        mark_complete(directory, loaded.digest)
     except BaseException:
         tear_down(blueprint.stack, directory)
         raise

@@ -132,10 +132,10 @@ def test_killed_at_any_moment_it_leaves_what_down_finds_and_up_gets_over(ground:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("delay", [0, 0.03, 0.08])
-def test_interrupted_it_leaves_nothing(ground: Ground, number: signal.Signals, delay: float) -> None:
+@pytest.mark.parametrize(("verb", "delay"), [("up", 0), ("up", 0.03), ("up", 0.08), ("test", 0.5)])
+def test_interrupted_it_leaves_nothing(ground: Ground, number: signal.Signals, verb: str, delay: float) -> None:
     file = ground.write(THREE)
-    ran = ground.attempt_until(number, after_first_name(ground, delay), *NETCTL, "twin", "up", "-f", file)
+    ran = ground.attempt_until(number, after_first_name(ground, delay), *NETCTL, "twin", verb, "-qf", file)
     if ran.code == 0:
         ground.twin("down", "-f", file)
     else:
@@ -214,6 +214,13 @@ def test_without_privilege_it_says_what_is_missing(ground: Ground) -> None:
     ran = ground.attempt("setpriv", "--bounding-set=-sys_admin", *NETCTL, "twin", "up", "-f", file)
     assert ran.code == 1
     assert "root" in ran.err
+
+
+def test_a_test_that_was_killed_is_not_taken_for_a_twin_that_is_to_stay(ground: Ground) -> None:
+    file = ground.write(THREE)
+    ground.attempt_until(signal.SIGKILL, after_first_name(ground, 0.5), *NETCTL, "twin", "test", "-f", file)
+    ground.twin("test", "-f", file)
+    assert ground.left() == []
 
 
 def test_two_at_once_wait_for_one_another(ground: Ground) -> None:

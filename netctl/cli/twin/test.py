@@ -61,10 +61,10 @@ def _up(
     loaded: "LoadedStack", examination: "Examination", directory: Path, options: Options, terminal: Terminal
 ) -> Iterator[None]:
     """The twin, up for as long; one that was up before stays. Raises RefusedError where that is of something else."""
-    from netctl.twin.holding import completed
+    from netctl.twin.holding import keep, kept
     from netctl.twin.twin import put_up, tear_down
 
-    before = completed(directory)
+    before = kept(directory)
     if before and before != loaded.digest:
         raise RefusedError(
             f"the twin of {loaded.stack.stack} that is up is not of what is declared now",
@@ -76,5 +76,7 @@ def _up(
     try:
         yield
     finally:
-        if not before and not options.keep:
+        if options.keep:
+            keep(directory, loaded.digest)
+        elif not before:
             tear_down(loaded.stack.stack, directory)

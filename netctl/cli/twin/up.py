@@ -16,11 +16,13 @@ def run(options: Options) -> int:
     A twin that is up already is built anew. What is left of one that was killed is removed first.
     """
     from netctl.report.twin_text import twin_text
+    from netctl.twin.holding import keep
     from netctl.twin.twin import put_up
 
     terminal = options.terminal()
     loaded, examination = examined(options, terminal)
     with options.held(loaded.stack.stack, terminal) as directory:
         twin = put_up(loaded, examination, directory)
+        keep(directory, loaded.digest)
     terminal.say(twin_text(twin, terminal.paint))
     return 0
