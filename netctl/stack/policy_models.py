@@ -7,6 +7,7 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 from netctl.stack.balancing_models import Affinity, Publications, Vip
 from netctl.stack.consul_models import Check, ExternalHost, TaggedAddress, Texts, Weights
 from netctl.stack.declaration import Declaration
+from netctl.stack.docker_models import ContainerSelector
 from netctl.stack.policy_scalars import (
     ExpectedPort,
     LabelExpression,
@@ -145,12 +146,21 @@ class ServiceEndpoint(Declaration):
 
 
 class AttachmentSelector(Declaration):
-    """Attachments by their labels. Of several keys, all must hold."""
+    """Attachments by their labels, of which all keys must hold; or containers."""
 
     model_config = ConfigDict(json_schema_extra={"minProperties": 1})
 
     labels: Labels | None = Field(None, description="Attachments that have all of these labels.")
     expr: LabelExpression | None = Field(None, description="Attachments by an expression over their labels.")
+    containers: ContainerSelector | None = Field(
+        None, description="Containers on Docker networks; of those on several, `network` says which one counts."
+    )
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it has no key, or keys of which one makes another meaningless."""
+        own = self.labels is not None or self.expr is not None
+        return own == (self.containers is not None)
 
 
 _Endpoints = list[Address | ServiceEndpoint] | AttachmentSelector
@@ -158,6 +168,14 @@ _Endpoints = list[Address | ServiceEndpoint] | AttachmentSelector
 
 class Service(Declaration):
     """Endpoints that offer the same, under one name."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "if": {"required": ["external"]},
+            "then": {"not": {"required": ["endpoints"]}},
+            "else": {"required": ["endpoints"]},
+        }
+    )
 
     network: Name | None = Field(None, description="The network or overlay that its endpoints are on; default: any.")
     port: PortNumbers | None = Field(None, description="What it listens on, one or a list: `80` (TCP), `80/udp`.")
@@ -199,8 +217,8 @@ class Service(Declaration):
     @classmethod
     def _selects_something(cls, endpoints: _Endpoints) -> _Endpoints:
         """Refuses a selector without a key. Raises ValueError."""
-        if isinstance(endpoints, AttachmentSelector) and endpoints.labels is None and endpoints.expr is None:
-            raise ValueError("a selector of attachments needs the key 'labels' or 'expr'")
+        if isinstance(endpoints, AttachmentSelector) and endpoints.is_empty:
+            raise ValueError("a selector of endpoints needs the keys 'labels' or 'expr', or 'containers' alone")
         return endpoints
 
     @model_validator(mode="after")

@@ -11,7 +11,7 @@ from netctl.stack.models import (
     NamespaceAttachment,
     Stack,
 )
-from netctl.stack.policy_models import AttachmentSelector, Service
+from netctl.stack.policy_models import Service
 
 _ENDPOINT = {
     "container": "Attaching containers is",
@@ -21,7 +21,6 @@ _ENDPOINT = {
 
 KEYS: Mapping[type[BaseModel], Mapping[str, str]] = MappingProxyType(
     {
-        AttachmentSelector: {"containers": "Selecting containers is"},
         NamespaceAttachment: _ENDPOINT,
         InterfaceAttachment: {**_ENDPOINT, "ports": "Named ports of attached interfaces are"},
         BridgeNetwork: {"overlay": "A network that is a leg of an overlay is"},

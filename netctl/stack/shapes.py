@@ -13,7 +13,7 @@ from annotated_types import Ge, Le, MaxLen, MinLen
 from pydantic import AfterValidator, BaseModel, Discriminator, Tag, TypeAdapter
 from pydantic.fields import FieldInfo
 
-from netctl.stack import docker_models, policy_scalars, scalars
+from netctl.stack import consul_models, docker_models, durations, policy_scalars, scalars
 
 
 class Scalar(NamedTuple):
@@ -109,6 +109,12 @@ _NOUNS: dict[Callable[..., Any], str] = {
     policy_scalars.label_expression: "an expression",
     docker_models.docker_name: "a name for Docker",
     docker_models.driver_name: "the name of a driver",
+    durations.duration: "a duration such as `10s`",
+    consul_models.check_url: "a path or a URL",
+    consul_models.check_target: "`true`, a port or `host:port`",
+    consul_models.key_path: "a key",
+    consul_models.external_host: "a host name or an address",
+    consul_models.tagged_address: "an address",
 }
 _PLAIN = {str: "text", int: "an integer", bool: "`true` or `false`"}
 

@@ -191,12 +191,6 @@ HOST = "stack: s\nhosts: {h: {address: 10.0.0.1}}\n"
         ),
         # What is to come.
         (
-            "kv: {}",
-            At("NC112", 2, 1),
-            "Consul's key/value store is not supported by this version of netctl yet.",
-            "Remove it",
-        ),
-        (
             "services: {s: {endpoints: {containers: {labels: {app: web}}}}}",
             At("NC112", 2, 28),
             "Selecting containers is not",

@@ -134,7 +134,7 @@ def test_a_service_lists_addresses_or_selects_attachments() -> None:
         ("endpoints: [], ports: {tcp: 80}", "'tcp' is a protocol and cannot be the name of a port"),
         ("endpoints: [], ports: {'80': 80}", "'80' is neither"),
         ("endpoints: [], ports: {http: udp}", "services.a.ports.http: 'udp' is not a port such as 80"),
-        ("port: 80", "services.a lacks the key 'endpoints'."),
+        ("port: 80", "services.a: a service needs 'endpoints', or 'external'."),
     ],
 )
 def test_a_mistake_in_a_service_is_put_into_words(written: str, message: str) -> None:

@@ -84,7 +84,8 @@ def test_what_loads_is_valid(text: str) -> None:
     ("text", "path"),
     [
         ("netwroks: {}", []),
-        ("kv: {}", []),
+        ("kv: []", ["kv"]),
+        ("kv: {a: {valu: 1}}", ["kv", "a"]),
         ("networks: {N: {}}", ["networks"]),
         ("networks: {n: {mtuu: 5}}", ["networks", "n"]),
         ("networks: {n: {mtu: 5}}", ["networks", "n", "mtu"]),

@@ -1,0 +1,126 @@
+"""Consul: services with their checks on the host's own agent, external services in the catalog, keys and their values.
+
+The mark of a service is in its metadata, that of a key in a key beside it (see `claim_of`). Consul never tells how a
+check was defined, so that the definition is in the service's metadata too: there it can be compared, shown and put
+back.
+"""
+
+from typing import NamedTuple
+
+from netctl.engine.resource import Key, Kind
+
+SYSTEM = "consul"
+
+OWN_META = "netctl-"
+"""What begins so is netctl's own in the metadata of services and nodes."""
+STACK_META = "netctl-stack"
+DECLARATION_META = "netctl-declaration"
+ID_META = "netctl-id"
+"""The id of what the mark is on, so that a copied mark is ignored."""
+CHECKS_META = "netctl-checks"
+"""The definitions of the checks; what does not fit continues under ``netctl-checks-1`` and so on."""
+
+MOST_META = 64
+"""Pairs that Consul takes; and bytes of a key, and of a value (``structs.ValidateServiceMetadata``)."""
+LONGEST_META_KEY = 128
+LONGEST_META = 512
+LARGEST_VALUE = 512 * 1024
+"""Bytes of a key's value (``kv_max_value_size``)."""
+LONGEST_KEY = 512
+"""Bytes of a key that this program takes; Consul's only limit is that of an address."""
+
+Pairs = tuple[tuple[str, str], ...]
+"""A mapping, sorted by key."""
+
+
+def service_key(ident: str) -> Key:
+    """The key of an instance on the host's own agent."""
+    return Key(SYSTEM, "service", ident)
+
+
+def external_key(node: str) -> Key:
+    """The key of an external service, by the node that stands for it."""
+    return Key(SYSTEM, "external", node)
+
+
+def kv_key(path: str) -> Key:
+    """The key of a key of Consul's."""
+    return Key(SYSTEM, "kv", path)
+
+
+def claim_of(stack: str, path: str = "") -> str:
+    """The key whose being there says that *path* is the stack's: ``netctl/shop/kv/shop/log_level``."""
+    return f"netctl/{stack}/kv/{path}"
+
+
+class Check(NamedTuple):
+    """A health check, by what Consul's own fields are called. What is not declared is left to Consul."""
+
+    id: str
+    """Unique on the agent: it begins with that of the service."""
+    type: str
+    """``http``, ``tcp``, ``udp``, ``grpc``, ``h2ping``, ``ttl``, ``script``, ``docker``, ``alias``."""
+    settings: Pairs = ()
+    """By Consul's names, each value in JSON: ``("Interval", '"10s"')``."""
+
+    def __str__(self) -> str:
+        said = {name: text for name, text in self.settings if name not in _QUIET}
+        return " ".join([self.type, *(f"{name}={text}" for name, text in said.items())])
+
+
+_QUIET = frozenset({"Name"})
+SECRET_SETTINGS = frozenset({"Header", "Body"})
+"""Settings that may hold a password: of these only a digest is kept, shown or compared."""
+
+
+class Service(NamedTuple):
+    """An instance of a service on the host's own agent."""
+
+    id: str
+    name: str | None = None
+    address: str | None = None
+    port: int | None = None
+    tags: tuple[str, ...] | None = None
+    """In their order."""
+    meta: Pairs | None = None
+    """Without netctl's own."""
+    weights: tuple[int, int] | None = None
+    """While passing, and while warning."""
+    tagged_addresses: Pairs | None = None
+    """``address:port`` by name, without those that Consul adds by itself."""
+    enable_tag_override: bool | None = None
+    checks: tuple[Check, ...] | None = None
+    """Those that netctl has put there; what others add is left alone."""
+
+
+SERVICE = Kind(SYSTEM, "service", immutable=frozenset({"name"}), identity=frozenset({"id"}))
+"""An instance that is renamed in place leaves its checks under the former name."""
+
+
+class External(NamedTuple):
+    """A service outside of Consul's cluster: a node of its own in the catalog, with one service."""
+
+    node: str
+    address: str | None = None
+    service: str | None = None
+    port: int | None = None
+    tags: tuple[str, ...] | None = None
+    meta: Pairs | None = None
+    probe: bool | None = None
+    """Whether Consul's external monitor (consul-esm) pings the node."""
+    checks: tuple[Check, ...] | None = None
+    """For consul-esm to run; what it has found is its own."""
+
+
+EXTERNAL = Kind(SYSTEM, "external", immutable=frozenset({"service"}), identity=frozenset({"node"}))
+
+
+class KeyValue(NamedTuple):
+    """A key and its value."""
+
+    path: str
+    value: bytes | None = None
+    flags: int | None = None
+
+
+KV = Kind(SYSTEM, "kv", identity=frozenset({"path"}))
