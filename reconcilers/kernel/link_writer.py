@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import cast
 
 from netctl.engine.change import Action, Change, Failure
+from netctl.engine.resource import Owner
 from netctl.errors import BackendError
-from netctl.kinds.link import Bridge, Link, VethPeer
+from netctl.kinds.link import Bridge, Link, Veth, VethPeer
 from reconcilers.kernel.births import Birth, Descriptors, expect
 from reconcilers.kernel.link_requests import (
     configure_link,
@@ -48,7 +49,7 @@ class LinkWriter:
         by_netns: dict[str, list[Numbered]] = {}
         for position, change in _of_links(changes):
             ends = change.action in {Action.DELETE, Action.REPLACE} and not change.implied
-            if ends and not isinstance(change.before, VethPeer):
+            if ends and not isinstance(change.before, VethPeer) and not isinstance(change.after, VethPeer):
                 by_netns.setdefault(cast(Link, change.before).netns, []).append((position, change))
         for netns, victims in by_netns.items():
             view = self._view(netns, victims)
@@ -80,10 +81,23 @@ class LinkWriter:
             for position, change in _of_links(changes)
             if change.action in {Action.CREATE, Action.REPLACE} and not isinstance(change.after, VethPeer)
         ]
+        self._make_way(wanted)
         for start in range(0, len(wanted), _LINKS_A_SEND):
             self._create_some(wanted[start : start + _LINKS_A_SEND])
         self._ipv6_forwarding(wanted)
         self._bring_up(wanted)
+
+    def _make_way(self, wanted: Sequence[Numbered]) -> None:
+        """Delete the stack's macvlans that have the place of the far end of a veth pair: they are replaced, but the far
+        end comes with its pair, before what it replaces would go.
+        """
+        for position, change in wanted:
+            netns, _, name = (change.after.peer or "").rpartition("/") if isinstance(change.after, Veth) else ("",) * 3
+            view = self._view(netns, [(position, change)]) if name else None
+            row = view.links.get(name) if view else None
+            if view and row and row.kind == "macvlan" and _is_of_one_stack(row.owner, change.owner):
+                self._transact(view, [(position, change, delete_link(row.ifindex))])
+                view.forget([name])
 
     def _create_some(self, wanted: Sequence[Numbered]) -> None:
         """Two sends: what completes a link goes to its index, so the link must be known to have been made."""
@@ -233,6 +247,10 @@ class LinkWriter:
 
 def _of_links(changes: Iterable[Numbered]) -> Iterator[Numbered]:
     return ((position, change) for position, change in changes if change.key.kind == "link")
+
+
+def _is_of_one_stack(one: Owner | None, other: Owner | None) -> bool:
+    return one is not None and other is not None and one.stack == other.stack
 
 
 def _name(change: Change) -> str:
