@@ -239,6 +239,11 @@ MEANING = {
         "A Docker network is named `<stack>_<name>` unless `name` says otherwise; no host can have two of one name.",
         "Rename one of them, or choose different `hosts`.",
     ),
+    "NC285": Code(
+        "A container on several networks",
+        "A service selects a container that is on more than one of the stack's networks, and has an address on each.",
+        "Say with the service's `network` which of them counts.",
+    ),
     "NC284": Code(
         "A container that cannot be attached so",
         "A container is attached to a network twice, or to `host` or `none`, or to the default bridge with an address.",

@@ -6,7 +6,8 @@ from typing import NamedTuple
 from netctl.compiler.checks import check
 from netctl.compiler.checks.decisions import check_decisions
 from netctl.compiler.checks.hosts import demand_host
-from netctl.compiler.docker import compile_docker
+from netctl.compiler.containers import with_containers
+from netctl.compiler.docker import compile_docker, judged_networks
 from netctl.compiler.enforcement import Enforcement, enforce
 from netctl.compiler.enforcement.spoofing import guard
 from netctl.compiler.firewall import compile_firewall
@@ -29,6 +30,7 @@ from netctl.compiler.underlay import Underlay, find_underlay
 from netctl.engine.facts import Facts
 from netctl.engine.resource import Desired, Key
 from netctl.errors import Diagnostic
+from netctl.kinds.nftables import Table
 from netctl.kinds.route import Route, stack_number
 from netctl.policy.model import PolicySet
 from netctl.stack.models import BridgeNetwork, MacvlanNetwork, Stack
@@ -60,9 +62,13 @@ class Examined(NamedTuple):
     """Its policies; None where it has none, or where something is wrong with it."""
 
 
-def examine(stack: Stack, places: Places, problems: Problems, facts: Facts | None = None) -> Examined:
-    """The stack, resolved and checked as a whole, whatever the host. By *facts*, endpoints keep their addresses."""
-    topology = with_held(resolve(stack), facts)
+def examine(
+    stack: Stack, places: Places, problems: Problems, facts: Facts | None = None, host: str | None = None
+) -> Examined:
+    """The stack, resolved and checked as a whole. By the *facts* of *host*, endpoints keep their addresses, and its
+    containers are known.
+    """
+    topology = with_containers(with_held(resolve(stack), facts), facts, host or "")
     check(topology, problems)
     if problems.has_errors or not (stack.policies or stack.services or stack.expect):
         return Examined(topology, None)
@@ -78,7 +84,7 @@ def compile_stack(stack: Stack, places: Places, host: str | None, facts: Facts |
     forwarding on foreign interfaces. Raises DeclarationError with all errors of the stack, or of the host.
     """
     problems = Problems(places)
-    examined = examine(stack, places, problems, facts)
+    examined = examine(stack, places, problems, facts, host)
     demand_host(stack, host)
     problems.stop_on_errors()
     return compile_host(examined, host, facts, places, problems)
@@ -120,7 +126,9 @@ def _resources(site: Site) -> Iterator[Desired]:
     yield from compile_rules(site)
     yield from compile_sysctls(site, legs, underlay)
     fenced = [leg for leg in legs if leg.locals or leg.spec.internal or leg.spec.isolated]
-    yield from compile_firewall(site.stack, [segment_of(leg) for leg in fenced], site.facts, site.enforcement)
+    segments = [segment_of(leg) for leg in fenced]
+    for want in compile_firewall(site.stack, segments, site.facts, site.enforcement):
+        yield want._replace(needs=(*want.needs, *judged_networks(site))) if isinstance(want.attributes, Table) else want
 
 
 def _legs(site: Site, underlay: Underlay | None) -> Iterator[Leg]:

@@ -2,16 +2,15 @@
 
 from collections.abc import Iterator, Mapping
 
-from netctl.compiler.docker_networks import Attached, DockerNet, gateway_of, range_of
+from netctl.compiler.containers import can_join
+from netctl.compiler.docker_networks import Attached, DockerNet, Member, gateway_of, range_of
 from netctl.compiler.prefixes import Prefix, format_address
 from netctl.compiler.site import Site
 from netctl.compiler.subnets import Pool
-from netctl.engine.facts import ContainerFact, EngineFacts
 from netctl.engine.resource import Desired, Key, Origin
 from netctl.kinds import docker as kinds
 from netctl.kinds.docker import Attachment, Network, Pairs, attachment_key, network_key
-from netctl.policy.selectors import LabelIndex
-from netctl.stack.docker_models import ContainerSelector, DockerNetwork, NamedContainer, SelectedContainers
+from netctl.stack.docker_models import DockerNetwork, NamedContainer, SelectedContainers
 
 _MTU = "com.docker.network.driver.mtu"
 _BRIDGE = "com.docker.network.bridge.name"
@@ -20,17 +19,15 @@ _MASQUERADE = "com.docker.network.bridge.enable_ip_masquerade"
 
 def compile_docker(site: Site) -> Iterator[Desired]:
     """The networks of the host's Engine, and the attachments of the containers that are there."""
-    nets = site.dockers
-    engine = site.engine if any(net.spec.is_reference or net.attached for net in nets) else None
-    for net in nets:
+    for net in site.dockers:
         origin = site.origin(net.path)
         within = None
         if net.spec.is_reference:
-            _demand_presence(net, engine, site)
+            _demand_presence(net, site)
         else:
             within = network_key(net.docker_name)
             yield Desired(within, docker_network(net, site), origin)
-        yield from _attachments(net, engine, site, origin, within)
+        yield from _attachments(net, site, origin, within)
 
 
 def docker_network(net: DockerNet, site: Site) -> Network:
@@ -84,7 +81,17 @@ def _pool(net: DockerNet, pool: Pool, prefix: Prefix) -> kinds.Pool:
     return kinds.Pool(str(prefix), gateway, str(assigned) if assigned else "", _pairs(auxiliary))
 
 
-def _demand_presence(net: DockerNet, engine: EngineFacts | None, site: Site) -> None:
+def judged_networks(site: Site) -> tuple[Key, ...]:
+    """The networks whose containers policies judge. With Docker out of reach, nobody knows who is on them: what was
+    made of them must then be left as it is.
+    """
+    if not site.topology.stack.policies:
+        return ()
+    return tuple(network_key(net.docker_name) for net in site.dockers if not net.spec.is_reference)
+
+
+def _demand_presence(net: DockerNet, site: Site) -> None:
+    engine = site.engine
     if engine is not None and net.docker_name not in engine.networks:
         site.problems.error(
             "NC342",
@@ -94,73 +101,48 @@ def _demand_presence(net: DockerNet, engine: EngineFacts | None, site: Site) -> 
         )
 
 
-def _attachments(
-    net: DockerNet, engine: EngineFacts | None, site: Site, origin: Origin, within: Key | None
-) -> Iterator[Desired]:
-    """The first entry that means a container counts; by its name before by its labels."""
-    seen: set[str] = set()
-    for entry in sorted(net.attached, key=lambda entry: isinstance(entry.spec, SelectedContainers)):
-        if site.host not in entry.hosts:
+def _attachments(net: DockerNet, site: Site, origin: Origin, within: Key | None) -> Iterator[Desired]:
+    for member in site.topology.members:
+        entry = member.entry
+        if (member.network, member.host) != (net.name, site.host) or entry is None:
             continue
-        for container in _containers(net, entry, engine, site):
-            if container not in seen:
-                seen.add(container)
-                yield Desired(
-                    attachment_key(net.docker_name, container), _attachment(net, entry, container), origin,
-                    () if within is None else (within,), within,
-                )  # fmt: skip
+        if _is_there(net, member, entry, site):
+            key = attachment_key(net.docker_name, member.container)
+            needs = () if within is None else (within,)
+            yield Desired(key, _attachment(net, entry, member), origin, needs, within)
 
 
-def _containers(net: DockerNet, entry: Attached, engine: EngineFacts | None, site: Site) -> list[str]:
-    """The names of the containers that an entry means; of an Engine that cannot be read, those that it names."""
-    if isinstance(entry.spec, SelectedContainers):
-        return [] if engine is None else selected(entry.spec.containers, engine)
-    name = entry.spec.container
-    if engine is None:
-        return [name]
-    found = engine.containers.get(name)
-    if found is None:
+def _is_there(net: DockerNet, member: Member, entry: Attached, site: Site) -> bool:
+    """Whether a container is to be attached now; of an Engine that cannot be read, every one that is named."""
+    if site.engine is None or isinstance(entry.spec, SelectedContainers):
+        return True
+    path = (*entry.path, "container")
+    if not member.is_known:
         site.problems.warn(
             "NC341",
-            (*entry.path, "container"),
-            f"there is no container '{name}' on this host yet",
+            path,
+            f"there is no container '{member.container}' on this host yet",
             f"It is attached to {net.label} by the next apply once it is there.",
         )
-        return []
-    if not _can_join(found):
+        return False
+    found = site.engine.containers[member.container]
+    if not can_join(found):
         site.problems.error(
             "NC343",
-            (*entry.path, "container"),
-            f"container '{name}' was made with the network mode '{found.mode}', which excludes any other network",
+            path,
+            f"container '{member.container}' was made with the network mode '{found.mode}', which excludes any other",
             "Make the container without this mode, or remove this attachment.",
         )
-        return []
-    return [name]
+    return can_join(found)
 
 
-def selected(selector: ContainerSelector, engine: EngineFacts) -> list[str]:
-    """The names of the containers that the selector means, less those that can join no network."""
-    index = LabelIndex({name: fact.labels for name, fact in engine.containers.items() if _can_join(fact)})
-    names = index.everything
-    if selector.labels is not None:
-        names &= index.labelled(selector.labels)
-    if selector.expr is not None:
-        names &= index.select(selector.expr)
-    return sorted(names)
-
-
-def _can_join(container: ContainerFact) -> bool:
-    return container.mode not in {"host", "none"} and not container.mode.startswith("container:")
-
-
-def _attachment(net: DockerNet, entry: Attached, container: str) -> Attachment:
+def _attachment(net: DockerNet, entry: Attached, member: Member) -> Attachment:
     spec = entry.spec
     named = spec if isinstance(spec, NamedContainer) else None
-    addresses = tuple(format_address(family, value) for family, value in sorted(entry.addresses))
     return Attachment(
         net.docker_name,
-        container,
-        addresses or None,
+        member.container,
+        member.asked or None,
         None if spec.aliases is None else tuple(sorted(set(spec.aliases))),
         None if named is None or named.link_local is None else tuple(sorted(named.link_local)),
         None if spec.options is None else _pairs(spec.options),

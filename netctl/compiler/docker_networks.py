@@ -47,6 +47,24 @@ class DockerNet(NamedTuple):
         return self.space.pools if self.space else ()
 
 
+class Member(NamedTuple):
+    """A container on a network, or one that is to be."""
+
+    network: str
+    """The network's name in the stack."""
+    container: str
+    host: str
+    entry: Attached | None
+    """What attaches it; None for one that is on the network without netctl's doing."""
+    asked: tuple[str, ...]
+    """The addresses to attach it with, IPv4 first; those that it has already, or that Docker assigns, are not."""
+    addresses: tuple[str, ...]
+    """Those that it has, or will have; none as long as only Docker can tell."""
+    labels: Mapping[str, str]
+    is_known: bool
+    """Whether the Engine has it."""
+
+
 def resolve_docker(stack: Stack, hosts: Hosts, named: Mapping[str, Space]) -> tuple[DockerNet, ...]:
     """The Docker networks by name."""
     networks = stack.networks

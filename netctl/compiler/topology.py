@@ -7,7 +7,7 @@ the declared kinds. Nothing here fails: what does not resolve is left out, and `
 from enum import Enum
 from typing import NamedTuple
 
-from netctl.compiler.docker_networks import DockerNet, resolve_docker
+from netctl.compiler.docker_networks import DockerNet, Member, resolve_docker
 from netctl.compiler.hosts import Hosts
 from netctl.compiler.naming import InterfaceName, interface_name
 from netctl.compiler.places import Path
@@ -109,6 +109,8 @@ class Topology(NamedTuple):
     """Networks by name, then overlays by name."""
     dockers: tuple[DockerNet, ...] = ()
     """Docker's networks by name."""
+    members: tuple[Member, ...] = ()
+    """The containers on them, as far as anything is known of them."""
 
 
 def resolve(stack: Stack) -> Topology:

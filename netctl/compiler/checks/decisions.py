@@ -5,6 +5,7 @@ from netctl.compiler.checks.occupancy import spell
 from netctl.compiler.checks.policies import selectors
 from netctl.compiler.places import Path, Problems
 from netctl.compiler.policies import Resolution
+from netctl.compiler.policies.endpoints import CONTAINER
 from netctl.compiler.policies.services import port_conflicts
 from netctl.compiler.topology import Role, Topology
 from netctl.policy.checks import Futility, Place, futile_rules, shadowed_rules, unheard_policies
@@ -23,11 +24,18 @@ def check_decisions(topology: Topology, resolution: Resolution, problems: Proble
     Whether expectations hold is left out unless they are to be proved.
     """
     stack = topology.stack
-    _matches(stack, resolution, problems)
+    if not _may_have_unknown_members(topology):
+        _matches(stack, resolution, problems)
+    _several_networks(stack, resolution, problems)
     _named_ports(stack, resolution, problems)
     _rules(resolution, problems)
     _enforceable(topology, resolution, problems)
     check_expectations(stack, resolution, problems, prove=prove)
+
+
+def _may_have_unknown_members(topology: Topology) -> bool:
+    """Whether containers may be meant of which nothing is known: without an Engine to ask, nobody can tell."""
+    return bool(topology.dockers) and not any(member.is_known for member in topology.members)
 
 
 def _matches(stack: Stack, resolution: Resolution, problems: Problems) -> None:
@@ -53,6 +61,22 @@ def _is_about_endpoints(path: Path, selector: Selector) -> bool:
     """Whether a selector that selects no endpoint means nothing: elsewhere, ``cidr`` and ``any`` mean addresses too."""
     only_addresses = not selector.model_fields_set - {"cidr", "except_", "any"}
     return path[2] == "applies_to" or not only_addresses
+
+
+def _several_networks(stack: Stack, resolution: Resolution, problems: Problems) -> None:
+    """A container that a service has by two of its addresses, of which nobody has said which one is meant."""
+    networks: dict[tuple[str, str], str] = {}
+    for end in resolution.policies.endpoints.values():
+        for service in sorted(end.services) if end.kind == CONTAINER else ():
+            container = end.name.removeprefix(f"{end.network}/")
+            other = networks.setdefault((service, container), end.network)
+            if stack.services[service].network is None and other != end.network:
+                problems.error(
+                    "NC285",
+                    ("services", service, "endpoints"),
+                    f"container '{container}' of service '{service}' is on the networks '{other}' and '{end.network}'",
+                    f"Say which of them counts: 'network: {other}'.",
+                )
 
 
 def _named_ports(stack: Stack, resolution: Resolution, problems: Problems) -> None:
@@ -103,6 +127,7 @@ def rule_path(place: Place) -> Path:
 
 def _enforceable(topology: Topology, resolution: Resolution, problems: Problems) -> None:
     beyond = {net.name: net.label for net in topology.nets if net.role is Role.MACVLAN}
+    beyond |= {net.name: net.label for net in topology.dockers if net.spec.driver in {"macvlan", "ipvlan"}}
     why = {
         name: f"the traffic of {beyond[end.network]} does not pass the host's firewall"
         if end.network in beyond

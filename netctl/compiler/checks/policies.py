@@ -1,7 +1,8 @@
 """Policies, tiers and services as they are declared: what they name, and what they leave out."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
+from netctl.compiler.docker_networks import DockerNet
 from netctl.compiler.hosts import suggestion
 from netctl.compiler.places import Path, Problems
 from netctl.compiler.policies.resolve import tier_orders
@@ -20,7 +21,8 @@ def check_policies(topology: Topology, problems: Problems) -> None:
     _failsafe(stack, problems)
     for name, policy in stack.policies.items():
         _policy(stack, ("policies", name), policy, problems)
-    nets = {net.name: net for net in topology.nets}
+    nets: dict[str, Net | DockerNet] = {net.name: net for net in topology.dockers}
+    nets |= {net.name: net for net in topology.nets}
     for name, service in stack.services.items():
         _service(stack, nets, ("services", name), service, problems)
 
@@ -107,7 +109,10 @@ def _policy(stack: Stack, path: Path, policy: Policy, problems: Problems) -> Non
         )
 
 
-def _service(stack: Stack, nets: dict[str, Net], path: Path, service: Service, problems: Problems) -> None:
+_Nets = Mapping[str, Net | DockerNet]
+
+
+def _service(stack: Stack, nets: _Nets, path: Path, service: Service, problems: Problems) -> None:
     if service.network is not None and service.network not in nets:
         _unknown((*path, "network"), "network", service.network, nets, problems)
     if isinstance(service.endpoints, AttachmentSelector):
@@ -121,7 +126,7 @@ def _service(stack: Stack, nets: dict[str, Net], path: Path, service: Service, p
             _inside(net, place, address, problems)
 
 
-def _inside(net: Net, path: Path, address: str, problems: Problems) -> None:
+def _inside(net: Net | DockerNet, path: Path, address: str, problems: Problems) -> None:
     if net.space is None or any(pool.prefix.holds(*parse_address(address)) for pool in net.pools):
         return
     problems.error(

@@ -26,7 +26,7 @@ from netctl.compiler.enforcement.spoofing import guard, link_local
 from netctl.kinds.nftables import Chain, Set, Table
 from netctl.policy.model import Direction, Endpoint, Failsafe, PolicySet
 
-HOST, ADDRESS = "host", "address"
+HOST, ADDRESS, CONTAINER = "host", "address", "container"
 
 
 class Enforcement(NamedTuple):
@@ -78,7 +78,7 @@ def enforce(policies: PolicySet, host: str, stack: str) -> Enforcement:
 
 def is_unreachable(endpoint: Endpoint) -> bool:
     """Whether an endpoint's traffic does not pass the host's IP filtering."""
-    return endpoint.kind not in {HOST, ADDRESS} and not endpoint.interface
+    return endpoint.kind not in {HOST, ADDRESS, CONTAINER} and not endpoint.interface
 
 
 def judged_elements(

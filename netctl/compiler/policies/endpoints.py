@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 
 from netctl.compiler import topology as compiled
 from netctl.compiler.addressing import local_of, placed
+from netctl.compiler.docker_networks import DockerNet
 from netctl.compiler.hosts import ALONE
 from netctl.compiler.naming import mac
 from netctl.compiler.policies.ports import named_ports
@@ -16,6 +17,8 @@ from netctl.stack.models import MacvlanNetwork, VxlanOverlay
 HOST = "host"
 ATTACHMENT = "attachment"
 ADDRESS = "address"
+CONTAINER = "container"
+_BRIDGED = "bridge"
 
 
 def attachments(topology: Topology) -> Iterator[Endpoint]:
@@ -36,6 +39,28 @@ def attachments_on(topology: Topology, host: str) -> Iterator[Endpoint]:
             yield _attachment(topology.stack.stack, net, end, place, addresses)
 
 
+def containers(topology: Topology) -> Iterator[Endpoint]:
+    """The containers on Docker networks, each on each of its networks; those whose address is known."""
+    nets = {net.name: net for net in topology.dockers}
+    names = Counter((member.network, member.container) for member in topology.members)
+    for member in topology.members:
+        if not member.addresses:
+            continue
+        net = nets[member.network]
+        where = f"@{member.host}" if names[member.network, member.container] > 1 else ""
+        labels = {**member.labels, **({"host": member.host} if member.host else {}), "network": net.name}
+        yield Endpoint(
+            f"{net.name}/{member.container}{where}",
+            CONTAINER,
+            member.host,
+            net.name,
+            member.addresses,
+            labels,
+            named_ports(member.entry.spec.ports) if member.entry is not None else {},
+            masqueraded=net.spec.driver == _BRIDGED and not net.spec.internal and net.spec.nat != "none",
+        )
+
+
 def host_endpoints(topology: Topology) -> Iterator[Endpoint]:
     """The declared hosts, with every address that they have in the stack: the underlay's first."""
     declared = topology.stack.hosts
@@ -50,7 +75,8 @@ def host_endpoints(topology: Topology) -> Iterator[Endpoint]:
 
 def inside(topology: Topology) -> dict[str, tuple[str, ...]]:
     """By host, the prefixes that its endpoints reach under their own addresses."""
-    return _prefixes(topology, [net for net in topology.nets if not isinstance(net.spec, MacvlanNetwork)])
+    nets: list[Net | DockerNet] = [net for net in topology.nets if not isinstance(net.spec, MacvlanNetwork)]
+    return _prefixes(topology, [*nets, *(net for net in topology.dockers if net.spec.driver == _BRIDGED)])
 
 
 def open_overlays(topology: Topology) -> dict[str, tuple[str, ...]]:
@@ -64,12 +90,12 @@ def _is_fenced(net: Net) -> bool:
     return not isinstance(spec, MacvlanNetwork) and (spec.internal or spec.isolated)
 
 
-def _prefixes(topology: Topology, nets: Iterable[Net]) -> dict[str, tuple[str, ...]]:
+def _prefixes(topology: Topology, nets: Iterable[Net | DockerNet]) -> dict[str, tuple[str, ...]]:
     found: dict[str, set[str]] = {}
     for net in nets:
         for host in net.hosts:
             for pool in net.pools:
-                prefix = pool.prefix if net.overlay else pool.on(topology.hosts.number(host))
+                prefix = pool.prefix if isinstance(net, Net) and net.overlay else pool.on(topology.hosts.number(host))
                 found.setdefault(host, set()).add(str(prefix))
     return {host: tuple(sorted(prefixes)) for host, prefixes in sorted(found.items())}
 

@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 
 from netctl.compiler.hosts import Hosts
-from netctl.compiler.policies.endpoints import ADDRESS, ATTACHMENT, is_masqueraded
+from netctl.compiler.policies.endpoints import ADDRESS, ATTACHMENT, CONTAINER, is_masqueraded
 from netctl.compiler.policies.ports import named_ports
 from netctl.compiler.prefixes import parse_address
 from netctl.compiler.topology import Net, Topology
 from netctl.policy.model import Endpoint, PortRange
 from netctl.policy.selectors import LabelIndex
+from netctl.stack.docker_models import ContainerSelector
 from netctl.stack.policy_models import AttachmentSelector, Service, ServiceEndpoint
 
 
@@ -30,6 +31,9 @@ def members(service: Service) -> list[ServiceEndpoint]:
             for entry in service.endpoints]  # fmt: skip
 
 
+_ATTACHED = (ATTACHMENT, CONTAINER)
+
+
 class _Membership:
     """Who belongs to what, service by service."""
 
@@ -41,11 +45,10 @@ class _Membership:
         self._at: dict[str, list[str]] = {}
         for end in endpoints:
             # A host is found by its underlay address alone: several hosts can have one address on their bridges.
-            own = end.addresses if end.kind == ATTACHMENT else (topology.stack.hosts[end.host].address,)
+            own = end.addresses if end.kind in _ATTACHED else (topology.stack.hosts[end.host].address,)
             for address in own:
                 self._at.setdefault(address, []).append(end.name)
-        attached = {end.name: end.labels for end in endpoints if end.kind == ATTACHMENT}
-        self._index = LabelIndex(attached)
+        self._index = {kind: LabelIndex({e.name: e.labels for e in endpoints if e.kind == kind}) for kind in _ATTACHED}
 
     def add(self, name: str, service: Service) -> None:
         """Notes whom the service has."""
@@ -61,11 +64,17 @@ class _Membership:
         return [self._joined(end, sorted(set(self._services.get(name, ())))) for name, end in self._endpoints.items()]
 
     def _selected(self, selector: AttachmentSelector, network: str | None) -> list[str]:
-        found = self._index.everything
+        if selector.containers is not None:
+            return self._matching(selector.containers, CONTAINER, network)
+        return self._matching(selector, ATTACHMENT, network)
+
+    def _matching(self, selector: AttachmentSelector | ContainerSelector, kind: str, network: str | None) -> list[str]:
+        index = self._index[kind]
+        found = index.everything
         if selector.labels is not None:
-            found &= self._index.labelled(selector.labels)
+            found &= index.labelled(selector.labels)
         if selector.expr is not None:
-            found &= self._index.select(selector.expr)
+            found &= index.select(selector.expr)
         return [name for name in found if network in {None, self._endpoints[name].network}]
 
     def _listed(self, name: str, service: Service, entry: ServiceEndpoint) -> list[str]:
@@ -85,7 +94,7 @@ class _Membership:
     def _fits(self, known: str, service: Service, entry: ServiceEndpoint) -> bool:
         end = self._endpoints[known]
         is_there = entry.host is None or end.host in {entry.host, ""}
-        return is_there and (end.kind != ATTACHMENT or service.network in {None, end.network})
+        return is_there and (end.kind not in _ATTACHED or service.network in {None, end.network})
 
     def _joined(self, end: Endpoint, services: list[str]) -> Endpoint:
         if not services:
