@@ -14,6 +14,14 @@ def _worker() -> str:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def _own_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Where commands keep their locks, and tell of their bugs, unless a test says where: not in the machine's place."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NETCTL_STATE_DIR", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def _nothing_left_behind(_worker: str) -> Iterator[list[Namespaces]]:
     """Every maker of namespaces in this process; an error at the end of the session for what was not removed."""
     makers: list[Namespaces] = []
