@@ -29,16 +29,20 @@ def sole_writer(stack: str, netns: str, command: str, options: Changing, termina
     Whatever the change is based on must be read within: another one may have been at work until now. Signals that ask
     to end are taken in order.
     """
-    name = f"{stack}@{netns or os.uname().nodename}"
-    file_name = f"{stack}@{_identity(netns)}"
-    with (
-        locked(options.state_dir, name, command, file_name, timeout=options.lock_timeout, waiting=terminal.remark),
-        orderly_end(),
-    ):
+    with stack_lock(stack, netns, command, options, terminal), orderly_end():
         yield
 
 
-def _identity(netns: str) -> str:
+@contextmanager
+def stack_lock(stack: str, netns: str, command: str, options: Changing, terminal: Terminal) -> Iterator[None]:
+    """As `sole_writer`, for a command that heeds signals itself."""
+    name = f"{stack}@{netns or os.uname().nodename}"
+    file_name = f"{stack}@{identity(netns)}"
+    with locked(options.state_dir, name, command, file_name, timeout=options.lock_timeout, waiting=terminal.remark):
+        yield
+
+
+def identity(netns: str) -> str:
     """What a network namespace has that no other one has, whether it is entered by its name or from within."""
     try:
         found = Path(f"/run/netns/{netns}" if netns else "/proc/self/ns/net").stat()

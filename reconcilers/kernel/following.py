@@ -101,6 +101,7 @@ class KernelFollower:
     def attend(self, scope: Scope) -> None:
         """Tell of what concerns this desired state, which has just been observed whole."""
         self._interests = Interests(scope, self._sources)
+        self._sources.renumber()
         root = self._sources.root()
         self._views = {None: root}
         for view in self._sources.opened():

@@ -108,6 +108,10 @@ class Sources:
                 self._root_ids[view.netns] = view.id_of(descriptor)
         return self._root_ids[view.netns]
 
+    def renumber(self) -> None:
+        """The numbers of namespaces are to be asked for again: one gets its own when it is first attached."""
+        self._root_ids.clear()
+
     @contextmanager
     def root_descriptor(self) -> Iterator[int]:
         """A descriptor of the namespace that netctl acts in."""

@@ -14,7 +14,7 @@ from netctl.kinds.rule import rule_key
 from netctl.kinds.sysctl import sysctl_key
 from reconcilers.kernel import wire
 from reconcilers.kernel.addresses import AddressRow, address_reader
-from reconcilers.kernel.link_requests import get_link, get_link_at
+from reconcilers.kernel.link_requests import get_link_at
 from reconcilers.kernel.links import Row, Surroundings, read_links
 from reconcilers.kernel.neighbours import NTF_EXT_LEARNED, NTF_SELF, entry_reader
 from reconcilers.kernel.neighbours import Row as NeighbourRow
@@ -122,12 +122,15 @@ class Touches:
             self.shaken[view].add(row.name)
         self._touch_link(view, row.name, port)
         changed = before is None or before.mtu != row.mtu or before.name != row.name
-        self.surroundings |= changed and not view.netns and row.ifindex not in view.owned
+        self.surroundings |= changed and row.ifindex not in view.owned and self._is_foreign(view, row.name)
+
+    def _is_foreign(self, view: View, name: str) -> bool:
+        return not view.netns and link_key(name) not in self._observer.desired["link"]
 
     def _touch_link(self, view: View, name: str, port: int) -> None:
         self._links[view.netns, name] = view
         self.ports[link_key(name, view.netns)] = port
-        self.surroundings |= not view.netns and name not in view.links
+        self.surroundings |= name not in view.links and self._is_foreign(view, name)
 
     def _add_addresses(self, view: View, chunk: bytes, kind: int, port: int, *, there: bool) -> None:
         for row in self._readers.addresses[kind](chunk):
@@ -136,7 +139,8 @@ class Touches:
             self._addresses[key], self.ports[key] = _Placed(view, row, there), port
             if not there and name:
                 self.shaken[view] |= {name, row.address.partition("/")[0]}
-            self.surroundings |= not view.netns and not row.link_local and row.ifindex not in view.owned
+            foreign = row.ifindex not in view.owned and self._is_foreign(view, name)
+            self.surroundings |= foreign and not row.link_local
 
     def _add_routes(self, view: View, chunk: bytes, kind: int, port: int, *, there: bool) -> None:
         for row in self._readers.routes[kind](chunk, view.names, view.netns):
@@ -219,7 +223,8 @@ class Touches:
         """Enter the routes over the links with these indexes as they are now."""
         for index in indexes:
             # The kernel tells of an address before its routes have gone. The answer waits until they have.
-            view.socket.ask(get_link(view.names[index]))
+            if isinstance(view.socket.ask(get_link_at(index)), KernelError):
+                continue  # it has gone itself, and is about to be told of
             for row in dump_routes(view.socket, view.names, view.netns, ifindex=index):
                 self._observe_route(view, row, claims)
 

@@ -1,0 +1,396 @@
+"""The loop: it waits for events, files, signals and timers, and has the keeper do what they ask for.
+
+What takes long (a new desired state, a look at everything) is done in a thread, one at a time; meanwhile events wait
+in their sockets. What is quick (an event's repair) is done at once.
+"""
+
+import asyncio
+import random
+import signal
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from time import monotonic, time
+from typing import Any
+
+from netctl.agent.declared import Declared, Load
+from netctl.agent.keeper import Keeper
+from netctl.agent.listening import Listening
+from netctl.agent.log import Log
+from netctl.agent.metrics import Metrics
+from netctl.agent.service import Service
+from netctl.agent.sources import Source
+from netctl.engine.following import Tidings
+from netctl.engine.plan import Plan
+from netctl.engine.protocol import Writer
+from netctl.engine.resource import Key
+from netctl.engine.session import Session
+from netctl.errors import DeclarationError, NetctlError
+
+INTERRUPTED = 130
+PERIODIC, AGAIN = "periodic", "trying again"
+"""Reasons for a look at everything that are not worth telling."""
+_JITTER = 0.1
+"""Of an interval, either way: a thousand hosts are not to look at the same instant."""
+_FACTS_PAUSE = 1.0
+"""Seconds that the host is left to settle before it is compiled for anew."""
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 60.0
+_SETTLING = 0.05
+"""Seconds from a file's change to its being read: editors write in several steps."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How the agent is to behave."""
+
+    resync: float = 600.0
+    """Seconds between looks at everything; 0 for none."""
+    detect_only: bool = False
+    agree: Callable[[Plan], None] = lambda _: None
+    """Raises where a new desired state may not be made so: too many deletions, a foreign object in its place."""
+
+
+Serve = Callable[["Agent", AsyncExitStack], Awaitable[None]]
+"""Begins to serve status and metrics."""
+
+
+class Agent:
+    """One process that keeps one stack on one host."""
+
+    def __init__(
+        self,
+        session: Session[Writer],
+        load: Load,
+        source: Source,
+        settings: Settings,
+        log: Log,
+        environment: Mapping[str, str],
+    ) -> None:
+        self.metrics = Metrics()
+        self.settings = settings
+        self.session = session
+        self.log = log
+        self.started = time()
+        self.error = ""
+        """What is wrong with the newest desired state, or keeps it from being read; the last good one is kept."""
+        self.trouble = ""
+        """Why not everything is as declared after the last look at everything."""
+        self.keeper: Keeper | None = None
+        self.last_resync = 0.0
+        self._service = Service(environment)
+        self._load = load
+        self._source = source
+        self._listening = Listening(session.members, log)
+        self._noticed = asyncio.Event()
+        self._jobs: dict[str, Callable[[], None]] = {}
+        """What is to be done in a thread, by what it is; each at most once."""
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._exit: int | None = None
+        self._pause = 0.0
+        self._facts: Any = None
+        self._digest: object = None
+
+    @property
+    def ready(self) -> bool:
+        """Whether the newest desired state holds, as far as it is known."""
+        return self.keeper is not None and not self.error and not self.trouble
+
+    async def run(self, serve: Serve) -> int:
+        """Keep the desired state until a signal ends it; the exit code.
+
+        Raises NetctlError where there is no first desired state, or it cannot be made so.
+        """
+        loop = asyncio.get_running_loop()
+        for number, code in ((signal.SIGTERM, 0), (signal.SIGINT, INTERRUPTED)):
+            loop.add_signal_handler(number, self._end, code)
+        loop.add_signal_handler(signal.SIGHUP, self._reload, "signal")
+        async with AsyncExitStack() as stack:
+            stack.callback(self._listening.close)
+            stack.callback(self._source.close)
+            await serve(self, stack)
+            self._feed_watchdog()
+            await asyncio.to_thread(self._begin)
+            await self._keep(loop)
+        self._service.stopping()
+        return self._exit or 0
+
+    # ------------------------------------------------------------------------------------------------ desired state
+
+    def _begin(self) -> None:
+        """The first desired state. Raises NetctlError."""
+        declared = self._compile()
+        keeper = Keeper(self.session, declared, self.log, self.metrics, detect_only=self.settings.detect_only)
+        plan = keeper.plan()
+        if not self.settings.detect_only:
+            self.settings.agree(plan)
+        keeper.adopt(declared, plan)
+        self._attend(keeper)
+        self._source.good(declared)
+        self._tell_kept("watching", plan)
+
+    def _compile(self) -> Declared:
+        loaded = self._load()
+        if self.keeper is not None and loaded.stack != self.keeper.declared.stack:
+            raise NetctlError(
+                f"the declaration is of stack '{loaded.stack}' now, and '{self.keeper.declared.stack}' is kept here",
+                "Start another watch for the other stack.",
+            )
+        self._facts = self.session.facts()
+        return loaded.compile(self._facts)
+
+    def _attend(self, keeper: Keeper) -> None:
+        self._listening.attend(keeper.scope)
+        self.keeper = keeper
+        self.last_resync = time()
+        self.metrics.resources.set(len(keeper.declared.desired))
+
+    def _tell_kept(self, message: str, plan: Plan) -> None:
+        keeper = self._keeper
+        counts = {action.value: count for action, count in plan.count().items()}
+        changed = " ".join(f"{count} {action}d" for action, count in counts.items()) or "no changes"
+        self.log.info(
+            message, stack=keeper.declared.stack, host=keeper.declared.host, revision=keeper.declared.revision[:12],
+            resources=len(keeper.declared.desired), changes=changed,
+        )  # fmt: skip
+
+    @property
+    def _keeper(self) -> Keeper:
+        if self.keeper is None:
+            raise RuntimeError("nothing is kept yet")
+        return self.keeper
+
+    def _renew(self, *, only_if_changed: bool = False) -> None:
+        """Read the declaration anew and make it so; where that cannot be, the last good state is kept."""
+        keeper = self._keeper
+        try:
+            declared = self._compile()
+            if only_if_changed and declared.desired == keeper.declared.desired:
+                self._good_again()
+                return
+            plan = keeper.plan(declared)
+            if not self.settings.detect_only:
+                self.settings.agree(plan)
+            keeper.adopt(declared, plan)
+        except NetctlError as error:
+            self._refuse(error)
+            self._attend(keeper)
+            return
+        self._good_again()
+        self._attend(keeper)
+        self._source.good(declared)
+        self._tell_kept("reloaded", plan)
+        if plan.unread or plan.conflicts:
+            keeper.look_again = "not everything could be read"
+
+    def _good_again(self) -> None:
+        if self.error:
+            self.log.info("the desired state is good again")
+        self.error = ""
+
+    def _refuse(self, error: NetctlError) -> None:
+        """Report, once, what is wrong with a new desired state."""
+        text = _text(error)
+        self.metrics.state_errors.add()
+        if text != self.error:
+            self.log.error(
+                "the new desired state is refused; the last good one is kept", error=text, advice=error.advice
+            )
+        self.error = text
+
+    def _check_facts(self) -> None:
+        """Compile anew where what is known of the host has changed."""
+        if self.session.facts() != self._facts:
+            self._renew(only_if_changed=True)
+
+    def _resync(self, reason: str) -> None:
+        """Look at everything; where that leaves something undone, again after a while."""
+        keeper = self._keeper
+        if reason not in {PERIODIC, AGAIN}:
+            self.log.info("looking at everything", reason=reason)
+        self._check_facts()
+        try:
+            left = keeper.resync(reason)
+        except NetctlError as error:
+            self._not_whole(str(error))
+            return
+        self._attend(keeper)
+        if left.failed:
+            self._not_whole(f"{left.failed} repairs failed")
+        elif left.unread:
+            self._not_whole(f"{left.unread[0].system} could not be read: {left.unread[0].reason}")
+        else:
+            conflicts = len(left.conflicts)
+            self.trouble = f"{conflicts} foreign objects are in the place of declared ones" if conflicts else ""
+            self._pause = 0.0
+
+    def _not_whole(self, trouble: str) -> None:
+        if trouble != self.trouble:
+            self.log.warning("not everything is as declared; trying again", reason=trouble)
+        self.trouble = trouble
+        self._pause = min(max(self._pause * 2, _FIRST_PAUSE), _LONGEST_PAUSE)
+
+    # ------------------------------------------------------------------------------------------------------ the loop
+
+    async def _keep(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._service.ready(self.summary())
+        self._plan_resync()
+        source_descriptor = self._source.descriptor
+        if source_descriptor is not None:
+            loop.add_reader(source_descriptor, self._source_changed)
+        self._source.start(loop, self._reload)
+        while self._exit is None:
+            self._listening.start_threads(loop, self._keeper.scope, self._heard)
+            self._listen(loop, on=True)
+            self._take_all()
+            await self._noticed.wait()
+            self._noticed.clear()
+            self._listen(loop, on=False)
+            await self._work()
+        if source_descriptor is not None:
+            loop.remove_reader(source_descriptor)
+
+    def _listen(self, loop: asyncio.AbstractEventLoop, *, on: bool) -> None:
+        for name, follower in self._listening.followers.items():
+            for descriptor in follower.descriptors():
+                if on:
+                    loop.add_reader(descriptor, self._take, name)
+                else:
+                    loop.remove_reader(descriptor)
+
+    async def _work(self) -> None:
+        """Do what has been asked for, in a thread."""
+        while self._jobs and self._exit is None:
+            name = next(iter(self._jobs))
+            job = self._jobs.pop(name)
+            if name == "reload":
+                self._service.reloading()
+            await asyncio.to_thread(job)
+            if name == "reload":
+                self._service.ready(self.summary())
+            else:
+                self._service.status(self.summary())
+            if self._pause:
+                self._later("retry", self._pause, self._ask_resync, AGAIN)
+            self._look_again()
+
+    def _take_all(self) -> None:
+        for name in self._listening.followers:
+            self._take(name)
+
+    def _take(self, name: str) -> None:
+        """Heed what a follower has to tell."""
+        noticed = monotonic()
+        try:
+            tidings = self._listening.followers[name].take()
+        except NetctlError as error:
+            tidings = Tidings(everything=f"events of {name} could not be understood: {error}")
+        if tidings:
+            self._heed(name, tidings, noticed)
+
+    def _heed(self, name: str, tidings: Tidings, noticed: float) -> None:
+        keeper = self._keeper
+        try:
+            keeper.heed(name, tidings, noticed)
+        except NetctlError as error:
+            keeper.look_again = str(error)
+        if tidings.facts:
+            self._later("facts", _FACTS_PAUSE, self._ask, "facts", self._check_facts)
+        self._look_again()
+
+    def _look_again(self) -> None:
+        """Arrange for what the keeper could not do at once."""
+        keeper = self._keeper
+        if keeper.look_again and not self._pause:
+            self._ask_resync(keeper.look_again)
+        due = keeper.next_due()
+        if due is not None:
+            self._later("waiting", max(due - monotonic(), 0), self._retry)
+
+    def _retry(self) -> None:
+        try:
+            self._keeper.retry()
+        except NetctlError as error:
+            self._keeper.look_again = str(error)
+        self._look_again()
+
+    def _heard(self, name: str, keys: frozenset[Key]) -> None:
+        """A system that cannot be followed has told of something."""
+        if keys:
+            self._ask(f"look {name} {min(keys)}", lambda: self._look_at(name, keys))
+        else:
+            self._ask_resync(f"{name} has changed")
+
+    def _look_at(self, name: str, keys: frozenset[Key]) -> None:
+        keeper = self._keeper
+        try:
+            seen = self.session.members[name].observe(keeper.scope._replace(keys=keys))
+            live = {key: seen.live.get(key) for key in keys if key in keeper.declared.desired} | seen.live
+            keeper.heed(name, Tidings(live), monotonic())
+        except NetctlError as error:
+            keeper.look_again = str(error)
+
+    def _source_changed(self) -> None:
+        if self._source.changed():
+            self._later("reload", _SETTLING, self._reload, "file")
+
+    def _reload(self, reason: str) -> None:
+        if reason == "signal":
+            self.log.info("reloading", reason="SIGHUP")
+        self._ask("reload", self._renew)
+
+    def _ask_resync(self, reason: str) -> None:
+        self._ask("resync", lambda: self._resync(reason))
+
+    def _ask(self, name: str, job: Callable[[], None]) -> None:
+        self._jobs.setdefault(name, job)
+        self._noticed.set()
+
+    def _end(self, code: int) -> None:
+        self._exit = code
+        self._noticed.set()
+
+    # -------------------------------------------------------------------------------------------------------- timers
+
+    def _later(self, name: str, seconds: float, call: Callable[..., None], *arguments: Any) -> None:
+        """Call once after so many seconds; one that is set already stays, unless this one is earlier."""
+        loop = asyncio.get_running_loop()
+        known = self._timers.get(name)
+        if known is not None and not known.cancelled() and loop.time() < known.when() <= loop.time() + seconds:
+            return
+        if known is not None:
+            known.cancel()
+        self._timers[name] = loop.call_later(seconds, call, *arguments)
+
+    def _plan_resync(self) -> None:
+        if self.settings.resync:
+            seconds = self.settings.resync * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 - no secret
+            self._later("resync", seconds, self._periodic_resync)
+
+    def _periodic_resync(self) -> None:
+        self._ask_resync(PERIODIC)
+        self._plan_resync()
+
+    def _feed_watchdog(self) -> None:
+        """Told by the loop itself: one that is stuck tells nothing."""
+        if self._service.watchdog:
+            self._service.alive()
+            self._later("watchdog", self._service.watchdog / 3, self._feed_watchdog)
+
+    # -------------------------------------------------------------------------------------------------------- status
+
+    def summary(self) -> str:
+        """One line on how things are."""
+        keeper = self.keeper
+        if keeper is None:
+            return "making the first desired state so"
+        text = f"{keeper.declared.stack}: {len(keeper.declared.desired)} resources, {keeper.repairs} repairs"
+        text += f", {len(keeper.drifts)} drifted" if keeper.drifts else ""
+        text += f", {len(keeper.pace.contended)} contended" if keeper.pace.contended else ""
+        return text + (f"; {self.error or self.trouble}" if self.error or self.trouble else "")
+
+
+def _text(error: NetctlError) -> str:
+    if isinstance(error, DeclarationError) and error.diagnostics:
+        first = error.diagnostics[0]
+        return f"{error.message}: {first.position or ''} {first.message}".replace("  ", " ")
+    return error.message

@@ -1,0 +1,335 @@
+"""Compares what is with what is desired, and repairs: all of it, or what events told of.
+
+Level-triggered: an event only says where to look. What an own repair causes comes back as an event too, and finds
+nothing to do; that is its verification.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count
+from time import monotonic, time
+from typing import NamedTuple
+
+from netctl.agent.declared import Declared
+from netctl.agent.log import Log
+from netctl.agent.metrics import Metrics
+from netctl.agent.pace import Pace
+from netctl.engine.apply import apply_plan
+from netctl.engine.change import Action, Change, Outcome
+from netctl.engine.diff import Conflict, diff
+from netctl.engine.following import Tidings
+from netctl.engine.graph import batches
+from netctl.engine.plan import Plan
+from netctl.engine.protocol import Observation, Scope, Unread, Writer
+from netctl.engine.resource import Desired, Key, Live
+from netctl.engine.session import Session
+from netctl.errors import BackendError
+
+RESYNC = "resync"
+_CONTENDED = "someone else keeps changing it"
+_ATTEMPTS = 2
+_GRACE = 0.03
+"""Seconds: the kernel tells that a bridge's ports have left it 15 ms before the bridge is gone."""
+
+
+@dataclass
+class Drift:
+    """A resource that is not as declared."""
+
+    key: Key
+    since: float
+    """Seconds since the epoch."""
+    what: str
+    culprit: str = ""
+    trouble: str = ""
+    """Why it is not repaired: what the system answered, a foreign object in its place, someone who fights for it."""
+
+
+class Waiting(NamedTuple):
+    """What could be repaired, but has to wait."""
+
+    due: float
+    live: Live | None
+    wanted: Desired | None
+    part: str
+    culprit: str
+    failures: int = 0
+    """How often it was tried in vain."""
+
+
+class Incomplete(NamedTuple):
+    """What a look at everything left."""
+
+    failed: int = 0
+    conflicts: tuple[Conflict, ...] = ()
+    unread: tuple[Unread, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.failed or self.unread)
+
+
+class Keeper:
+    """Keeps one desired state, with one session."""
+
+    def __init__(
+        self, session: Session[Writer], declared: Declared, log: Log, metrics: Metrics, *, detect_only: bool
+    ) -> None:
+        self.session = session
+        self.declared = declared
+        self.detect_only = detect_only
+        self.pace = Pace()
+        self.drifts: dict[Key, Drift] = {}
+        self.waiting: dict[str, tuple[Key, Waiting]] = {}
+        self.look_again = ""
+        """Why everything must be looked at: an event was not enough, or a repair failed."""
+        self.repairs = 0
+        self.last_repair = 0.0
+        self._log = log
+        self._metrics = metrics
+        self._numbers = count(1)
+
+    @property
+    def scope(self) -> Scope:
+        """What is to be observed."""
+        return Scope(self.declared.stack, self.declared.desired)
+
+    def plan(self, declared: Declared | None = None) -> Plan:
+        """What would have to change, everything looked at."""
+        wanted = declared or self.declared
+        return self.session.plan(wanted.desired, stack=wanted.stack, host=wanted.host)
+
+    def adopt(self, declared: Declared, plan: Plan) -> None:
+        """Make a new desired state so, all of it or nothing. Raises ApplyError, after which the last one holds."""
+        if not self.detect_only:
+            apply_plan(plan, declared.desired, self.session)
+        self.declared = declared
+        self.waiting.clear()
+        self.drifts = {key: drift for key, drift in self.drifts.items() if key in declared.desired}
+        if self.detect_only:
+            self._detected(plan)
+
+    def resync(self, reason: str) -> Incomplete:
+        """Look at everything, and repair what differs."""
+        self._metrics.resyncs.add(reason=reason.partition(":")[0])
+        self.look_again = ""
+        plan = self.plan()
+        self.waiting.clear()
+        wrong = {change.key for change in plan.changes}.union(conflict.desired.key for conflict in plan.conflicts)
+        self.drifts = {key: drift for key, drift in self.drifts.items() if key in wrong}
+        for conflict in plan.conflicts:
+            self._conflict(conflict)
+        if self.detect_only:
+            self._detected(plan)
+            return Incomplete(0, plan.conflicts, plan.unread)
+        failed = self._execute(plan.batches, Tidings(), RESYNC)
+        return Incomplete(failed, plan.conflicts, plan.unread)
+
+    def heed(self, system: str, tidings: Tidings, noticed: float) -> None:
+        """Repair what events told of; *noticed* is when they were (monotonic seconds)."""
+        if tidings.everything:
+            self.look_again = tidings.everything
+            return
+        if not tidings.live:
+            return
+        self._metrics.adds.add(len(tidings.live), name=system)
+        started = monotonic()
+        result = self._compare(system, tidings)
+        ended = monotonic()
+        self._metrics.seconds.observe(ended - started, controller=system)
+        self._metrics.worked.observe(ended - started, name=system)
+        self._metrics.waited.observe(started - noticed, name=system)
+        self._metrics.reconciles.add(controller=system, result=result)
+
+    def _compare(self, system: str, tidings: Tidings) -> str:
+        """What of *tidings* is not as desired is repaired; how that ended."""
+        desired = self.declared.desired
+        tidings = self._with_failed(tidings)
+        wanted = {key: tidings.wanted.get(key) or desired[key] for key in tidings.live if key in desired}
+        live = {key: have for key, have in tidings.live.items() if have is not None}
+        found = diff(wanted, Observation(live), self.session.kinds, self.declared.stack)
+        foreign = {conflict.desired.key for conflict in found.conflicts}
+        self._settle(key for key in tidings.live if key not in found.changes and key not in foreign)
+        for conflict in found.conflicts:
+            self._doubt(conflict, tidings)
+        if not found.changes:
+            return "success"
+        if any(change.action is Action.REPLACE for change in found.changes.values()):
+            self.look_again = "something has to be made anew"
+            return "requeue"
+        allowed = self._allowed(found.changes, tidings)
+        if allowed and self._execute(batches(allowed), tidings, system):
+            return "error"
+        return "success" if len(allowed) == len(found.changes) else "requeue_after"
+
+    def _with_failed(self, tidings: Tidings) -> Tidings:
+        """These, and what could not be repaired before: what has come since may be what that needs."""
+        if not self.waiting:
+            return tidings
+        failed = {key: entry.live for key, entry in self.waiting.values() if entry.failures and entry.wanted is None}
+        return tidings._replace(live={**failed, **tidings.live}) if failed else tidings
+
+    def _settle(self, keys: Iterable[Key]) -> None:
+        """What is as declared is not drifted any more, and has nothing to wait for."""
+        if self.drifts or self.waiting:
+            for key in keys:
+                self.drifts.pop(key, None)
+                self.waiting.pop(str(key), None)
+
+    def _allowed(self, changes: Mapping[Key, Change], tidings: Tidings) -> dict[Key, Change]:
+        """What may be repaired now; the rest is noted, to wait for its time."""
+        now = monotonic()
+        allowed: dict[Key, Change] = {}
+        for key, change in changes.items():
+            part = tidings.parts.get(key, "")
+            name = f"{key} {part}".rstrip()
+            due = self.pace.due(name, now)
+            if self.detect_only:
+                self._drifted(change, tidings.culprit(key), "")
+            elif due <= now:
+                allowed[key] = change
+            else:
+                waiting = Waiting(due, tidings.live.get(key), tidings.wanted.get(key), part, tidings.culprit(key))
+                self.waiting[name] = key, waiting
+                self._metrics.retries.add(name=key.system)
+                self._drifted(change, waiting.culprit, _CONTENDED)
+        return allowed
+
+    def next_due(self) -> float | None:
+        """When the first of what waits may be repaired."""
+        return min((waiting.due for _, waiting in self.waiting.values()), default=None)
+
+    def retry(self) -> None:
+        """Repair what has waited long enough."""
+        now = monotonic()
+        ripe = [entry for entry in self.waiting.values() if entry[1].due <= now]
+        for key, waiting in ripe:
+            self.heed(key.system, self._again(key, waiting), now)
+
+    def _again(self, key: Key, waiting: Waiting) -> Tidings:
+        """What is known of a resource that waited; one that was told of in part is looked at whole."""
+        if waiting.wanted is None:
+            return Tidings({key: waiting.live}, culprit=lambda _: waiting.culprit)
+        member = self.session.members[key.system]
+        try:
+            seen = member.observe(self.scope._replace(keys=frozenset({key})))
+        except BackendError as error:
+            return Tidings(everything=str(error))
+        parts = {key: waiting.part}
+        return Tidings({key: seen.live.get(key)}, parts=parts, culprit=lambda _: waiting.culprit)
+
+    def _execute(
+        self,
+        steps: Sequence[Sequence[Change]],
+        tidings: Tidings,
+        trigger: str,
+    ) -> int:
+        """Make the changes; how many failed."""
+        failed = 0
+        number = next(self._numbers)
+        for step in steps:
+            authors = {change.key: tidings.culprit(change.key) for change in step}
+            started = monotonic()
+            outcomes = list(self.session.execute(step))
+            seconds = monotonic() - started
+            for outcome in outcomes:
+                part = tidings.parts.get(outcome.change.key, "")
+                name = f"{outcome.change.key} {part}".rstrip()
+                if outcome.failure is None:
+                    self.waiting.pop(name, None)
+                elif trigger != RESYNC and not self._put_off(name, outcome.change.key, tidings):
+                    self.look_again = "a repair failed"
+                failed += self._record(outcome, authors[outcome.change.key], part, number, trigger, seconds)
+        return failed
+
+    def _put_off(self, name: str, key: Key, tidings: Tidings) -> bool:
+        """Try once more soon: of several events only the first may have come. False where that was done before."""
+        known = self.waiting.get(name)
+        failures = known[1].failures + 1 if known else 1
+        if failures > _ATTEMPTS:
+            self.waiting.pop(name, None)
+            return False
+        live, wanted = tidings.live.get(key), tidings.wanted.get(key)
+        part, culprit = tidings.parts.get(key, ""), tidings.culprit(key)
+        self.waiting[name] = key, Waiting(monotonic() + _GRACE, live, wanted, part, culprit, failures)
+        return True
+
+    def _doubt(self, conflict: Conflict, tidings: Tidings) -> None:
+        """What looks foreign may be half of something of the stack's, on its way out."""
+        key = conflict.desired.key
+        if not self._put_off(str(key), key, tidings):
+            self._conflict(conflict)
+
+    def _record(self, outcome: Outcome, culprit: str, part: str, number: int, trigger: str, seconds: float) -> bool:
+        """Tell of one repair; whether it failed."""
+        change = outcome.change
+        if outcome.failure is not None:
+            self._failed(outcome, culprit, number, told=trigger == RESYNC)
+            self._metrics.errors.add(controller=change.key.system)
+            return True
+        self.repairs += 1
+        self.last_repair = time()
+        drift = self.drifts.pop(change.key, None)
+        self._metrics.repairs.add(system=change.key.system, kind=change.key.kind, action=change.action.value)
+        name = f"{change.key} {part}".rstrip()
+        contended = trigger != RESYNC and self.pace.repaired(name, monotonic())
+        if name not in self.pace.contended or contended:
+            self._log.info(
+                "repaired", resource=change.key, drift=part or described(change), by=culprit, reconcile=number,
+                trigger=trigger, since=since(drift), declaration=change.origin.place if change.origin else "",
+                milliseconds=f"{seconds * 1000:.2f}",
+            )  # fmt: skip
+        if contended:
+            self._log.warning(
+                "contended: someone else keeps changing it, so it is repaired ever more slowly",
+                resource=name,
+                by=culprit,
+            )
+        return False
+
+    def _failed(self, outcome: Outcome, culprit: str, number: int, *, told: bool) -> None:
+        """Note a repair that failed; *told* once, where nothing that comes soon can be expected to mend it."""
+        change, failure = outcome.change, str(outcome.failure)
+        known = self.drifts.get(change.key)
+        news = known is None or known.trouble != failure
+        self._drifted(change, culprit, failure)
+        if told and news:
+            drift = described(change)
+            self._log.error("not repaired", resource=change.key, drift=drift, failure=failure, reconcile=number)
+
+    def _drifted(self, change: Change, culprit: str, trouble: str) -> None:
+        known = self.drifts.get(change.key)
+        if known is None:
+            self.drifts[change.key] = Drift(change.key, time(), described(change), culprit, trouble)
+            if self.detect_only:
+                self._log.warning("drifted", resource=change.key, drift=described(change), by=culprit)
+        else:
+            known.what, known.trouble = described(change), trouble or known.trouble
+
+    def _detected(self, plan: Plan) -> None:
+        for change in plan.changes:
+            self._drifted(change, "", "")
+
+    def _conflict(self, conflict: Conflict) -> None:
+        key = conflict.desired.key
+        trouble = "a foreign object is in its place"
+        if key not in self.drifts:
+            self.drifts[key] = Drift(key, time(), "foreign", trouble=trouble)
+            self._log.error("not repaired: a foreign object is in its place", resource=key)
+
+
+def described(change: Change) -> str:
+    """What a change puts right: ``missing``, ``mtu 1400 instead of 1500``."""
+    if change.action is Action.CREATE:
+        return "missing"
+    if change.action is Action.DELETE:
+        return "not declared"
+    before, after = change.before, change.after
+    shown = [f"{name} {getattr(before, name)!r} instead of {getattr(after, name)!r}" for name in change.fields
+             if hasattr(after, name) and name not in {"sets", "chains"}]  # fmt: skip
+    rest = [name for name in change.fields if not hasattr(after, name) or name in {"sets", "chains"}]
+    return ", ".join([*shown, *rest]) or "asserted"
+
+
+def since(drift: Drift | None) -> str:
+    """How long a drift lasted; empty for one that was repaired at once."""
+    return f"{time() - drift.since:.1f}s" if drift else ""

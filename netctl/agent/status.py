@@ -1,0 +1,155 @@
+"""What a running agent says of itself: on its socket in the state directory, and on the status page."""
+
+import asyncio
+import json
+import os
+import socket
+from contextlib import suppress
+from datetime import UTC, datetime
+from html import escape
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from netctl.agent.agent import Agent
+
+FORMAT_VERSION = "1.0"
+_SHOWN = 100
+"""So many drifted resources are listed."""
+_PATIENCE = 5.0
+_LONGEST_PATH = 100
+"""Bytes of a socket's path (unix(7): 108)."""
+
+
+def document(agent: Agent) -> dict[str, Any]:
+    """How things are, for JSON."""
+    keeper = agent.keeper
+    found: dict[str, Any] = {
+        "format_version": FORMAT_VERSION,
+        "process": os.getpid(),
+        "since": _instant(agent.started),
+        "ready": agent.ready,
+        "error": agent.error,
+        "trouble": agent.trouble,
+        "detect_only": agent.settings.detect_only,
+    }
+    if keeper is None:
+        return found
+    drifts = sorted(keeper.drifts.values(), key=lambda drift: drift.since)
+    return found | {
+        "stack": keeper.declared.stack,
+        "host": keeper.declared.host,
+        "revision": keeper.declared.revision,
+        "resources": len(keeper.declared.desired),
+        "repairs": keeper.repairs,
+        "last_repair": _instant(keeper.last_repair),
+        "last_look_at_everything": _instant(agent.last_resync),
+        "drifted": [
+            {"resource": str(drift.key), "since": _instant(drift.since), "drift": drift.what, "by": drift.culprit,
+             "reason": drift.trouble}
+            for drift in drifts[:_SHOWN]
+        ],
+        "drifted_count": len(drifts),
+        "contended": sorted(keeper.pace.contended),
+    }  # fmt: skip
+
+
+def refresh_gauges(agent: Agent) -> None:
+    """Set what is a state rather than a count."""
+    keeper = agent.keeper
+    agent.metrics.ready.set(int(agent.ready))
+    if keeper is not None:
+        for name in keeper.pace.expire(monotonic()):
+            agent.log.info("no longer contended", resource=name)
+        agent.metrics.drifted.set(len(keeper.drifts))
+        agent.metrics.contended.set(len(keeper.pace.contended))
+        agent.metrics.depth.set(len(keeper.waiting))
+
+
+def page(agent: Agent) -> str:
+    """The status page."""
+    found = document(agent)
+    rows = "".join(
+        f"<tr><th>{escape(name.replace('_', ' '))}</th><td>{escape(str(value))}</td></tr>"
+        for name, value in found.items()
+        if not isinstance(value, list)
+    )
+    drifted = "".join(
+        f"<tr><td>{escape(entry['resource'])}</td><td>{escape(entry['drift'])}</td><td>{escape(entry['since'])}</td>"
+        f"<td>{escape(entry['by'])}</td><td>{escape(entry['reason'])}</td></tr>"
+        for entry in found.get("drifted", ())
+    )
+    contended = "".join(f"<li>{escape(name)}</li>" for name in found.get("contended", ()))
+    return (
+        "<!doctype html><html lang=en><meta charset=utf-8><title>netctl watch</title>"
+        "<style>body{font:15px sans-serif;margin:2em}th{text-align:left;padding-right:2em}td{padding-right:1em}</style>"
+        f"<h1>netctl watch</h1><table>{rows}</table><h2>Drifted</h2><table>{drifted}</table>"
+        f"<h2>Contended</h2><ul>{contended}</ul>"
+    )
+
+
+def socket_path(state_dir: Path, name: str) -> Path:
+    """Where the agent that keeps the stack of that name listens."""
+    return state_dir / "agents" / f"{name}.sock"
+
+
+async def listen(agent: Agent, path: Path) -> asyncio.Server | None:
+    """Answer who connects to *path* with the document; None where the path is too long for a socket."""
+    if len(os.fsencode(path)) > _LONGEST_PATH:
+        agent.log.warning("netctl status cannot ask this process: the state directory's path is too long", path=path)
+        return None
+    _make_room(path)
+
+    async def answer(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            refresh_gauges(agent)
+            writer.write(json.dumps(document(agent)).encode())
+            await writer.drain()
+        writer.close()
+
+    return await asyncio.start_unix_server(answer, path)
+
+
+def _make_room(path: Path) -> None:
+    """A directory for the socket, without what a killed process left there."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+
+
+def ask(path: Path) -> dict[str, Any] | None:
+    """What the agent that listens at *path* says; None where there is none."""
+    parts: list[bytes] = []
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as asked:
+            asked.settimeout(_PATIENCE)
+            asked.connect(str(path))
+            while part := asked.recv(1 << 16):
+                parts.append(part)
+        found = json.loads(b"".join(parts))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def text(found: dict[str, Any]) -> str:
+    """What a running agent says, in a few lines."""
+    lines = [f"Watched by process {found.get('process')} since {found.get('since')}: {_state(found)}."]
+    lines += [f"  {found[name]}" for name in ("error", "trouble") if found.get(name)]
+    if repairs := found.get("repairs"):
+        lines.append(f"  {repairs} repairs, the last at {found.get('last_repair')}")
+    lines += [f"  contended: {name}" for name in found.get("contended", ())]
+    lines += [
+        f"  drifted: {entry['resource']}: {entry['drift']}" + (f" ({entry['reason']})" if entry["reason"] else "")
+        for entry in found.get("drifted", ())
+    ]
+    return "\n".join(lines)
+
+
+def _state(found: dict[str, Any]) -> str:
+    if not found.get("ready"):
+        return "not ready"
+    return "drift is only reported" if found.get("detect_only") else "kept as declared"
+
+
+def _instant(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds") if seconds else ""
