@@ -58,6 +58,7 @@ class Evaluator:
         self._index: dict[str, list[Policy]] | None = None
         self._owners: Mapping[str, list[str]] | None = None
         self._inside: dict[str, AddressRanges] = {}
+        self._sources: dict[str, list[tuple[AddressRanges, int]]] = {}
         self._overlays: dict[str, AddressRanges] = {}
 
     def decide(self, connection: Connection) -> Decision:
@@ -124,23 +125,18 @@ class Evaluator:
         beyond = not source.spans_hosts and _ranges(self._overlays, self.policies.overlays, source.host).has(
             family, own
         )
-        return beyond or not self._is_inside(source.host, own, family)
-
-    def _is_inside(self, host: str, address: int, family: int) -> bool:
-        """Whether an address is on one of the host's networks and overlays."""
-        return _ranges(self._inside, self.policies.inside, host).has(family, address)
+        return beyond or not _ranges(self._inside, self.policies.inside, source.host).has(family, own)
 
     def _sending(self, source: End, destination: int, family: int) -> End:
-        """The source with the address that it sends from: of a host, that of the link that the packet leaves by.
-
-        On its own networks, it is the one that is most like the destination's; elsewhere, the first.
-        """
+        """The source with the address that it sends from: of a host, that of the link that the packet leaves by."""
         end = source.endpoint
-        if end is None or end.kind != "host" or not self._is_inside(end.host, destination, family):
+        if end is None or end.kind != "host":
             return source
-        values = [address_value(address) for address in end.addresses if family_of(address) == family]
-        # Of two numbers, the fewer bits their difference has, the longer the prefix that they share.
-        return source._replace(address=min(values, key=lambda value: (value ^ destination).bit_length(), default=None))
+        if end.host not in self._sources:
+            known = self.policies.sources.get(end.host, ())
+            self._sources[end.host] = [(AddressRanges([prefix]), address_value(address)) for prefix, address in known]
+        leading = (address for ranges, address in self._sources[end.host] if ranges.has(family, destination))
+        return source._replace(address=next(leading, source.address))
 
     def is_failsafe(self, direction: Direction, endpoint: Endpoint, connection: Connection) -> bool:
         """Whether the connection is to a port that no policy closes."""

@@ -155,6 +155,8 @@ class PolicySet(NamedTuple):
     """By host, the prefixes to which no endpoint of it is masqueraded."""
     overlays: Mapping[str, tuple[str, ...]] = {}
     """Of these, the prefixes of overlays that are neither internal nor isolated."""
+    sources: Mapping[str, tuple[tuple[str, str], ...]] = {}
+    """By host, prefixes, the narrowest first, and which of its addresses it sends to them from; elsewhere its first."""
 
 
 class Connection(NamedTuple):

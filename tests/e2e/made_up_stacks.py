@@ -7,7 +7,10 @@ from typing import Any
 
 HOSTS = {"n1": "192.0.2.11", "n2": "192.0.2.12"}
 ROUTER, OUTSIDE = "192.0.2.1", "203.0.113.1"
-BLOCKS = {"n1": ("10.10.0.0/24", "10.42.1.0/24"), "n2": ("10.20.0.0/24", "10.42.2.0/24")}
+BLOCKS = {
+    "n1": ("10.10.0.0/24", "10.42.1.0/24"),
+    "n2": ("10.20.0.0/24", "10.42.2.0/24"),
+}
 """What is behind each host."""
 
 _ADDRESSES = {
@@ -33,6 +36,18 @@ _PORTS = {
     "p3": {"dns": "80/udp"},
 }
 ENDPOINTS = tuple(_ADDRESSES)
+_BLOCKS: dict[str, Any] = {"subnet": {"cidr": ["10.42.0.0/16", "fd00:42::/48"], "per_host": [24, 64]}}
+_SEGMENT: dict[str, Any] = {"subnet": {"cidr": ["10.42.0.0/16", "fd00:42::/48"]}}
+OVERLAYS: dict[str, dict[str, Any]] = {
+    "routed": {"vni": 42, **_BLOCKS},
+    "bridged": {"vni": 42, "mode": "bridged", **_SEGMENT},
+    "direct": {"vni": 42, "direct_routing": True, **_BLOCKS},
+    "host-gw": {
+        "backend": "host-gw",
+        "subnet": {"cidr": "10.42.0.0/16", "per_host": 24},
+    },
+}
+"""How the overlay may be made; IPv6 it has where it is tunnelled."""
 _EXPRESSIONS = (
     "app in {'web', 'api'}",
     "app == 'db' && env != 'dev'",
@@ -57,26 +72,39 @@ _SERVED = (
     "80", "81", "80-85", "22", "80/udp", "50-60/udp", "80/sctp", "1-65535/tcp", "tcp", "udp", "sctp", "icmp",
     "http", "dns/udp", "http/tcp", "dns",
 )  # fmt: skip
-_MESSAGES = ({"type": 8}, {"type": 8, "code": 0}, {"type": 128}, {"type": 8, "code": 1}, {"type": 3})
-_FAILSAFE = (None, None, {"ingress": ["80/tcp"], "egress": ["80/udp"]}, {"ingress": ["22"], "egress": ["icmp"]})
+_MESSAGES = (
+    {"type": 8},
+    {"type": 8, "code": 0},
+    {"type": 128},
+    {"type": 8, "code": 1},
+    {"type": 3},
+)
+_FAILSAFE = (
+    None,
+    None,
+    {"ingress": ["80/tcp"], "egress": ["80/udp"]},
+    {"ingress": ["22"], "egress": ["icmp"]},
+)
 _TIERS = ("first", "default", "default", "last")
 
 
-def stack(random: Random | None = None) -> str:
+def stack(overlay: str, random: Random | None = None) -> str:
     """A stack as JSON, which is YAML; without policies unless there is chance. ``${label}`` is a namespace."""
+    spec = OVERLAYS[overlay]
+    families = 1 if isinstance(spec["subnet"]["cidr"], str) else 2
     declared = {
         "stack": "shop",
         "hosts": {name: {"id": int(name[1]), "address": address} for name, address in HOSTS.items()},
-        "networks": {"front": _network("front", "n1", "10"), "back": _network("back", "n2", "20")},
-        "overlays": {
-            "pods": {
-                "vni": 42,
-                "subnet": {"cidr": ["10.42.0.0/16", "fd00:42::/48"], "per_host": [24, 64]},
-                "attach": _attached("pods"),
-            }
+        "networks": {
+            "front": _network("front", "n1", "10"),
+            "back": _network("back", "n2", "20"),
         },
+        "overlays": {"pods": {**spec, "attach": _attached("pods", families)}},
         "services": {
-            "web": {"endpoints": {"labels": {"app": "web"}}, "ports": {"http": "80/tcp"}},
+            "web": {
+                "endpoints": {"labels": {"app": "web"}},
+                "ports": {"http": "80/tcp"},
+            },
             "db": {"endpoints": [_ADDRESSES["p3"][2], _ADDRESSES["f2"][2]], "port": 80},
         },
     }
@@ -90,9 +118,14 @@ def _network(name: str, host: str, number: str) -> dict[str, Any]:
     return {"hosts": [host], "subnet": {"cidr": cidrs}, "attach": _attached(name)}
 
 
-def _attached(network: str) -> list[dict[str, Any]]:
+def _attached(network: str, families: int = 2) -> list[dict[str, Any]]:
     return [
-        {"netns": f"${{{name}}}", "hosts": [host], "address": list(addresses), "labels": _LABELS[name]}
+        {
+            "netns": f"${{{name}}}",
+            "hosts": [host],
+            "address": addresses[:families],
+            "labels": _LABELS[name],
+        }
         | ({"ports": _PORTS[name]} if name in _PORTS else {})
         for name, (own, host, *addresses) in _ADDRESSES.items()
         if own == network
@@ -110,7 +143,11 @@ def _made_up(random: Random) -> dict[str, Any]:
 def _policy(random: Random, *, simple: bool) -> dict[str, Any]:
     found: dict[str, Any] = {"applies_to": _selectors(random)}
     if not simple:
-        found |= {"tier": random.choice(_TIERS), "order": random.randint(0, 3), "staged": random.random() < 0.1}
+        found |= {
+            "tier": random.choice(_TIERS),
+            "order": random.randint(0, 3),
+            "staged": random.random() < 0.1,
+        }
     for direction in random.choice((("ingress",), ("egress",), ("ingress", "egress"))):
         few = random.choice((0, 1, 2, 2, 3, 3, 12))
         found[direction] = [_rule(random, direction, simple=simple) for _ in range(few)]

@@ -27,7 +27,8 @@ from tests.e2e.made_up_stacks import BLOCKS, ENDPOINTS, HOSTS, OUTSIDE, ROUTER, 
 from tests.e2e.volley import Range, Shot
 from tests.support.namespaces import wait_until
 
-BATCHES, STACKS = 10, 30
+BATCHES = {"routed": 4, "bridged": 3, "direct": 2, "host-gw": 1}
+STACKS = 30
 UDP_PORTS = (53, 80)
 SERVICES = (
     *((Protocol.TCP, port) for port in (22, 80, 81, 90)),
@@ -41,17 +42,29 @@ NAMES = (*ENDPOINTS, *HOSTS, "wire")
 class World:
     """The namespaces, and what is declared in them."""
 
-    def __init__(self, lab: Lab) -> None:
+    def __init__(self, lab: Lab, overlay: str) -> None:
         self.lab = lab
+        self.overlay = overlay
         lab.add(*NAMES)
         lab.ip("wire", "link add underlay type bridge", "link set underlay up")
-        lab.ip("wire", f"address add {ROUTER}/24 dev underlay", f"address add {OUTSIDE}/32 dev lo")
+        lab.ip(
+            "wire",
+            f"address add {ROUTER}/24 dev underlay",
+            f"address add {OUTSIDE}/32 dev lo",
+        )
         lab.run("wire", "sysctl", "-qw", "net.ipv4.ip_forward=1")
         for host, address in HOSTS.items():
             lab.join("wire", host, host, "eth0")
             lab.ip("wire", f"link set {host} master underlay")
-            lab.ip("wire", *(f"route add {block} via {address} src {OUTSIDE}" for block in BLOCKS[host]))
-            lab.ip(host, f"address add {address}/24 dev eth0", f"route add default via {ROUTER}")
+            lab.ip(
+                "wire",
+                *(f"route add {block} via {address} src {OUTSIDE}" for block in BLOCKS[host]),
+            )
+            lab.ip(
+                host,
+                f"address add {address}/24 dev eth0",
+                f"route add default via {ROUTER}",
+            )
         self.shooting = Range([lab[name] for name in NAMES], UDP_PORTS)
 
     def apply(self, text: str) -> PolicySet:
@@ -75,7 +88,13 @@ class World:
     def _shot(self, policies: PolicySet, asked: Connection) -> Shot:
         source = OUTSIDE if asked.source == OUTSIDE else ""
         address = self._address(policies, asked.destination, asked.family)
-        return Shot(self._netns(policies, asked.source), address, asked.protocol, asked.port, source)
+        return Shot(
+            self._netns(policies, asked.source),
+            address,
+            asked.protocol,
+            asked.port,
+            source,
+        )
 
     def _netns(self, policies: PolicySet, end: str) -> str:
         if end == OUTSIDE:
@@ -100,28 +119,35 @@ def connections(policies: PolicySet) -> list[Connection]:
 
 
 def _are_near(one: Endpoint, other: Endpoint) -> bool:
-    return one.host == other.host or one.network == other.network == "pods"
+    has_both = all(any(":" in address for address in end.addresses) for end in (one, other))
+    return has_both and (one.host == other.host or one.network == other.network == "pods")
 
 
-@pytest.fixture(scope="module")
-def world(shared_lab: Callable[[], Lab]) -> Iterator[World]:
-    made = World(shared_lab())
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(name, marks=pytest.mark.xdist_group(f"policies agree, {name}")) for name in BATCHES],
+)
+def world(request: pytest.FixtureRequest, shared_lab: Callable[[], Lab]) -> Iterator[World]:
+    made = World(shared_lab(), request.param)
     made.lab.remember(*HOSTS, *ENDPOINTS)
-    policies = made.apply(stack())
+    policies = made.apply(stack(made.overlay))
     made.lab.settle()
     with made.shooting:
         asked = connections(policies)
-        wait_until(lambda: all(made.reached(policies, asked)), timeout=60, what="everything reaches everything")
+        wait_until(
+            lambda: all(made.reached(policies, asked)),
+            timeout=60,
+            what="everything reaches everything",
+        )
         yield made
     made.lab.destroy("shop", *HOSTS)
     made.lab.demand_as_before()
 
 
-@pytest.mark.parametrize("batch", range(BATCHES))
-def test_what_the_evaluator_says_is_what_becomes_of_packets(world: World, batch: int) -> None:
+def test_what_the_evaluator_says_is_what_becomes_of_packets(world: World) -> None:
     verdicts: Counter[bool] = Counter()
-    for number in range(STACKS):
-        text = stack(Random(f"{batch}.{number}"))
+    for number in range(STACKS * BATCHES[world.overlay]):
+        text = stack(world.overlay, Random(f"{world.overlay} {number}"))
         policies = world.apply(text)
         asked = connections(policies)
         evaluator = Evaluator(policies)

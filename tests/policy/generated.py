@@ -88,7 +88,14 @@ def policy_sets(draw: st.DrawFn, actions: st.SearchStrategy[Action] = ACTIONS) -
     failsafe = Failsafe((PortRange(Protocol.TCP, 443, 443),), draw(st.sampled_from([(), (PortRange(Protocol.UDP),)])))
     inside = {"a": ("10.0.0.0/24", "fd00::/64"), "b": draw(st.sampled_from([(), ("10.0.0.0/16", "10.0.1.0/24")]))}
     overlays = {host: prefixes[: draw(st.integers(0, 1))] for host, prefixes in inside.items()}
-    return PolicySet(endpoints, tuple(policies), TIERS, failsafe, inside, overlays)
+    sources = {end.host: _sources(end) for end in endpoints.values() if end.kind == "host"}
+    return PolicySet(endpoints, tuple(policies), TIERS, failsafe, inside, overlays, sources)
+
+
+def _sources(host: Endpoint) -> tuple[tuple[str, str], ...]:
+    """A host sends from each of its further addresses to what is near that."""
+    further = [(text, 124 if ":" in text else 28) for text in host.addresses[1:]]
+    return tuple((str(ip_network(pair, strict=False)), pair[0]) for pair in further)
 
 
 @st.composite

@@ -37,17 +37,13 @@ def _seen(policies: PolicySet, source: Endpoint, destination: Endpoint, connecti
 
 
 def _sender(policies: PolicySet, endpoint: Endpoint, destination: Endpoint, family: int) -> str:
-    """The address that an endpoint sends from.
-
-    A host takes the one that has most bits in common with the other end where that is on one of its networks.
-    """
-    other = _address(destination, family)
-    near = any(ip_address(other) in ip_network(prefix) for prefix in policies.inside.get(endpoint.host, ()))
-    if endpoint.kind != "host" or not near:
-        return _address(endpoint, family)
-    own = [text for text in endpoint.addresses if ip_address(text).version == family]
-    lengths = range(33 if family == 4 else 129)
-    return max(own, key=lambda text: sum(ip_address(other) in ip_network((text, size), False) for size in lengths))
+    """The address that an endpoint sends from: a host, that of the narrowest prefix that the other end is in."""
+    other = ip_address(_address(destination, family))
+    if endpoint.kind == "host":
+        for prefix, address in policies.sources.get(endpoint.host, ()):
+            if other in ip_network(prefix):
+                return address
+    return _address(endpoint, family)
 
 
 def _admits(

@@ -8,6 +8,7 @@ from netctl.compiler.policies.endpoints import attachments, containers, host_end
 from netctl.compiler.policies.ports import DEFAULT_EGRESS, DEFAULT_INGRESS, port_ranges
 from netctl.compiler.policies.rules import Ports, resolve_rule
 from netctl.compiler.policies.selection import Names, Selection
+from netctl.compiler.policies.sending import sources
 from netctl.compiler.policies.services import with_services
 from netctl.compiler.topology import Topology
 from netctl.policy.model import Failsafe, Policy, PolicySet, PortRange, Protocol, Rule
@@ -45,6 +46,7 @@ def resolve_policies(topology: Topology, places: Places) -> Resolution:
             _failsafe(topology.stack),
             inside(topology),
             open_overlays(topology),
+            sources(topology),
         ),
         selection,
     )
