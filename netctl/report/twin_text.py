@@ -42,6 +42,8 @@ def matrix_summary(findings: Findings, paint: Paint = PLAIN) -> str:
     counted = Counter(result.outcome for result in results)
     sent = len(results) - counted[Outcome.UNTESTED]
     failed = [result for result in results if result.outcome is Outcome.FAILED]
+    if not sent:
+        return "Who reaches what: there is nothing to be reached."
     if not failed:
         return f"Who reaches what: {sent} {plural('connection', sent)}, all as declared."
     lines = [paint("red", f"Who reaches what: {sent} {plural('connection', sent)}, {len(failed)} not as declared:")]

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from netctl.compiler.policies.endpoints import ATTACHMENT
-from netctl.compiler.prefixes import Prefix, parse_address, parse_prefix
+from netctl.compiler.prefixes import Prefix, format_address, parse_address, parse_prefix
 from netctl.compiler.topology import Net, Role, Topology
 from netctl.policy.evaluate import Evaluator, is_itself
 from netctl.policy.model import Endpoint
@@ -40,7 +40,6 @@ class Barriers:
         self._topology = topology
         self._evaluator = evaluator
         self._endpoints = evaluator.policies.endpoints
-        self._nets = {net.path: net for net in topology.nets}
         self._legs = dict(_legs(topology, self._endpoints))
         self._together: dict[tuple[str, str], list[str]] = {}
         for name in self._legs:
@@ -71,7 +70,7 @@ class Barriers:
             or self._macvlan(source, destination, trial.address)
             or self._macvlan(destination, source, address)
             or self._no_way(asked.source, trial.address)
-            or self._no_way_back(source, destination, asked.family)
+            or self._no_way_back(trial)
         )
 
     def _fence(self, one: str, other: str, address: str) -> str:
@@ -82,7 +81,9 @@ class Barriers:
         spec, end = leg.net.spec, self._endpoints[one]
         if far is not None and self._one_segment(leg.net, end, far.net, self._endpoints[other]):
             return ""
-        if getattr(spec, "internal", False) and other != f"host/{end.host}":
+        # Hosts are themselves on the network; of an overlay, all of its hosts are.
+        within = leg.net.hosts if leg.net.overlay else {end.host}
+        if getattr(spec, "internal", False) and other not in {f"host/{host}" for host in within}:
             return f"{leg.net.label} is internal"
         if getattr(spec, "isolated", False) and self._is_inside(end.host, address, far):
             return f"{leg.net.label} is isolated"
@@ -138,16 +139,17 @@ class Barriers:
         )
         return max(routes, default=(0, False, ""))[2]
 
-    def _no_way_back(self, source: Endpoint | None, destination: Endpoint | None, family: int) -> str:
+    def _no_way_back(self, trial: Trial) -> str:
         """Whether the destination cannot send to the address that it sees what it is to answer from its own."""
-        if destination is None or source is None or destination.name not in self._legs:
+        source, destination, seen = self._evaluator.ends(trial.connection)
+        end, there = source.endpoint, destination.endpoint
+        if end is None or there is None or there.name not in self._legs or seen.address is None:
             return ""
-        if source.kind == "host" and source.host == destination.host:
+        # A host has an address on its bridges; it has none on the segment of a macvlan, which is without an interface.
+        if end.kind == "host" and end.host == there.host and there.interface:
             return ""
-        if source.masqueraded and self._evaluator.translates(source, destination, family):
-            source = self._endpoints.get(f"host/{source.host}", source)
-        address = next((text for text in source.addresses if family_of(text) == family), "")
-        return self._no_way(destination.name, address) or (self._not_its_own(destination, address) if address else "")
+        address = format_address(trial.connection.family, seen.address)
+        return self._no_way(there.name, address) or self._not_its_own(there, address)
 
     def _not_its_own(self, end: Endpoint, address: str) -> str:
         """Whether what it answers leaves by another attachment of its namespace, which may send from its own alone."""

@@ -8,7 +8,7 @@ one router, the *wire*. It has the next hops that routes name, and knows the way
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from netctl.compiler.policies.endpoints import ADDRESS
+from netctl.compiler.policies.endpoints import ADDRESS, ATTACHMENT
 from netctl.compiler.prefixes import Prefix, format_address, parse_address, parse_prefix
 from netctl.compiler.topology import Role, Topology
 from netctl.errors import NetctlError
@@ -159,10 +159,10 @@ class _Drawing:
         return HostPlan(name, interfaces, tuple(gateways.values()), tuple(attached))
 
     def _ways(self) -> Iterable[tuple[str, str]]:
-        """To what is on one host alone; what is on a link of the wire needs none."""
+        """To what is on one host alone; what is on a link of the wire, as macvlans are, needs none."""
         found: dict[str, set[str]] = {}
         for end in self._endpoints.values():
-            if end.kind != ADDRESS or end.host:
+            if end.interface if end.kind == ATTACHMENT else end.kind != ADDRESS or end.host:
                 for text in end.addresses:
                     found.setdefault(text, set()).add(end.host)
         near = set(self._plugs.prefixes)

@@ -15,7 +15,8 @@ from netctl.twin.offers import Offer
 from netctl.twin.responders import Responders
 from netctl.twin.spaces import LONE, space
 from netctl.twin.trials import Outcome, Progress, Result, Trial, run_trials
-from netctl.twin.twin import is_there, plan_twin, responders, stand_of
+from netctl.twin.twin import plan_twin, responders, stand_of
+from netctl.twin.untried import Unable
 
 _PING = Service(Protocol.ICMP)
 
@@ -47,15 +48,15 @@ def _pings(examination: Examination) -> list[Offer]:
 def _run(
     trials: Sequence[Trial], blueprint: Blueprint, examination: Examination, timeout: float, progress: Progress | None
 ) -> list[Result]:
-    """The trials' results; what is not in the twin cannot be tried there."""
-    endpoints = examination.policies.endpoints
-    ends = {name for trial in trials for name in trial.connection[:2]}
-    missing = {name for name in ends if not is_there(name, blueprint, endpoints)}
-    ready = [trial for trial in trials if missing.isdisjoint(trial.connection[:2])]
+    """The trials' results; what cannot be tried in the twin is not."""
+    unable = Unable(blueprint, examination.evaluator)
+    why = [unable.why(trial) for trial in trials]
+    ready = [trial for trial, reason in zip(trials, why, strict=True) if not reason]
     sent = iter(_sent(ready, blueprint, examination, timeout, progress))
     return [
-        next(sent) if missing.isdisjoint(trial.connection[:2]) else _untested(trial, missing) for trial in trials
-    ]  # fmt: skip
+        Result(trial, Outcome.UNTESTED, None, note=reason) if reason else next(sent)
+        for trial, reason in zip(trials, why, strict=True)
+    ]
 
 
 def _sent(
@@ -75,8 +76,3 @@ def _sent(
         done = run_trials(share, stand_of(blueprint, policies), timeout, answering=True, progress=told)
         results |= zip(places, done, strict=True)
     return [results[at] for at in range(len(trials))]
-
-
-def _untested(trial: Trial, missing: set[str]) -> Result:
-    name = next(name for name in trial.connection[:2] if name in missing)
-    return Result(trial, Outcome.UNTESTED, None, note=f"nothing in the twin is {name}")

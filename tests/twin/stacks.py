@@ -54,3 +54,57 @@ expect:
   - {from: {cidr: "2001:db8:ffff::/48"}, to: {overlay: pods}, port: 80, verdict: allow}
 """
 """Nothing but IPv6, the hosts on two links."""
+
+SEGMENTS = """
+stack: segments
+hosts:
+  node1: {id: 1, address: 192.0.2.11, interface: eth0}
+  node2: {id: 2, address: 192.0.2.12, interface: eth0}
+networks:
+  lan:
+    driver: macvlan
+    parent: eth0
+    subnet: {cidr: 192.0.2.0/24, gateway: 192.0.2.1, range: [192.0.2.128-192.0.2.140]}
+    attach: [{netns: tv, ports: {http: 80/tcp}}, {netns: pc}]
+  priv:
+    driver: macvlan
+    parent: eth1
+    mode: private
+    subnet: {cidr: 172.20.0.0/24, gateway: 172.20.0.1}
+    attach: [{netns: a, ports: {http: 80/tcp}}, {netns: b}]
+  vepa:
+    driver: macvlan
+    parent: eth2
+    mode: vepa
+    subnet: {cidr: 172.21.0.0/24}
+    attach: [{netns: c, ports: {http: 80/tcp}}]
+  bridge: {subnet: {cidr: 10.9.0.0/24}, hosts: [node1], attach: [{netns: e, ports: {http: 80/tcp}}]}
+"""
+"""Macvlans of several modes, on the underlay and on links of their own."""
+
+OVERLAYS = """
+stack: overlays
+hosts:
+  node1: {id: 1, address: 192.0.2.11}
+  node2: {id: 2, address: 192.0.2.12}
+subnets:
+  direct: {cidr: 10.42.0.0/16, per_host: 24}
+  apart: {cidr: 10.43.0.0/16, per_host: 24}
+  inner: {cidr: 10.44.0.0/16}
+overlays:
+  direct: {backend: host-gw, nat: none, subnet: direct, attach: [{netns: a, ports: {http: 80/tcp}}]}
+  apart: {vni: 3, isolated: true, subnet: apart, attach: [{netns: b, ports: {http: 80/tcp}}]}
+  inner: {mode: bridged, vni: 4, internal: true, subnet: inner, attach: [{netns: c, ports: {http: 80/tcp}}]}
+networks:
+  n:
+    subnet: {cidr: 10.50.0.0/24}
+    hosts: [node1]
+    attach: [{netns: d, default_route: false, ports: {http: 80/tcp}}, {netns: e, ports: {nine: 9/sctp, dns: 53/udp}}]
+services:
+  elsewhere: {port: 443, endpoints: [203.0.113.80]}
+  host: {port: 8080, endpoints: [192.0.2.11]}
+policies:
+  host: {applies_to: {host: node1}, ingress: [{from: [{network: direct}], ports: [8080/tcp]}]}
+  out: {applies_to: {network: n}, egress: [{to: [{service: elsewhere}], ports: [443/tcp]}]}
+"""
+"""Overlays of three kinds, endpoints without a way, services that are no attachment's."""

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.namespaces import wait_until
 from tests.twin.ground import NETCTL, PROJECT, Ground
-from tests.twin.stacks import FENCED, SIX, THREE
+from tests.twin.stacks import FENCED, OVERLAYS, SEGMENTS, SIX, THREE
 
 EXAMPLES = sorted(path.name for path in (PROJECT / "examples").glob("*.yaml"))
 
@@ -65,6 +65,26 @@ def test_networks_that_are_kept_apart_are_expected_to_be_and_missed_when_they_ar
     assert ran.code == 1
     assert "front/web to back/db at 5432/tcp" in ran.out
     ground.twin("down", "--stack", "fenced")
+
+
+@pytest.mark.parametrize("stack", [SEGMENTS, OVERLAYS])
+def test_segments_and_overlays_of_all_kinds_do_as_declared(ground: Ground, stack: str) -> None:
+    told = ground.twin("test", "-f", ground.write(stack))
+    assert "all as declared" in told
+    assert int(told.split("Who reaches what: ")[1].split()[0]) > 80
+
+
+def test_an_address_that_is_on_several_hosts_is_tried_from_its_own_alone(ground: Ground) -> None:
+    file = ground.write(
+        THREE.split("subnets:")[0]
+        + """networks:
+  front: {subnet: {cidr: 10.10.0.0/24}, attach: [{netns: web, ports: {http: 80/tcp}}, {netns: api}]}
+"""
+    )
+    document = json.loads(ground.twin("test", "-f", file, "-o", "json"))
+    outcomes = {(c["source"], c["destination"]): c["outcome"] for c in document["matrix"]["connections"]}
+    assert outcomes["front/api@node1", "front/web@node1"] == "passed"
+    assert outcomes["front/api@node1", "front/web@node2"] == "untested"
 
 
 def test_ipv6_alone_reaches_across_links_and_outside(ground: Ground) -> None:
