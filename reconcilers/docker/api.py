@@ -68,11 +68,11 @@ class Api:
             connection.request("GET", f"{self._prefix}{path}?{urlencode(query)}")
             if connection.sock is not None:
                 connection.sock.settimeout(None)
-            answer = connection.getresponse()
-            if answer.status >= http.client.BAD_REQUEST:
-                raise RefusalError(answer.status, _message(answer.status, answer.read()))
-            for line in answer:
-                yield json.loads(line)
+            with connection.getresponse() as answer:
+                if answer.status >= http.client.BAD_REQUEST:
+                    raise RefusalError(answer.status, _message(answer.status, answer.read()))
+                for line in answer:
+                    yield json.loads(line)
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise self._unreachable(error) from error
         finally:
@@ -91,8 +91,8 @@ class Api:
         if connection.sock is not None:
             connection.sock.settimeout(self._limit(method))
         connection.request(method, self._prefix + path, text, {} if text is None else _JSON)
-        answer = connection.getresponse()
-        content = answer.read()
+        with connection.getresponse() as answer:
+            content = answer.read()
         if answer.status >= http.client.BAD_REQUEST:
             raise RefusalError(answer.status, _message(answer.status, content))
         return json.loads(content) if content.strip() else None
@@ -109,8 +109,8 @@ class Api:
             connection = connect(self.engine, self.engine.limits.reading)
             try:
                 connection.request("GET", "/_ping")
-                answer = connection.getresponse()
-                content = answer.read()
+                with connection.getresponse() as answer:
+                    content = answer.read()
             except (OSError, http.client.HTTPException):
                 connection.close()
                 if time.monotonic() >= end:
