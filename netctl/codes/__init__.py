@@ -16,7 +16,9 @@ Codes are stable: one that is no longer given is not used again. ``docs/errors.m
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from netctl.codes.balancing import BALANCING
 from netctl.codes.code import Code
+from netctl.codes.consul import CONSUL
 from netctl.codes.host import HOST
 from netctl.codes.language import INCLUDE, READING, SCHEMA, VARIABLES, YAML
 from netctl.codes.meaning import MEANING
@@ -26,5 +28,18 @@ from netctl.codes.policies import POLICIES
 __all__ = ["CODES", "Code"]
 
 CODES: Mapping[str, Code] = MappingProxyType(
-    {**READING, **SCHEMA, **YAML, **INCLUDE, **VARIABLES, **MEANING, **POLICIES, **HOST, **PLANNING, **APPLYING}
+    {
+        **READING,
+        **SCHEMA,
+        **YAML,
+        **INCLUDE,
+        **VARIABLES,
+        **MEANING,
+        **POLICIES,
+        **BALANCING,
+        **CONSUL,
+        **HOST,
+        **PLANNING,
+        **APPLYING,
+    }
 )

@@ -1,8 +1,12 @@
 """A stack to desired resources, for one host."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from netctl.compiler.balancing.frontends import Frontend, frontends
+from netctl.compiler.balancing.routes import compile_routes_to_services
+from netctl.compiler.balancing.surroundings import surroundings
+from netctl.compiler.balancing.tables import balance
 from netctl.compiler.checks import check
 from netctl.compiler.checks.decisions import check_decisions
 from netctl.compiler.checks.hosts import demand_host
@@ -96,7 +100,8 @@ def compile_host(
     """As `compile_stack`, of a stack that has been examined, without an error: for one of several of its hosts."""
     topology, resolution = examined
     site = Site(topology, host or "", facts, places, problems, _enforcement(topology, resolution, host or ""))
-    resources = _collect(site, _resources(site))
+    fronts = tuple(frontends(topology, resolution.policies, host or "")) if resolution is not None else ()
+    resources = _collect(site, _resources(site, fronts))
     problems.stop_on_errors()
     return Compiled(resources, problems.found, resolution and resolution.policies)
 
@@ -109,7 +114,7 @@ def _enforcement(topology: Topology, resolution: Resolution | None, host: str) -
     return Enforcement(guard=guard(attachments_on(topology, host), stack.stack))
 
 
-def _resources(site: Site) -> Iterator[Desired]:
+def _resources(site: Site, fronts: Sequence[Frontend]) -> Iterator[Desired]:
     underlay = find_underlay(site) if any(net.overlay for net in site.nets) else None
     legs = list(_legs(site, underlay))
     check_presence(site, legs)
@@ -123,11 +128,13 @@ def _resources(site: Site) -> Iterator[Desired]:
             yield from compile_macvlan(net, net.spec, site)
     yield from compile_docker(site)
     yield from compile_routes(site, legs)
+    yield from compile_routes_to_services(fronts, legs, site)
     yield from compile_rules(site)
     yield from compile_sysctls(site, legs, underlay)
     fenced = [leg for leg in legs if leg.locals or leg.spec.internal or leg.spec.isolated]
     segments = [segment_of(leg) for leg in fenced]
-    for want in compile_firewall(site.stack, segments, site.facts, site.enforcement):
+    balancing = balance(fronts, surroundings(legs, site))
+    for want in compile_firewall(site.stack, segments, site.facts, site.enforcement, balancing):
         yield want._replace(needs=(*want.needs, *judged_networks(site))) if isinstance(want.attributes, Table) else want
 
 

@@ -24,6 +24,7 @@ there would not overrule another table's drop, so acceptance goes to the droppin
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from netctl.compiler.balancing.tables import Balancing
 from netctl.compiler.enforcement import Enforcement
 from netctl.compiler.prefixes import outermost
 from netctl.engine.facts import Facts, ForwardDrop
@@ -76,17 +77,24 @@ class Segment(NamedTuple):
 
 
 def compile_firewall(
-    stack: str, segments: Sequence[Segment], facts: Facts | None, enforcement: Enforcement | None = None
+    stack: str,
+    segments: Sequence[Segment],
+    facts: Facts | None,
+    enforcement: Enforcement | None = None,
+    balancing: Balancing | None = None,
 ) -> Iterator[Desired]:
     """The stack's tables, unless nothing needs one, and a rule for each segment and direction in each dropping chain.
 
     Without *facts* no chain is known to drop. Policies have chains of their own, so that a packet has to pass both.
+    Virtual addresses have theirs, which come before.
     """
     chains = [chain for chain in (_postrouting(segments), _forward(segments), _fence(segments)) if chain.rules]
     judgement = enforcement or Enforcement()
-    if chains or judgement.chains:
-        sets = (*_used_sets(segments, chains), *judgement.sets)
-        yield Desired(table_key(stack), own_table(stack, sets, (*chains, *judgement.chains)), _origin(segments))
+    services = balancing or Balancing()
+    if chains or judgement.chains or services.chains:
+        sets = (*_used_sets(segments, chains), *judgement.sets, *services.sets)
+        own = own_table(stack, sets, (*chains, *judgement.chains, *services.chains))
+        yield Desired(table_key(stack), own, _origin(segments))
     if judgement.guard is not None:
         yield Desired(table_key(stack, BRIDGE), judgement.guard, _origin(segments))
     for drop in facts.forward_drops if facts else ():

@@ -1,0 +1,44 @@
+"""NC29x: virtual addresses and published ports."""
+
+from netctl.codes.code import Code
+
+BALANCING = {
+    "NC290": Code(
+        "Weights that are all 0",
+        "An endpoint of weight 0 gets no new connections. Where all of a service's endpoints have it, nobody gets any.",
+        "Give at least one endpoint a weight of 1 or more, or leave the weights out.",
+    ),
+    "NC291": Code(
+        "No such port to offer",
+        "A virtual address leads to the ports of its service, and a publication to one of them. The service has no "
+        "port, or not the one that is published.",
+        "Give the service the port, or correct the publication: the host's port, a colon, the service's.",
+    ),
+    "NC292": Code(
+        "A virtual address that is not in its subnet",
+        "The address is outside the subnet `vips` (or the one that `vip` names), in a reserved range of it, its "
+        "network or broadcast address, or a second one of its family.",
+        "Choose another address, or `auto` to have one assigned.",
+    ),
+    "NC293": Code(
+        "A virtual address that is given twice",
+        "Two services have the same virtual address. The message names the first.",
+        "Give each service an address of its own, or `auto`.",
+    ),
+    "NC294": Code(
+        "Virtual addresses in a network's subnet",
+        "No interface has a virtual address, so that it cannot be found on a link; it is reached by routing. And it is "
+        "the same on every host, so that its subnet has no blocks for each.",
+        "Declare a subnet that virtual addresses alone are from, without `per_host`.",
+    ),
+    "NC295": Code(
+        "Too few virtual addresses",
+        "More services want an address of the subnet than it has.",
+        "Choose a larger subnet, or reserve fewer addresses of it.",
+    ),
+    "NC296": Code(
+        "A port that is published twice",
+        "Two publications are at the same port and protocol of the hosts. The message names the first.",
+        "Publish one of them at another port.",
+    ),
+}

@@ -1,0 +1,231 @@
+"""Frontends as sets and chains of the stack's table.
+
+Connections are translated before routing (``services-prerouting``), and what the host itself opens on its way out
+(``services-output``): both before any policy looks, which so judges the real endpoint. What still has a virtual address
+afterwards is for no service that has endpoints, and is refused at once.
+
+An endpoint must answer through the host that translated, or the client would not know the answer. So the client's
+address becomes the host's own (``services-postrouting``) where it would answer another way: where client and endpoint
+are on one bridge, or one and the same; where the host itself is the client; and where the client is outside of the
+stack and the endpoint on another host.
+
+A client that is remembered has a slot in ``affinity4``, from its first connection on and as long after the last as the
+affinity lasts. The slot is passed from one rule to the next as the packet's priority, which nothing has looked at yet:
+the packet mark belongs to others.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from netctl.compiler.balancing.frontends import Frontend
+from netctl.compiler.balancing.slots import slots, steady_slots
+from netctl.compiler.prefixes import outermost
+from netctl.kinds.nftables import (
+    Chain,
+    Lookup,
+    Masquerade,
+    Match,
+    Recall,
+    Reject,
+    Remember,
+    Rule,
+    Set,
+    Translate,
+    VerdictMap,
+    rule,
+)
+
+_ADDRESS = {4: "ipv4_addr", 6: "ipv6_addr"}
+_IP = {4: "ip", 6: "ip6"}
+_LOOPBACK = {4: "127.0.0.0/8", 6: "::1"}
+_SERVICE = ("meta l4proto", "th dport")
+_SERVICE_TYPES = ("inet_proto", "inet_service")
+_USUAL = range(1, 9)
+"""Numbers of slots that have their chain before any service needs it, so that the first one adds elements only."""
+TRANSLATION, REFUSAL, SOURCE = -100, -90, 100
+"""Priorities of the hooks."""
+
+
+class Surroundings(NamedTuple):
+    """The prefixes of the stack's networks, as a host sees them; no two of one kind overlap."""
+
+    segments: tuple[str, ...] = ()
+    """Of the links that the host is on."""
+    here: tuple[str, ...] = ()
+    """Of those, the ones that do not go on on other hosts."""
+    inside: tuple[str, ...] = ()
+    """Of the whole stack."""
+
+
+class Balancing(NamedTuple):
+    """What balances connections on one host."""
+
+    sets: tuple[Set, ...] = ()
+    chains: tuple[Chain, ...] = ()
+
+
+class _Way(NamedTuple):
+    """Frontends of a family: with a virtual address, or on every address of the host."""
+
+    family: int
+    published: bool
+
+    @property
+    def noun(self) -> str:
+        return "published" if self.published else "services"
+
+    @property
+    def front(self) -> tuple[str, ...]:
+        return _SERVICE if self.published else (f"{_IP[self.family]} daddr", *_SERVICE)
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        return _SERVICE_TYPES if self.published else (_ADDRESS[self.family], *_SERVICE_TYPES)
+
+    @property
+    def client(self) -> str:
+        return f"{_IP[self.family]} saddr"
+
+    def named(self, noun: str) -> str:
+        """The name of a set: ``backends4``, ``published-backends4``."""
+        return f"{'published-' if self.published else ''}{noun}{self.family}"
+
+    @property
+    def map(self) -> str:
+        """The map of frontends."""
+        return f"{self.noun}{self.family}"
+
+    def chain(self, size: int, affinity: int) -> str:
+        """The name of the chain that chooses among so many slots."""
+        spread = f"{'published-' if self.published else ''}spread{self.family}-{size}"
+        return f"{spread}-{affinity}s" if affinity else spread
+
+
+def balance(fronts: Sequence[Frontend], around: Surroundings) -> Balancing:
+    """The sets and chains for a host's frontends; none where there is no frontend."""
+    if not fronts:
+        return Balancing()
+    ways = sorted({_Way(front.family, not front.address) for front in fronts})
+    sets: list[Set] = []
+    chains: list[Chain] = []
+    for way in ways:
+        own = [front for front in fronts if (front.family, not front.address) == way]
+        found, sizes = _maps(way, own)
+        sets += found
+        chains += [_choice(way, size, affinity) for size, affinity in sorted(sizes)]
+    for family in sorted({way.family for way in ways}):
+        sets += _surroundings(family, fronts, around)
+    chains += _hooks(ways)
+    return Balancing(tuple(sets), tuple(chains))
+
+
+def _maps(way: _Way, fronts: Iterable[Frontend]) -> tuple[list[Set], set[tuple[int, int]]]:
+    """The maps of frontends and of their slots; the numbers of slots, with the affinity."""
+    entries: list[str] = []
+    backends: list[str] = []
+    sizes = {(size, 0) for size in _USUAL}
+    for front in fronts:
+        if not front.backends:
+            continue
+        key = f"{front.protocol} . {front.port}"
+        key = f"{front.address} . {key}" if front.address else key
+        chosen = _chosen(front)
+        sizes.add((len(chosen), front.affinity))
+        entries.append(f"{key} : goto {way.chain(len(chosen), front.affinity)}")
+        targets = [f"{end.address} . {front.target}" for end in front.backends]
+        backends += [f"{key} . 0x{slot:08x} : {targets[place]}" for slot, place in enumerate(chosen)]
+    sets = [
+        Set(way.map, way.types, ("verdict",), elements=frozenset(entries)),
+        Set(
+            way.named("backends"),
+            (*way.types, "mark"),
+            (_ADDRESS[way.family], "inet_service"),
+            elements=frozenset(backends),
+        ),
+    ]
+    if any(affinity for _, affinity in sizes):
+        types = (_ADDRESS[way.family], *way.types)
+        sets.append(Set(way.named("affinity"), types, ("mark",), ("dynamic", "timeout")))
+    return sets, sizes
+
+
+def _chosen(front: Frontend) -> tuple[int, ...]:
+    weights = tuple(end.weight for end in front.backends)
+    if front.affinity:
+        return steady_slots([end.address for end in front.backends], weights)
+    return slots(weights)
+
+
+def _choice(way: _Way, size: int, affinity: int) -> Chain:
+    """A slot at random; for a client that is remembered its own, unless there is no memory left for it."""
+    version = Match("meta nfproto", f"ipv{way.family}")
+    number = f"numgen random mod {size}"
+    rules = [rule(version, Translate(way.family, (*way.front, number), way.named("backends")))]
+    if affinity:
+        key, memory = (way.client, *way.front), way.named("affinity")
+        remembered = Translate(way.family, (*way.front, "meta priority"), way.named("backends"))
+        rules.insert(0, rule(version, Remember(key, number, memory, affinity)))
+        rules.insert(1, rule(version, Recall(key, memory), remembered))
+    return Chain(way.chain(size, affinity), tuple(rules))
+
+
+def _surroundings(family: int, fronts: Iterable[Frontend], around: Surroundings) -> Iterator[Set]:
+    own = [front for front in fronts if front.family == family]
+    address = _ADDRESS[family]
+    ends = {f"{end.address} . {front.protocol} . {front.target}" for front in own for end in front.backends}
+    yield Set(f"endpoints{family}", (address, *_SERVICE_TYPES), elements=frozenset(ends))
+    yield Set(f"vips{family}", (address,), elements=frozenset(front.address for front in own if front.address))
+    pairs = (f"{prefix} . {prefix}" for prefix in outermost(around.segments, family))
+    yield Set(f"services-near{family}", (address, address), (), ("interval",), frozenset(pairs))
+    for noun, prefixes in (("here", around.here), ("stack", around.inside)):
+        elements = frozenset(outermost(prefixes, family))
+        yield Set(f"services-{noun}{family}", (address,), (), ("interval",), elements)
+
+
+def _hooks(ways: Sequence[_Way]) -> Iterator[Chain]:
+    incoming = [rule(*_local(way), VerdictMap(way.front, way.map)) for way in ways]
+    outgoing = [rule(*_local(way), *_not_loopback(way), VerdictMap(way.front, way.map)) for way in ways]
+    yield Chain("services-prerouting", tuple(incoming), "nat", "prerouting", TRANSLATION, "accept")
+    yield Chain("services-output", tuple(outgoing), "nat", "output", TRANSLATION, "accept")
+    families = sorted({way.family for way in ways})
+    sources = tuple(entry for family in families for entry in _sources(family))
+    yield Chain("services-postrouting", sources, "nat", "postrouting", SOURCE, "accept")
+    refused = tuple(entry for way in ways if not way.published for entry in _refusals(way.family))
+    for hook in ("prerouting", "output") if refused else ():
+        yield Chain(f"services-refused-{hook}", refused, "filter", hook, REFUSAL, "accept")
+
+
+def _local(way: _Way) -> Iterator[Match]:
+    yield Match("meta nfproto", f"ipv{way.family}")
+    if way.published:
+        yield Match("fib daddr type", "local")
+
+
+def _not_loopback(way: _Way) -> Iterator[Match]:
+    """The kernel routes nothing from a loopback address to another interface."""
+    if way.published:
+        yield Match(f"{_IP[way.family]} daddr", _LOOPBACK[way.family], "!=")
+
+
+def _sources(family: int) -> Iterator[Rule]:
+    ip = _IP[family]
+    translated = (
+        Match("meta nfproto", f"ipv{family}"),
+        Match("ct status", "dnat"),
+        Lookup((f"{ip} daddr", *_SERVICE), f"endpoints{family}"),
+    )
+    masquerade = Masquerade(("fully-random",))
+    yield rule(*translated, Lookup((f"{ip} saddr", f"{ip} daddr"), f"services-near{family}"), masquerade)
+    yield rule(*translated, Match("fib saddr type", "local"), masquerade)
+    yield rule(
+        *translated,
+        Lookup((f"{ip} saddr",), f"services-stack{family}", negated=True),
+        Lookup((f"{ip} daddr",), f"services-here{family}", negated=True),
+        masquerade,
+    )
+
+
+def _refusals(family: int) -> Iterator[Rule]:
+    virtual = Match("meta nfproto", f"ipv{family}"), Lookup((f"{_IP[family]} daddr",), f"vips{family}")
+    yield rule(*virtual, Match("meta l4proto", "tcp"), Reject("tcp reset"))
+    yield rule(*virtual, Reject())
