@@ -1,15 +1,15 @@
 """A stack to desired resources, for one host."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from netctl.compiler.balancing.frontends import Frontend, frontends
-from netctl.compiler.balancing.routes import compile_routes_to_services
-from netctl.compiler.balancing.surroundings import surroundings
 from netctl.compiler.balancing.tables import balance
 from netctl.compiler.checks import check
 from netctl.compiler.checks.decisions import check_decisions
 from netctl.compiler.checks.hosts import demand_host
+from netctl.compiler.consul import compile_consul
 from netctl.compiler.containers import with_containers
 from netctl.compiler.docker import compile_docker, judged_networks
 from netctl.compiler.enforcement import Enforcement, enforce
@@ -27,6 +27,7 @@ from netctl.compiler.policies.endpoints import attachments_on
 from netctl.compiler.presence import check_presence
 from netctl.compiler.routes import compile_routes
 from netctl.compiler.rules import compile_rules
+from netctl.compiler.services import compile_routes_to_services, surroundings
 from netctl.compiler.site import Site
 from netctl.compiler.sysctls import compile_sysctls
 from netctl.compiler.topology import Topology, resolve
@@ -101,7 +102,8 @@ def compile_host(
     topology, resolution = examined
     site = Site(topology, host or "", facts, places, problems, _enforcement(topology, resolution, host or ""))
     fronts = tuple(frontends(topology, resolution.policies, host or "")) if resolution is not None else ()
-    resources = _collect(site, _resources(site, fronts))
+    endpoints = resolution.policies.endpoints if resolution is not None else {}
+    resources = _collect(site, chain(_resources(site, fronts), compile_consul(site, endpoints)))
     problems.stop_on_errors()
     return Compiled(resources, problems.found, resolution and resolution.policies)
 

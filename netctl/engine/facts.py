@@ -64,6 +64,16 @@ class EngineFacts(NamedTuple):
     """By name."""
 
 
+class ConsulFacts(NamedTuple):
+    """What the host's own Consul agent is."""
+
+    node: str
+    """The name of the agent's node."""
+    version: tuple[int, ...]
+    scripts: bool
+    """Whether it runs checks that are programs."""
+
+
 Held = Callable[[str, str, str], tuple[str, ...]]
 """The addresses, with prefix length, that a stack has put on an interface of a named namespace: by the names of the
 stack, the namespace and the interface."""
@@ -71,6 +81,10 @@ stack, the namespace and the interface."""
 
 def _nothing_held(_stack: str, _netns: str, _interface: str) -> tuple[str, ...]:
     return ()
+
+
+def _no_consul() -> ConsulFacts | None:
+    return None
 
 
 def _no_engine() -> EngineFacts | None:
@@ -93,6 +107,9 @@ class Facts(NamedTuple):
     """The containers and their networks; None where they cannot be read. Asked only for a stack that names them: the
     answer takes as long as all the rest."""
 
+    consul: Callable[[], ConsulFacts | None] = _no_consul
+    """The host's Consul agent; None where it cannot be read. Asked only for a stack that registers services."""
+
     held: Held = _nothing_held
     """What endpoints have already. Asked only for those whose addresses are to be assigned."""
 
@@ -106,5 +123,6 @@ class Facts(NamedTuple):
             per_device_ipv6_forwarding=self.per_device_ipv6_forwarding or other.per_device_ipv6_forwarding,
             netns=self.netns or other.netns,
             engine=other.engine if self.engine is _no_engine else self.engine,
+            consul=other.consul if self.consul is _no_consul else self.consul,
             held=other.held if self.held is _nothing_held else self.held,
         )

@@ -5,6 +5,7 @@ check was defined, so that the definition is in the service's metadata too: ther
 back.
 """
 
+from hashlib import sha256
 from typing import NamedTuple
 
 from netctl.engine.resource import Key, Kind
@@ -53,24 +54,47 @@ def claim_of(stack: str, path: str = "") -> str:
     return f"netctl/{stack}/kv/{path}"
 
 
+_IMPLIED = frozenset({"lan_ipv4", "wan_ipv4", "lan_ipv6", "wan_ipv6"})
+
+
+def spelled_address(address: str, port: int) -> str:
+    """An address with its port: ``10.0.0.1:80``, ``[fd00::1]:80``."""
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def is_implied(name: str, where: str, own: str) -> bool:
+    """Whether a tagged address is one that Consul adds by itself to an instance that is at *own*."""
+    return name in _IMPLIED and where == own
+
+
 class Check(NamedTuple):
-    """A health check, by what Consul's own fields are called. What is not declared is left to Consul."""
+    """A health check. What is not declared is left to Consul."""
 
     id: str
     """Unique on the agent: it begins with that of the service."""
     type: str
     """``http``, ``tcp``, ``udp``, ``grpc``, ``h2ping``, ``ttl``, ``script``, ``docker``, ``alias``."""
     settings: Pairs = ()
-    """By Consul's names, each value in JSON: ``("Interval", '"10s"')``."""
+    """By the names that Consul gives them, each value in JSON: ``("Interval", '"10s"')``."""
 
     def __str__(self) -> str:
-        said = {name: text for name, text in self.settings if name not in _QUIET}
-        return " ".join([self.type, *(f"{name}={text}" for name, text in said.items())])
+        said = (f"{name}={text}" for name, text in self.settings if name != "Name")
+        return " ".join([self.type, *said])
 
 
-_QUIET = frozenset({"Name"})
-SECRET_SETTINGS = frozenset({"Header", "Body"})
-"""Settings that may hold a password: of these only a digest is kept, shown or compared."""
+class Sealed(str):
+    """A setting that may hold a password. Its text, by which it is compared, kept and shown, is a digest."""
+
+    PREFIX = "sealed:"
+    plain: str
+
+    @classmethod
+    def of(cls, check: str, plain: str) -> "Sealed":
+        """The setting *plain*, in JSON, of the check of that id."""
+        digest = sha256("\0".join((check, plain)).encode()).hexdigest()[:24]
+        sealed = cls(f"{cls.PREFIX}{digest}")
+        sealed.plain = plain
+        return sealed
 
 
 class Service(NamedTuple):
@@ -119,7 +143,8 @@ class KeyValue(NamedTuple):
     """A key and its value."""
 
     path: str
-    value: bytes | None = None
+    value: str | None = None
+    """Text in UTF-8; a byte that is none stands as a lone surrogate (PEP 383)."""
     flags: int | None = None
 
 

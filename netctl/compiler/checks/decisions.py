@@ -48,7 +48,7 @@ def _matches(stack: Stack, resolution: Resolution, problems: Problems) -> None:
                 "Correct it, or the labels of the endpoints that are meant.",
             )
     used = {service for end in resolution.policies.endpoints.values() for service in end.services}
-    for name in sorted(stack.services.keys() - used):
+    for name in sorted(name for name in stack.services.keys() - used if stack.services[name].external is None):
         problems.warn(
             "NC261",
             ("services", name, "endpoints"),

@@ -1,0 +1,114 @@
+"""Instances of services, each on its own host's agent."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from netctl.compiler.consul.abilities import check_abilities
+from netctl.compiler.consul.health import Place, compile_checks
+from netctl.compiler.consul.registration import first_port, registered
+from netctl.compiler.policies.services import members
+from netctl.compiler.site import Site
+from netctl.engine.resource import Desired
+from netctl.kinds import consul as kinds
+from netctl.kinds.consul import Pairs, service_key
+from netctl.policy.model import Endpoint
+from netctl.stack.policy_models import AttachmentSelector, Service
+
+_IPV6_TAG = "lan_ipv6"
+
+
+class Instance(NamedTuple):
+    """A service at one place."""
+
+    id: str
+    address: str
+    other: str
+    """The endpoint's address of the other family; empty where it has none."""
+    passing: int | None
+    """The endpoint's own weight, if it has one."""
+
+
+def compile_instances(site: Site, endpoints: Mapping[str, Endpoint]) -> Iterator[Desired]:
+    """The services that the host's agent is to have."""
+    services = registered(site.topology.stack)
+    here = {
+        name: list(_instances(site, name, service, endpoints))
+        for name, service in services.items()
+        if service.external is None
+    }
+    check_abilities(site, {name: services[name] for name, found in here.items() if found})
+
+    def aliased(name: str) -> str:
+        """The id of the first instance that the host has of a service; what is none is an id itself."""
+        return here[name][0].id if here.get(name) else name
+
+    for name, instances in here.items():
+        for instance in instances:
+            place = Place(instance.id, name, instance.address, first_port(services[name]))
+            checks = compile_checks(services[name].checks, place, aliased)
+            attributes = _attributes(name, services[name], instance, place.port, checks)
+            yield Desired(service_key(instance.id), attributes, site.origin(("services", name)))
+
+
+def _attributes(
+    name: str, service: Service, instance: Instance, port: int, checks: tuple[kinds.Check, ...]
+) -> kinds.Service:
+    passing, warning = (service.weights.passing, service.weights.warning) if service.weights else (1, 1)
+    return kinds.Service(
+        instance.id,
+        name,
+        instance.address,
+        port,
+        tuple(service.tags),
+        tuple(sorted(service.meta.items())),
+        (passing if instance.passing is None else instance.passing, warning),
+        _tagged(service, instance, port),
+        service.enable_tag_override,
+        checks,
+    )
+
+
+def _tagged(service: Service, instance: Instance, port: int) -> Pairs:
+    own = kinds.spelled_address(instance.address, port)
+    found = {_IPV6_TAG: kinds.spelled_address(instance.other, port)} if instance.other else {}
+    found |= {name: _with_port(where, port) for name, where in service.tagged_addresses.items()}
+    return tuple(sorted((name, where) for name, where in found.items() if not kinds.is_implied(name, where, own)))
+
+
+def _with_port(where: str, port: int) -> str:
+    has_port = "]:" in where if where.startswith("[") else where.count(":") == 1
+    return where if has_port else kinds.spelled_address(where, port)
+
+
+def _instances(
+    site: Site, name: str, service: Service, endpoints: Mapping[str, Endpoint]
+) -> Iterator[Instance]:
+    ends = [end for end in endpoints.values() if name in end.services and _is_here(site, end)]
+    if isinstance(service.endpoints, AttachmentSelector):
+        for end in ends:
+            if end.addresses:
+                yield _instance(site, name, end.addresses, None)
+        return
+    taken: set[str] = set()
+    for entry in members(service):
+        own_weight = entry.weight if "weight" in entry.model_fields_set else None
+        elsewhere = entry.host not in {None, site.host} or own_weight == 0
+        if elsewhere or entry.address in taken or not _has(ends, entry.address):
+            continue
+        taken.add(entry.address)
+        yield _instance(site, name, (entry.address,), own_weight)
+
+
+def _has(ends: Iterable[Endpoint], address: str) -> bool:
+    return any(address in end.addresses for end in ends)
+
+
+def _instance(site: Site, name: str, addresses: tuple[str, ...], passing: int | None) -> Instance:
+    address = addresses[0]
+    other = next((text for text in addresses if ":" in text), "") if ":" not in address else ""
+    return Instance(f"{site.stack}:{name}:{address}", address, other, passing)
+
+
+def _is_here(site: Site, end: Endpoint) -> bool:
+    """Whether the endpoint is the host's; all are those of the only one."""
+    return end.host == site.host or not site.topology.stack.hosts

@@ -1,0 +1,154 @@
+"""Consul's HTTP API, over one connection that is kept open.
+
+`ReadApi` has no method that changes anything; it is all that a reader gets.
+"""
+
+import http.client
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+from urllib.parse import quote, urlencode
+
+from netctl.errors import BackendError
+from reconcilers.consul.agent import Agent
+from reconcilers.consul.refusals import RefusalError, UnreachableError
+from reconcilers.consul.transport import Connection
+
+_LONGEST_MESSAGE = 300
+
+
+class Answer(NamedTuple):
+    """What Consul answers: its body from JSON, and the headers."""
+
+    body: Any
+    headers: http.client.HTTPMessage
+
+
+class ReadApi:
+    """Reads. Not to be shared by threads."""
+
+    def __init__(self, agent: Agent, netns: str = "", timeout: float = 30.0) -> None:
+        self.agent = agent
+        self._netns = netns
+        self._timeout = timeout
+        self._connection: http.client.HTTPConnection | None = None
+
+    def close(self) -> None:
+        """Close the connection; the next request opens another."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    def get(self, path: str, **query: str) -> Any:
+        """The answer to a GET, from JSON. Raises UnreachableError, RefusalError."""
+        return self.answer(path, **query).body
+
+    def answer(self, path: str, **query: str) -> Answer:
+        """As `get`, with the headers."""
+        if self._connection is not None:
+            try:
+                return self._exchange("GET", path, query)
+            except (ConnectionError, http.client.BadStatusLine):
+                # An agent closes connections that were idle, or has restarted; reading again does no harm.
+                self.close()
+        return self._ask("GET", path, query)
+
+    def permits(self, requests: list[dict[str, str]]) -> list[bool]:
+        """Whether the token permits each: ``{"Resource": "service", "Segment": "web", "Access": "read"}``.
+
+        All of them where Consul has no access control. This only asks, although by POST.
+        """
+        found: list[bool] = []
+        for start in range(0, len(requests), _MOST_QUESTIONS):
+            try:
+                answer = self._ask("POST", "internal/acl/authorize", {}, requests[start : start + _MOST_QUESTIONS])
+            except RefusalError as refusal:
+                if refusal.status == http.client.UNAUTHORIZED:
+                    return [True] * len(requests)
+                raise
+            entries = answer.body if isinstance(answer.body, list) else []
+            found += [bool(entry.get("Allow")) for entry in entries if isinstance(entry, dict)]
+        if len(found) != len(requests):
+            raise UnreachableError(f"Consul at {self.agent.url} does not tell what its token permits")
+        return found
+
+    def _ask(self, method: str, path: str, query: Mapping[str, str], body: Any = None) -> Answer:
+        try:
+            return self._exchange(method, path, query, body)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            self.close()
+            raise self._unreachable(error) from error
+        except RefusalError:
+            raise
+        except BaseException:
+            # Broken off in the middle: what comes next on this connection would be the answer to this.
+            self.close()
+            raise
+
+    def _exchange(self, method: str, path: str, query: Mapping[str, str], body: Any = None) -> Answer:
+        connection = self._connection
+        if connection is None:
+            connection = self._connection = Connection(self.agent, self._netns, self._timeout)
+        full = {**self.agent.query, **query}
+        target = f"{self.agent.prefix}/v1/{path}" + (f"?{urlencode(full)}" if full else "")
+        content = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+        connection.request(method, target, content, dict(self.agent.headers))
+        answer = connection.getresponse()
+        read = answer.read()
+        if answer.status >= http.client.MULTIPLE_CHOICES:
+            raise RefusalError(answer.status, _message(answer.status, read), body=read.decode(errors="replace"))
+        return Answer(json.loads(read) if read.strip() else None, answer.headers)
+
+    def _unreachable(self, error: Exception) -> BackendError:
+        return UnreachableError(f"Consul at {self.agent.url} {_reason(error, self._timeout)}", _advice(error))
+
+
+class Api(ReadApi):
+    """Reads and writes."""
+
+    def put(self, path: str, body: Any = None, **query: str) -> Any:
+        """The answer to a PUT, from JSON; *body* is written as JSON, unless it is bytes.
+
+        Raises UnreachableError, RefusalError.
+        """
+        return self._ask("PUT", path, query, body).body
+
+
+_MOST_QUESTIONS = 64
+
+
+def segment(text: str) -> str:
+    """*text* as one segment of a path."""
+    return quote(text, safe="")
+
+
+def _message(status: int, content: bytes) -> str:
+    """What Consul says is wrong, which is plain text."""
+    said = content[:_LONGEST_MESSAGE].decode(errors="replace").strip()
+    return said or f"HTTP status {status}"
+
+
+def _reason(error: Exception, timeout: float) -> str:
+    if isinstance(error, TimeoutError):
+        return f"does not answer within {timeout:g} s"
+    if isinstance(error, FileNotFoundError):
+        return "cannot be reached: there is no such socket, or no such network namespace"
+    if isinstance(error, http.client.RemoteDisconnected | ConnectionResetError):
+        return "closes the connection without an answer"
+    if type(error).__name__ == "SSLCertVerificationError":
+        return f"cannot be trusted: {getattr(error, 'verify_message', '') or error}"
+    if isinstance(error, OSError) and (error.strerror or error.args):
+        return f"cannot be reached: {error.strerror or error.args[-1]}"
+    if isinstance(error, ValueError):
+        return "does not answer in JSON"
+    return f"does not answer as it should: {str(error) or type(error).__name__}"
+
+
+def _advice(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError | ConnectionRefusedError):
+        return "Start the host's Consul agent, or name it: CONSUL_HTTP_ADDR=127.0.0.1:8500."
+    if isinstance(error, http.client.RemoteDisconnected | ConnectionResetError):
+        return "It may have too many connections (http_max_conns_per_client), or speak TLS: CONSUL_HTTP_SSL=true."
+    if type(error).__name__ == "SSLCertVerificationError":
+        return "Name the authority that signed its certificate: CONSUL_CACERT=/path/ca.pem."
+    return "See whether Consul works: consul members."

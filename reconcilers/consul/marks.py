@@ -1,0 +1,86 @@
+"""The mark of a service or a node, and the definitions of checks, among metadata.
+
+    netctl-stack        shop
+    netctl-declaration  services.web
+    netctl-id           shop:web:10.10.0.20       the object that the mark is on: a copied one is ignored
+    netctl-checks       [["shop:web:10.10.0.20:http", "http", {"HTTP": "http://…", "Interval": "10s"}]]
+
+A value has 512 bytes at most; what is longer goes on in ``netctl-checks-1``, ``netctl-checks-2``.
+"""
+
+import json
+from collections.abc import Mapping
+
+from netctl.engine.resource import Owner
+from netctl.kinds.consul import (
+    CHECKS_META,
+    DECLARATION_META,
+    ID_META,
+    LONGEST_META,
+    OWN_META,
+    STACK_META,
+    Check,
+    Pairs,
+    Sealed,
+)
+
+
+def marked(meta: Mapping[str, str], ident: str, owner: Owner | None, checks: tuple[Check, ...] = ()) -> dict[str, str]:
+    """The metadata with the mark, and with the definitions; without an owner, only what is not netctl's."""
+    plain = {key: value for key, value in meta.items() if not key.startswith(OWN_META)}
+    if owner is None:
+        return plain
+    mark = {STACK_META: owner.stack, DECLARATION_META: owner.declaration[:LONGEST_META], ID_META: ident}
+    return plain | mark | _definitions(checks)
+
+
+def owner_of(meta: Mapping[str, str], ident: str) -> Owner | None:
+    """Whose something is; None where it bears no mark, or one of something else."""
+    if not meta.get(STACK_META) or meta.get(ID_META) != ident:
+        return None
+    return Owner(meta[STACK_META], meta.get(DECLARATION_META, ""))
+
+
+def unmarked(meta: Mapping[str, str]) -> Pairs:
+    """The metadata without what is netctl's."""
+    return tuple(sorted((key, value) for key, value in meta.items() if not key.startswith(OWN_META)))
+
+
+def defined_checks(meta: Mapping[str, str]) -> tuple[Check, ...]:
+    """The checks that the metadata define; none where they cannot be read."""
+    written = "".join(_pieces(meta))
+    try:
+        return tuple(
+            Check(str(ident), str(kind), tuple(sorted((str(name), _stored(value)) for name, value in settings.items())))
+            for ident, kind, settings in json.loads(written or "[]")
+        )
+    except (ValueError, TypeError, AttributeError):
+        return ()
+
+
+def _pieces(meta: Mapping[str, str]) -> list[str]:
+    found = []
+    name = CHECKS_META
+    while name in meta:
+        found.append(meta[name])
+        name = f"{CHECKS_META}-{len(found)}"
+    return found
+
+
+def _definitions(checks: tuple[Check, ...]) -> dict[str, str]:
+    if not checks:
+        return {}
+    content = [[check.id, check.type, {name: _storable(value) for name, value in check.settings}] for check in checks]
+    written = json.dumps(content, separators=(",", ":"))
+    pieces = [written[start : start + LONGEST_META] for start in range(0, len(written), LONGEST_META)]
+    return {CHECKS_META + (f"-{index}" if index else ""): piece for index, piece in enumerate(pieces)}
+
+
+def _storable(value: str) -> object:
+    return str(value) if value.startswith(Sealed.PREFIX) else json.loads(value)
+
+
+def _stored(value: object) -> str:
+    if isinstance(value, str) and value.startswith(Sealed.PREFIX):
+        return value
+    return json.dumps(value, separators=(",", ":"), sort_keys=True)

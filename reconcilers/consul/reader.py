@@ -1,0 +1,155 @@
+"""Reads Consul: the host's own agent, the catalog, and keys; each for itself, since each can fail for itself."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from netctl.engine.facts import ConsulFacts, Facts
+from netctl.engine.protocol import Capability, Context, Observation, Scope, Unread
+from netctl.engine.resource import Key, Live
+from netctl.errors import BackendError
+from netctl.kinds.consul import SYSTEM
+
+if TYPE_CHECKING:  # what speaks HTTP is imported where there is an agent to speak to
+    from reconcilers.consul.agent import Agent
+    from reconcilers.consul.agent_state import AgentState
+    from reconcilers.consul.api import ReadApi
+    from reconcilers.consul.keys import KeyState
+
+Part = tuple[dict[Key, Live], list[Unread]]
+_KNOCK = 1.0
+"""Seconds to find out whether anything listens where nobody has named an agent."""
+
+
+class Reader:
+    """Reads. Nothing is opened before something is asked."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self._api: ReadApi | None = None
+        self.keys: KeyState | None = None
+        """What the last observation has told of keys."""
+        self.services: AgentState | None = None
+        """What the last observation has told of the agent's services."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._api is not None:
+            self._api.close()
+
+    @property
+    def api(self) -> "ReadApi":
+        """Consul's API. Raises BackendError where the environment names no agent that can be spoken to."""
+        if self._api is None:
+            self._api = self._open(self._find())
+        return self._api
+
+    def _open(self, agent: "Agent") -> "ReadApi":
+        from reconcilers.consul.api import ReadApi
+
+        return ReadApi(agent, self.context.netns, self.context.timeout)
+
+    @staticmethod
+    def _find() -> "Agent":
+        from reconcilers.consul.agent import find_agent
+
+        return find_agent()
+
+    def facts(self) -> Facts:
+        """The agent's version and settings, read when they are asked for."""
+        return Facts(consul=self._agent_facts)
+
+    def _agent_facts(self) -> ConsulFacts | None:
+        from reconcilers.consul.agent_state import agent_facts
+
+        with suppress(BackendError):
+            return agent_facts(self.api)
+        return None
+
+    def observe(self, scope: Scope) -> Observation:
+        """What the stack has in Consul. Of an agent that nobody has named, and that is not there, nothing."""
+        wanted = frozenset(key for key in scope.desired if key.system == SYSTEM)
+        if not wanted and self._is_absent():
+            return Observation({})
+        live: dict[Key, Live] = {}
+        unread: list[Unread] = []
+        for kind, part, read in self._parts(scope):
+            try:
+                seen, hidden = read()
+            except BackendError as error:
+                keys = frozenset(key for key in wanted if key.kind == kind)
+                unread.append(Unread(SYSTEM, part, _reason(error, scope, keys), keys))
+            else:
+                live |= seen
+                unread += hidden
+        chosen = live if scope.keys is None else {key: live[key] for key in live.keys() & scope.keys}
+        return Observation(chosen, _joined(unread))
+
+    def _parts(self, scope: Scope) -> Iterator[tuple[str, str, Callable[[], Part]]]:
+        from reconcilers.consul import agent_state, externals, keys
+
+        yield "service", agent_state.PART, lambda: self._observe_services(scope)
+        yield "external", externals.PART, lambda: externals.observe_externals(self.api, scope)
+        yield "kv", keys.PART, lambda: self._observe_keys(scope)
+
+    def _observe_services(self, scope: Scope) -> Part:
+        from reconcilers.consul.agent_state import observe_services
+
+        live, unread, self.services = observe_services(self.api, scope)
+        return live, unread
+
+    def _observe_keys(self, scope: Scope) -> Part:
+        from reconcilers.consul.keys import observe_keys
+
+        live, unread, self.keys = observe_keys(self.api, scope)
+        return live, unread
+
+    def _is_absent(self) -> bool:
+        """Whether nobody has named an agent, and none listens where one would."""
+        from reconcilers.consul.agent import find_agent
+
+        try:
+            agent = find_agent()
+        except BackendError:
+            return False
+        if not agent.is_default:
+            return False
+        from reconcilers.consul.namespace import listens
+
+        return not listens(self.context.netns, agent.host, agent.port, _KNOCK)
+
+    def discover(self) -> Iterable[Live]:
+        """Every service of the agent; nothing where there is no agent."""
+        return ()
+
+    def capabilities(self) -> Sequence[Capability]:
+        """Whether the agent can be reached, and what it is."""
+        from reconcilers.consul.capabilities import capabilities
+
+        return capabilities(lambda: self.api)
+
+    def events(self) -> Iterator[frozenset[Key]]:
+        """Asks for a full observation whenever something of the agent's node, or a key of netctl's, changes."""
+        yield from ()
+
+
+def _joined(unread: list[Unread]) -> tuple[Unread, ...]:
+    """One entry, where everything failed for one reason."""
+    if len(unread) == _PARTS and len({part.reason.partition(";")[0] for part in unread}) == 1:
+        keys = frozenset[Key]().union(*(part.keys for part in unread))
+        return (unread[0]._replace(part="everything", keys=keys),)
+    return tuple(unread)
+
+
+_PARTS = 3
+
+
+def _reason(error: BackendError, scope: Scope, keys: frozenset[Key]) -> str:
+    """Why something could not be read, and which declaration asks for it."""
+    asking = min((scope.desired[key].origin for key in keys), default=None)
+    return error.message + (f"; {asking.declaration} ({asking.place}) asks for it" if asking is not None else "")

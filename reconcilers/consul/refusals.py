@@ -1,0 +1,60 @@
+"""What can go wrong with Consul, as exceptions and in words."""
+
+from netctl.errors import BackendError
+
+_FORBIDDEN, _NOT_FOUND, _CONFLICT, _TOO_LARGE, _TOO_MANY = 403, 404, 409, 413, 429
+
+
+class UnreachableError(BackendError):
+    """Consul cannot be reached, does not answer in time, or answers in no way that it should."""
+
+
+class RefusalError(BackendError):
+    """Consul's own refusal."""
+
+    def __init__(self, status: int, message: str, advice: str = "", body: str = "") -> None:
+        super().__init__(message, advice or _advice(status, message))
+        self.status = status
+        self.body = body
+        """All that was answered."""
+
+    @property
+    def is_absence(self) -> bool:
+        """Whether what was asked for is not there."""
+        return self.status == _NOT_FOUND
+
+    @property
+    def is_denial(self) -> bool:
+        """Whether the token does not permit it."""
+        return self.status == _FORBIDDEN
+
+    @property
+    def is_from_without_a_leader(self) -> bool:
+        """Whether the servers have nobody to decide. The status is that of a mistake of the caller's."""
+        return any(words in self.message.lower() for words in _LEADERLESS)
+
+
+_LEADERLESS = ("no cluster leader", "no known consul servers", "leadership lost", "not leader", "rpc error making call: eof")
+_PERMISSIONS = "Give the token what docs/consul.md lists, and name it: CONSUL_HTTP_TOKEN or CONSUL_HTTP_TOKEN_FILE."
+_BY_TEXT = (
+    ("scripts are disabled", "Start the agent with enable_local_script_checks = true, or use another check."),
+    ("script checks are disabled", "Start the agent with enable_local_script_checks = true, or use another check."),
+    ("acl not found", _PERMISSIONS),
+    ("permission denied", _PERMISSIONS),
+    ("index is stale", "Someone else has changed it meanwhile; plan again."),
+    ("unknown key", "This version of Consul does not know it; remove it, or use a later Consul."),
+    ("invalid config key", "This version of Consul does not know it; remove it, or use a later Consul."),
+    ("decode failed", "This version of Consul does not know it; remove it, or use a later Consul."),
+)
+_BY_STATUS = {
+    _FORBIDDEN: _PERMISSIONS,
+    _TOO_LARGE: "A value has 512 KiB at most, unless the servers' kv_max_value_size says otherwise.",
+    _TOO_MANY: "Raise the agent's limits, or try again later.",
+}
+
+
+def _advice(status: int, message: str) -> str:
+    lowered = message.lower()
+    if any(words in lowered for words in _LEADERLESS):
+        return "Wait until the servers have elected a leader (consul operator raft list-peers), then try again."
+    return next((advice for words, advice in _BY_TEXT if words in lowered), _BY_STATUS.get(status, "Plan again."))

@@ -1,0 +1,93 @@
+"""Changes Consul."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol, cast
+
+from netctl.engine.change import Action, Change, Failure, Outcome
+from netctl.engine.resource import Key
+from netctl.errors import BackendError
+from reconcilers.consul.reader import Reader
+from reconcilers.consul.refusals import UnreachableError
+
+if TYPE_CHECKING:  # what speaks HTTP is imported where there is an agent to speak to
+    from reconcilers.consul.agent import Agent
+    from reconcilers.consul.api import Api
+
+
+class _Making(Protocol):
+    def make(self, change: Change) -> None: ...
+
+
+Results = dict[Key, BackendError | None]
+_VERBS = {Action.CREATE: "register", Action.DELETE: "deregister", Action.UPDATE: "change", Action.REPLACE: "replace"}
+_KEY_VERBS = {Action.CREATE: "create", Action.DELETE: "delete", Action.UPDATE: "change", Action.REPLACE: "change"}
+_NOUNS = {"service": "service", "external": "external service", "kv": "key"}
+
+
+class Writer(Reader):
+    """Reads, and makes changes."""
+
+    @property
+    def writing(self) -> "Api":
+        """Consul's API, whole. Raises BackendError."""
+        return cast("Api", self.api)
+
+    def _open(self, agent: "Agent") -> "Api":
+        from reconcilers.consul.api import Api
+
+        return Api(agent, self.context.netns, self.context.timeout)
+
+    def execute(self, batch: Sequence[Change]) -> list[Outcome]:
+        """Make the changes; one outcome for each, in order."""
+        by_kind: dict[str, list[Change]] = {}
+        for change in batch:
+            by_kind.setdefault(change.key.kind, []).append(change)
+        results: Results = {}
+        for kind, changes in by_kind.items():
+            results |= {"service": self._services, "external": self._externals, "kv": self._keys}[kind](changes)
+        return [Outcome(change, _failure(change, results[change.key])) for change in batch]
+
+    def _services(self, changes: Sequence[Change]) -> Results:
+        from reconcilers.consul.service_writer import ServiceWriter
+
+        return self._confirmed(changes, self._one_by_one(changes, ServiceWriter(self.writing)))
+
+    def _externals(self, changes: Sequence[Change]) -> Results:
+        from reconcilers.consul.externals import ExternalWriter
+
+        return self._one_by_one(changes, ExternalWriter(self.writing))
+
+    def _keys(self, changes: Sequence[Change]) -> Results:
+        from reconcilers.consul.key_writer import KeyWriter
+
+        owner = next(owner for change in changes if (owner := change.owner or change.owner_before) is not None)
+        return KeyWriter(self.writing, owner.stack, self.keys).make(changes)
+
+    @staticmethod
+    def _one_by_one(changes: Sequence[Change], writer: _Making) -> Results:
+        """Each change by itself. With Consul gone, the rest is not tried."""
+        results: Results = {}
+        lost: UnreachableError | None = None
+        for change in changes:
+            results[change.key] = lost
+            try:
+                if lost is None:
+                    writer.make(change)
+            except BackendError as error:
+                results[change.key] = error
+                lost = error if isinstance(error, UnreachableError) else None
+        return results
+
+    def _confirmed(self, changes: Sequence[Change], results: Results) -> Results:
+        """The results, once the servers know of what the agent has acknowledged: it does so without them."""
+        from reconcilers.consul.service_writer import confirm
+
+        made = [change for change in changes if results[change.key] is None]
+        return results | confirm(self.writing, made)
+
+
+def _failure(change: Change, error: BackendError | None) -> Failure | None:
+    if error is None:
+        return None
+    verbs = _KEY_VERBS if change.key.kind == "kv" else _VERBS
+    return Failure(f"{verbs[change.action]} {_NOUNS[change.key.kind]} {change.key.id}", error.message, error.advice)
