@@ -7,7 +7,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from netctl.compiler import Path, compile_stack
-from netctl.engine.facts import Facts, LinkFact
+from netctl.engine.facts import ContainerFact, ContainerNetworkFact, EngineFacts, Facts, LinkFact
 from netctl.engine.resource import Desired, Origin
 from netctl.errors import DeclarationError, Diagnostic, Position, Severity
 from netctl.stack.models import Stack
@@ -56,6 +56,7 @@ def facts_of(declared: Mapping[str, Any] | None) -> Facts | None:
         namespaces=frozenset(declared.get("namespaces", ())),
         per_device_ipv6_forwarding=declared.get("per_device_ipv6_forwarding", True),
         netns=declared.get("netns", ""),
+        engine=lambda: _engine(declared.get("engine")),
     )
 
 
@@ -87,6 +88,18 @@ def mistakes(stack: Stack, host: str | None, facts: Facts | None) -> list[Diagno
 def _link(name: str, declared: Mapping[str, Any]) -> LinkFact:
     addresses = tuple(declared.get("addresses", ()))
     return LinkFact(name, declared.get("type", ""), declared.get("mtu", 1500), addresses, declared.get("owner", ""))
+
+
+def _engine(declared: Mapping[str, Any] | None) -> EngineFacts | None:
+    if declared is None:
+        return None
+    containers = {name: _container(name, spec) for name, spec in declared["containers"].items()}
+    return EngineFacts(containers, {name: ContainerNetworkFact(name, "bridge") for name in declared["networks"]})
+
+
+def _container(name: str, declared: Mapping[str, Any]) -> ContainerFact:
+    networks = {network: tuple(addresses) for network, addresses in declared.get("networks", {}).items()}
+    return ContainerFact(name, declared.get("labels", {}), networks, running=True, mode=declared.get("mode", ""))
 
 
 def _plain(value: object) -> object:

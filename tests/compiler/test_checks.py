@@ -13,7 +13,7 @@ from netctl.compiler import validate
 from netctl.errors import Diagnostic
 from tests.compiler.stacks import PLACES, facts_of, mistakes, read_case, stack_of
 
-STACK_MISTAKES = [*read_case("mistakes.yaml"), *read_case("policy-mistakes.yaml")]
+STACK_MISTAKES = [*read_case("mistakes.yaml"), *read_case("policy-mistakes.yaml"), *read_case("docker-mistakes.yaml")]
 HOST_MISTAKES = read_case("host-mistakes.yaml")
 
 
