@@ -5,7 +5,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.namespaces import Namespaces
+from tests.support.namespaces import Namespaces, hide_names
+
+
+def pytest_sessionstart() -> None:
+    """Tests that run side by side, or were killed, do not see one another's namespaces."""
+    if os.geteuid() == 0:
+        hide_names()
 
 
 @pytest.fixture(scope="session")

@@ -11,10 +11,13 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from itertools import count
+from pathlib import Path
 from typing import Any, TypeVar
 
 T = TypeVar("T")
-CLONE_NEWNET = 0x40000000
+NAMES = Path("/run/netns")
+CLONE_NEWNET, CLONE_NEWNS = 0x40000000, 0x00020000
+MS_REC, MS_PRIVATE = 0x4000, 0x40000
 
 
 def run(
@@ -87,6 +90,23 @@ def veth_between(ns_a: str, ns_b: str, name_a: str = "veth0", name_b: str = "vet
     """Join two namespaces by a veth pair, both ends up."""
     ip(ns_a, f"link add {name_a} type veth peer name {name_b} netns {ns_b}", f"link set {name_a} up")
     ip(ns_b, f"link set {name_b} up")
+
+
+def hide_names() -> None:
+    """Give this process, and those that it starts, a directory of named namespaces of their own (``/run/netns``).
+
+    So others' come and go unseen, and its own vanish with it, however it ends. Raises OSError.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    NAMES.mkdir(parents=True, exist_ok=True)
+    # Each only where the one before succeeded: without a mount namespace of its own, this would be done to the machine.
+    hidden = (
+        libc.unshare(CLONE_NEWNS) == 0
+        and libc.mount(b"none", b"/", None, ctypes.c_ulong(MS_REC | MS_PRIVATE), None) == 0
+        and libc.mount(b"netns", str(NAMES).encode(), b"tmpfs", ctypes.c_ulong(0), None) == 0
+    )
+    if not hidden:
+        raise OSError(ctypes.get_errno(), f"{NAMES} cannot be hidden: {os.strerror(ctypes.get_errno())}")
 
 
 class Namespaces:
