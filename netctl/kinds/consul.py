@@ -82,7 +82,7 @@ class Check(NamedTuple):
         return " ".join([self.type, *said])
 
 
-class Sealed(str):
+class Sealed(str):  # noqa: SLOT000 - it has an attribute besides its text
     """A setting that may hold a password. Its text, by which it is compared, kept and shown, is a digest."""
 
     PREFIX = "sealed:"
@@ -91,7 +91,7 @@ class Sealed(str):
     @classmethod
     def of(cls, check: str, plain: str) -> "Sealed":
         """The setting *plain*, in JSON, of the check of that id."""
-        digest = sha256("\0".join((check, plain)).encode()).hexdigest()[:24]
+        digest = sha256(f"{check}\0{plain}".encode()).hexdigest()[:24]
         sealed = cls(f"{cls.PREFIX}{digest}")
         sealed.plain = plain
         return sealed

@@ -6,6 +6,7 @@ from typing import Any
 from netctl.engine.change import Action, Change, Reason
 from netctl.engine.resource import Attributes, Live, Owner
 from netctl.kinds.address import Address
+from netctl.kinds.consul import External, KeyValue, Service, spelled_address
 from netctl.kinds.docker import Attachment, Pool
 from netctl.kinds.docker import Network as DockerNetwork
 from netctl.kinds.link import Bridge, Macvlan, OtherLink, Port, Veth, VethPeer, Vxlan
@@ -251,6 +252,24 @@ def _attachment(attachment: Attachment) -> str:
     )
 
 
+def _service(service: Service) -> str:
+    checks = len(service.checks or ())
+    return _join(
+        f"{service.name} at {spelled_address(service.address or '', service.port or 0)}",
+        f"tags {_several(service.tags)}" if service.tags else "",
+        f"{checks} check{'' if checks == 1 else 's'}" if checks else "",
+    )
+
+
+def _external(external: External) -> str:
+    return f"{external.service} at {spelled_address(external.address or '', external.port or 0)}"
+
+
+def _key_value(pair: KeyValue) -> str:
+    said = "" if pair.value is None else f"= {_cut(value_text(pair.value))}"
+    return _join(said, f"flags {pair.flags}" if pair.flags else "")
+
+
 def _foreign_rule(entry: ForeignRule) -> str:
     return _cut(str(entry.rule))
 
@@ -280,6 +299,9 @@ _SUMMARIES: dict[type, Callable[[Any], str]] = {
     ForeignRule: _foreign_rule,
     DockerNetwork: _docker_network,
     Attachment: _attachment,
+    Service: _service,
+    External: _external,
+    KeyValue: _key_value,
 }
 
 _TYPE_NAMES: dict[type, str] = {
@@ -289,4 +311,6 @@ _TYPE_NAMES: dict[type, str] = {
     Port: "bridge port",
     ForeignRule: "rule",
     DockerNetwork: "Docker network",
+    External: "external service",
+    KeyValue: "key",
 }

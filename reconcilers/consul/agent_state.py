@@ -81,5 +81,3 @@ def agent_facts(api: ReadApi) -> ConsulFacts:
 def _version(config: Record) -> tuple[int, ...]:
     parts = text(config.get("Version")).partition("-")[0].partition("+")[0].split(".")
     return tuple(int(part) for part in parts if part.isdigit())
-
-

@@ -107,7 +107,7 @@ def _registration(external: External, change: Change, checks: list[Check]) -> di
 def _check(external: External, check: Check) -> dict[str, Any]:
     """A check for the external monitor to run; what it has found so far is its own, and left alone by an update."""
     told = settings(check)
-    shared = {name: told.pop(name) for name in ("Name", "Notes", "Status") if name in told}
+    shared: dict[str, Any] = {name: told.pop(name) for name in ("Name", "Notes", "Status") if name in told}
     return {
         "Node": external.node, "CheckID": check.id, "ServiceID": external.service, "Status": "passing",
         "Definition": told, **shared,

@@ -82,7 +82,7 @@ class KeyWriter:
         flags = change.after.flags or 0
         pair = {
             "Verb": "cas", "Key": path, "Value": b64encode(content).decode(), "Flags": flags,
-            "Index": known.index if known else 0,
+            "Index": known.modified if known else 0,
         }  # fmt: skip
         return Work(change, [{"KV": pair}, marking])
 
@@ -114,7 +114,7 @@ class KeyWriter:
             return None
         path = work.change.key.id
         known = self._rows.get(path)
-        query = {"cas": str(known.index if known else 0), "flags": str(work.change.after.flags or 0)}
+        query = {"cas": str(known.modified if known else 0), "flags": str(work.change.after.flags or 0)}
         try:
             if self._api.put(f"kv/{path_segment(path)}", work.bulk, **query) is not True:
                 return RefusalError(HTTPStatus.CONFLICT, f'failed to set key "{path}", index is stale')
@@ -126,7 +126,7 @@ class KeyWriter:
 def _deletion(path: str, known: KeyRow | None) -> list[Operation]:
     if known is None:
         return []
-    return [{"KV": {"Verb": "delete-cas", "Key": path, "Index": known.index}}]
+    return [{"KV": {"Verb": "delete-cas", "Key": path, "Index": known.modified}}]
 
 
 def _grouped(works: list[Work]) -> Iterator[list[Work]]:

@@ -22,8 +22,8 @@ class KeyRow(NamedTuple):
     """A key of Consul's."""
 
     pair: KeyValue
-    index: int
-    """Of its last change."""
+    modified: int
+    """The index of its last change."""
     session: str
     """Who has locked it; empty where nobody has."""
 
@@ -43,8 +43,7 @@ def observe_keys(api: ReadApi, scope: Scope) -> tuple[dict[Key, Live], list[Unre
     claimed = frozenset(row.pair.path.removeprefix(claims) for row in _below(api, claims)) - {""}
     rows = _read(api, wanted | claimed)
     live = {
-        kv_key(path): Live(kv_key(path), row.pair, _owner(scope.stack, path, claimed))
-        for path, row in rows.items()
+        kv_key(path): Live(kv_key(path), row.pair, _owner(scope.stack, path, claimed)) for path, row in rows.items()
     }
     # A claim whose key somebody else has deleted is still the stack's, and goes with the declaration.
     for path in claimed - rows.keys() - wanted:

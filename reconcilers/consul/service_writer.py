@@ -78,7 +78,7 @@ class ServiceWriter:
                 self._api.put("agent/check/register", check_registration(check, after.id))
         for ident in had if after.checks is not None else ():
             self._remove_check(ident)
-        self._register(change, _completed(after, before), ())
+        self._register(change, after, ())
 
     def _remove_check(self, ident: str) -> None:
         try:
@@ -115,11 +115,6 @@ def _missing(api: Api, node: str, expected: Mapping[Key, dict[str, str] | None])
     services = record(record(api.get(f"catalog/node/{segment(node)}")).get("Services"))
     known = {ident: strings(record(row).get("Meta")) for ident, row in services.items()}
     return [key for key, meta in expected.items() if known.get(key.id) != meta]
-
-
-def _completed(after: Service, before: Service) -> Service:
-    """What is wanted; what is not declared as it was, since a registration replaces all."""
-    return Service(*(have if want is None else want for want, have in zip(after, before, strict=True)))
 
 
 def _service(attributes: object) -> Service | None:

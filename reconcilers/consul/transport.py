@@ -1,4 +1,4 @@
-"""Connections to Consul: by a Unix socket, or by TCP, with TLS or without, in the network namespace that is acted in."""
+"""Connections to Consul: by a Unix socket, or by TCP, with TLS or without, from the namespace that is acted in."""
 
 import http.client
 import socket
@@ -47,9 +47,7 @@ def _secured(opened: socket.socket, agent: Agent) -> socket.socket:
 
     tls = agent.tls or Tls()
     try:
-        context = ssl.create_default_context(
-            cafile=tls.ca_file or None, capath=tls.ca_directory or None
-        )
+        context = ssl.create_default_context(cafile=tls.ca_file or None, capath=tls.ca_directory or None)
         if tls.certificate:
             context.load_cert_chain(tls.certificate, tls.key or None)
     except OSError as error:  # of which ssl.SSLError is one

@@ -45,20 +45,26 @@ def _metadata(service: Service, path: Path, problems: Problems) -> None:
 def _pair(key: str, value: str) -> list[tuple[str, str]]:
     found = []
     if not _META_KEY.match(key) or len(key) > LONGEST_META_KEY:
-        found.append((
-            f"'{key[:40]}' cannot be a key of metadata: it has {LONGEST_META_KEY} letters, digits, '-' and '_' at most",
-            "Rename it.",
-        ))
+        found.append(
+            (
+                f"'{key[:40]}' cannot be a key of metadata: it has {LONGEST_META_KEY} letters, digits, '-' and '_' at most",
+                "Rename it.",
+            )
+        )
     elif key.startswith(_RESERVED):
-        found.append((
-            f"'{key}' cannot be a key of metadata: what begins with 'consul-' or '{OWN_META}' is not yours to set",
-            "Rename it.",
-        ))
+        found.append(
+            (
+                f"'{key}' cannot be a key of metadata: what begins with 'consul-' or '{OWN_META}' is not yours to set",
+                "Rename it.",
+            )
+        )
     if len(value.encode()) > LONGEST_META:
-        found.append((
-            f"the value of '{key[:40]}' has {len(value.encode())} bytes, and Consul takes {LONGEST_META}",
-            "Shorten it, or put it under 'kv:'.",
-        ))
+        found.append(
+            (
+                f"the value of '{key[:40]}' has {len(value.encode())} bytes, and Consul takes {LONGEST_META}",
+                "Shorten it, or put it under 'kv:'.",
+            )
+        )
     return found
 
 
@@ -77,11 +83,15 @@ def _mistakes(service: Service, check: Check) -> list[tuple[str, str, str]]:
     value = getattr(check, check.kind)
     own = isinstance(value, str) and (value == "true" or (check.kind == "http" and value.startswith("/")))
     if own and not first_port(service):
-        found.append((check.kind, "this check is of the service's own port, and it has none", "Give the service a 'port:'."))
+        found.append((check.kind, "the service has no port", "Give it a 'port:'."))
     if check.deregister_after and milliseconds(check.deregister_after) < _LEAST_CRITICAL:
-        found.append((
-            "deregister_after", f"'{check.deregister_after}' is less than the 1m that Consul waits at least", "Write 1m."
-        ))
+        found.append(
+            (
+                "deregister_after",
+                f"'{check.deregister_after}' is less than the 1m that Consul waits at least",
+                "Write 1m.",
+            )
+        )
     if check.docker is not None and not check.args:
         found.append(("docker", "a check in a container needs 'args': what is run there", "Add 'args:'."))
     if check.interval and check.kind in {"ttl", "alias"}:

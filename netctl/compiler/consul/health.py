@@ -68,9 +68,7 @@ def check_ids(prefix: str, declared: Iterable[Declared]) -> list[str]:
     return found
 
 
-def _settings(
-    ident: str, check: Declared, place: Place, instance: Callable[[str], str]
-) -> tuple[tuple[str, str], ...]:
+def _settings(ident: str, check: Declared, place: Place, instance: Callable[[str], str]) -> tuple[tuple[str, str], ...]:
     plain: dict[str, Any] = {"Name": check.name or f"{place.service} {check.kind}"}
     plain |= _what(check, place, instance)
     plain |= {name: value for key, name in _PLAIN.items() if (value := getattr(check, key)) is not None}

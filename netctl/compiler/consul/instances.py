@@ -12,7 +12,7 @@ from netctl.engine.resource import Desired
 from netctl.kinds import consul as kinds
 from netctl.kinds.consul import Pairs, service_key
 from netctl.policy.model import Endpoint
-from netctl.stack.policy_models import AttachmentSelector, Service
+from netctl.stack.policy_models import AttachmentSelector, Service, ServiceEndpoint
 
 _IPV6_TAG = "lan_ipv6"
 
@@ -80,9 +80,7 @@ def _with_port(where: str, port: int) -> str:
     return where if has_port else kinds.spelled_address(where, port)
 
 
-def _instances(
-    site: Site, name: str, service: Service, endpoints: Mapping[str, Endpoint]
-) -> Iterator[Instance]:
+def _instances(site: Site, name: str, service: Service, endpoints: Mapping[str, Endpoint]) -> Iterator[Instance]:
     ends = [end for end in endpoints.values() if name in end.services and _is_here(site, end)]
     if isinstance(service.endpoints, AttachmentSelector):
         for end in ends:
@@ -90,13 +88,19 @@ def _instances(
                 yield _instance(site, name, end.addresses, None)
         return
     taken: set[str] = set()
+    weights = _own_weights(service.endpoints)
     for entry in members(service):
-        own_weight = entry.weight if "weight" in entry.model_fields_set else None
-        elsewhere = entry.host not in {None, site.host} or own_weight == 0
-        if elsewhere or entry.address in taken or not _has(ends, entry.address):
+        is_elsewhere = entry.host not in {None, site.host} or entry.weight == 0
+        if is_elsewhere or entry.address in taken or not _has(ends, entry.address):
             continue
         taken.add(entry.address)
-        yield _instance(site, name, (entry.address,), own_weight)
+        yield _instance(site, name, (entry.address,), weights.get(entry.address))
+
+
+def _own_weights(entries: Iterable[str | ServiceEndpoint]) -> dict[str, int]:
+    """The weights that are declared of addresses."""
+    listed = (entry for entry in entries if isinstance(entry, ServiceEndpoint))
+    return {entry.address: entry.weight for entry in listed if "weight" in entry.model_fields_set}
 
 
 def _has(ends: Iterable[Endpoint], address: str) -> bool:

@@ -26,7 +26,9 @@ def _read(site: Site, path: str, file: str, origin: Origin) -> str | None:
         with place.open("rb") as opened:
             content = opened.read(LARGEST_VALUE + 1)
     except OSError as error:
-        _report(site, path, f"{place} cannot be read: {error.strerror}", "Correct the path; it is relative to this file.")
+        _report(
+            site, path, f"{place} cannot be read: {error.strerror}", "Correct the path; it is relative to this file."
+        )
         return None
     if len(content) > LARGEST_VALUE:
         _report(site, path, f"{place} has over {LARGEST_VALUE} bytes", "Consul's keys hold 512 KiB each; divide it.")
