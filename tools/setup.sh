@@ -49,6 +49,26 @@ system() {
     require "The tests and the demo" ip=iproute2 bridge=iproute2 nft=nftables iptables=iptables ping=iputils-ping \
         tcpdump=tcpdump ps=procps sysctl=procps modprobe=kmod strace=strace make=make \
         dockerd=docker.io busybox=busybox-static nsenter=util-linux
+    consul
+}
+
+# Consul left Debian after bullseye. That suite is added for as long as the installation takes, from the mirror that apt
+# is configured with, and pinned so low that nothing else is taken from it.
+consul() {
+    command -v consul >/dev/null && return
+    can_install || fail "The tests need Consul, which Debian's bullseye has. Install it, or run this as root."
+    if [ -n "$(apt-cache madison consul)" ]; then
+        apt_install consul
+        return
+    fi
+    local mirror list=/etc/apt/sources.list.d/netctl-bullseye.list pin=/etc/apt/preferences.d/netctl-bullseye
+    mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | grep -v security | head -n 1)
+    [ -n "$mirror" ] || fail "apt is configured with no mirror to take Consul from; install it yourself."
+    trap "rm -f '$list' '$pin'" EXIT
+    printf 'deb %s bullseye main\n' "$mirror" >"$list"
+    printf 'Package: *\nPin: release n=bullseye\nPin-Priority: 50\n' >"$pin"
+    apt_install -t bullseye consul
+    rm -f "$list" "$pin"
 }
 
 bench() {

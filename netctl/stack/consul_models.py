@@ -92,7 +92,9 @@ class Check(Declaration):
     h2ping: Target | None = Field(None, description="An HTTP/2 ping, as `tcp`. Consul 1.10 and later.")
     tls: bool | None = Field(None, description="Whether `grpc` and `h2ping` use TLS.")
     tls_skip_verify: bool | None = Field(None, description="Accept any certificate.")
-    tls_server_name: Text | None = Field(None, description="The name that the certificate is for. Consul 1.9 and later.")
+    tls_server_name: Text | None = Field(
+        None, description="The name that the certificate is for. Consul 1.9 and later."
+    )
     ttl: Duration | None = Field(None, description="The service reports by itself, at least this often.")
     script: Texts | None = Field(None, description="A program and its arguments; the agent must allow script checks.")
     docker: Text | None = Field(None, description="A container, in which `args` is run; as for `script`.")

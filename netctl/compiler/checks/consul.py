@@ -1,6 +1,7 @@
 """What Consul is told of services: what it would refuse, or take for something else."""
 
 import re
+from collections.abc import Iterator
 
 from netctl.compiler.consul.registration import first_port, registered
 from netctl.compiler.places import Path, Problems
@@ -17,6 +18,13 @@ _SPARE = 12
 """Pairs of metadata that are netctl's: the mark, and the definitions of checks."""
 _LEAST_CRITICAL = 60_000
 _MOST_CHECKS = 16
+_WITHOUT_INTERVAL = frozenset({"ttl", "alias"})
+_ONLY_OF = {
+    **dict.fromkeys(("method", "headers", "body"), frozenset({"http"})),
+    **dict.fromkeys(("args", "shell"), frozenset({"docker"})),
+    "tls": frozenset({"grpc", "h2ping"}),
+    **dict.fromkeys(("tls_skip_verify", "tls_server_name"), frozenset({"http", "grpc", "h2ping"})),
+}
 
 
 def check_consul(topology: Topology, problems: Problems) -> None:
@@ -42,30 +50,18 @@ def _metadata(service: Service, path: Path, problems: Problems) -> None:
             problems.error("NC276", (*path, "meta", key), message, advice)
 
 
-def _pair(key: str, value: str) -> list[tuple[str, str]]:
-    found = []
+def _pair(key: str, value: str) -> Iterator[tuple[str, str]]:
     if not _META_KEY.match(key) or len(key) > LONGEST_META_KEY:
-        found.append(
-            (
-                f"'{key[:40]}' cannot be a key of metadata: it has {LONGEST_META_KEY} letters, digits, '-' and '_' at most",
-                "Rename it.",
-            )
-        )
+        limits = f"{LONGEST_META_KEY} letters, digits, '-' and '_'"
+        yield f"'{key[:40]}' cannot be a key of metadata, which has {limits} at most", "Rename it."
     elif key.startswith(_RESERVED):
-        found.append(
-            (
-                f"'{key}' cannot be a key of metadata: what begins with 'consul-' or '{OWN_META}' is not yours to set",
-                "Rename it.",
-            )
-        )
+        reserved = f"what begins with 'consul-' or '{OWN_META}' is not yours to set"
+        yield f"'{key}' cannot be a key of metadata: {reserved}", "Rename it."
     if len(value.encode()) > LONGEST_META:
-        found.append(
-            (
-                f"the value of '{key[:40]}' has {len(value.encode())} bytes, and Consul takes {LONGEST_META}",
-                "Shorten it, or put it under 'kv:'.",
-            )
+        yield (
+            f"the value of '{key[:40]}' has {len(value.encode())} bytes, and Consul takes {LONGEST_META}",
+            "Shorten it, or put it under 'kv:'.",
         )
-    return found
 
 
 def _checks(service: Service, path: Path, problems: Problems) -> None:
@@ -78,27 +74,25 @@ def _checks(service: Service, path: Path, problems: Problems) -> None:
             problems.error("NC277", (*path, "checks", index, key), message, advice)
 
 
-def _mistakes(service: Service, check: Check) -> list[tuple[str, str, str]]:
-    found = []
-    value = getattr(check, check.kind)
-    own = isinstance(value, str) and (value == "true" or (check.kind == "http" and value.startswith("/")))
-    if own and not first_port(service):
-        found.append((check.kind, "the service has no port", "Give it a 'port:'."))
+def _mistakes(service: Service, check: Check) -> Iterator[tuple[str, str, str]]:
+    """The key at fault, what is wrong, and what to do."""
+    if _needs_port(check) and not first_port(service):
+        yield check.kind, "the service has no port to be checked", "Give the service a 'port:'."
     if check.deregister_after and milliseconds(check.deregister_after) < _LEAST_CRITICAL:
-        found.append(
-            (
-                "deregister_after",
-                f"'{check.deregister_after}' is less than the 1m that Consul waits at least",
-                "Write 1m.",
-            )
-        )
+        message = f"'{check.deregister_after}' is less than the 1m that Consul waits at least"
+        yield "deregister_after", message, "Write 1m."
     if check.docker is not None and not check.args:
-        found.append(("docker", "a check in a container needs 'args': what is run there", "Add 'args:'."))
-    if check.interval and check.kind in {"ttl", "alias"}:
-        found.append(("interval", f"a check by '{check.kind}' has no interval", "Remove 'interval:'."))
-    if (check.headers or check.body or check.method) and check.kind != "http":
-        found.append((check.kind, "'method', 'headers' and 'body' are of checks by 'http'", "Remove them."))
-    return found
+        yield "docker", "a check in a container needs 'args': what is run there", "Add 'args:'."
+    if check.interval and check.kind in _WITHOUT_INTERVAL:
+        yield "interval", f"a check by '{check.kind}' has no interval", "Remove 'interval:'."
+    for key, kinds in _ONLY_OF.items():
+        if getattr(check, key) is not None and check.kind not in kinds:
+            yield key, f"'{key}' means nothing to a check by '{check.kind}'", f"Remove '{key}:'."
+
+
+def _needs_port(check: Check) -> bool:
+    value = getattr(check, check.kind)
+    return value == "true" or (check.kind == "http" and str(value).startswith("/"))
 
 
 def _hosts(topology: Topology, service: Service, path: Path, problems: Problems) -> None:
