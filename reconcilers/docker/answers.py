@@ -1,7 +1,8 @@
 """What the Engine answers, taken apart. Nothing in it is trusted to be of the type that its documentation says."""
 
 from collections.abc import Iterator
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
+from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 from typing import Any
 
 from netctl.kinds.docker import Pairs
@@ -51,14 +52,20 @@ def pairs(value: Any) -> Pairs:
 
 def address(value: Any) -> str:
     """An address in canonical form, without prefix length; empty where it is none."""
+    if not value:
+        return ""
+    plain = text(value).partition("/")[0]
+    family = AF_INET6 if ":" in plain else AF_INET
     try:
-        return str(ip_address(text(value).partition("/")[0]))
-    except ValueError:
+        return inet_ntop(family, inet_pton(family, plain))
+    except (OSError, ValueError):
         return ""
 
 
 def prefix(value: Any) -> str:
     """A prefix in canonical form; empty where it is none."""
+    if not value:
+        return ""
     try:
         return str(ip_network(text(value), strict=False))
     except ValueError:

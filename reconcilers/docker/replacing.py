@@ -4,6 +4,7 @@ Its containers are disconnected, all of them, and connected again with the addre
 whoever had attached them. Where the new network is refused, the former one is made again with everything on it.
 """
 
+import time
 from collections.abc import Iterable
 
 from netctl.engine.change import Action, Change
@@ -16,10 +17,11 @@ from reconcilers.docker.attaching import network_named
 from reconcilers.docker.connecting import connect_all, disconnect
 from reconcilers.docker.containers import Settings, container_row, fitted
 from reconcilers.docker.networks import NetworkRow, completed, creation
-from reconcilers.docker.refusals import RefusalError
+from reconcilers.docker.refusals import RefusalError, UnreachableError
 from reconcilers.docker.snapshot import settings
 
 _CONFLICT = 409
+_PAUSE = 0.05
 
 
 class Replacing:
@@ -60,7 +62,7 @@ class Replacing:
         if row is not None:
             endpoints = self._endpoints(row)
             self._disconnect(row, endpoints)
-            self.api.delete(f"/networks/{segment(row.id)}")
+            self._remove(row)
         self._erase_journal()
 
     def _create(self, network: Network) -> None:
@@ -82,7 +84,7 @@ class Replacing:
         entry = journal.write(self.api, stack, self.name, tuple(known.values())) if known and stack else None
         self._disconnect(row, endpoints)
         try:
-            self.api.delete(f"/networks/{segment(row.id)}")
+            self._remove(row)
             ident = self._made(wanted, self.change.owner, row.kept_labels)
         except RefusalError:
             self._restore(row, endpoints)
@@ -92,6 +94,15 @@ class Replacing:
             journal.erase(self.api, entry)
 
     # Their parts
+
+    def _remove(self, row: NetworkRow) -> None:
+        """Remove a network. A swarm does so by and by, and refuses another of the name meanwhile."""
+        self.api.delete(f"/networks/{segment(row.id)}")
+        end = time.monotonic() + self.api.engine.limits.writing
+        while row.scope == "swarm" and network_named(self.api, self.name) is not None:
+            if time.monotonic() > end:
+                raise UnreachableError(f"the swarm has not removed network {self.name} yet", "Apply again.")
+            time.sleep(_PAUSE)
 
     def _made(self, network: Network, owner: Owner | None, labels: dict[str, str]) -> str:
         """The id of a new network."""

@@ -1,0 +1,78 @@
+"""An overlay over two Engines in a swarm, and macvlans on a shared segment."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from netctl.engine.apply import ApplyError
+from tests.docker.engine import Engine
+from tests.e2e.lab import Lab
+from tests.support.namespaces import Namespaces, wait_until
+
+
+@pytest.fixture
+def pair(engine: Engine, lab: Lab, netns: Namespaces) -> Iterator[tuple[Engine, Engine]]:
+    """Two Engines that reach each other; the first manages a swarm that the second has joined."""
+    other = Engine(netns("worker", loopback=True))
+    lab.names["w"] = other.namespace
+    lab.join("h", "ul0", "w", "ul0")
+    lab.ip("h", "address add 192.0.2.1/24 dev ul0")
+    lab.ip("w", "address add 192.0.2.2/24 dev ul0")
+    try:
+        other.start()
+        engine.api.init_swarm(advertise_addr="192.0.2.1", listen_addr="192.0.2.1:2377")
+        token = engine.api.inspect_swarm()["JoinTokens"]["Worker"]
+        other.api.join_swarm(["192.0.2.1:2377"], token, advertise_addr="192.0.2.2", listen_addr="192.0.2.2:2377")
+        yield engine, other
+    finally:
+        other.remove()
+        engine.clean()
+        engine.api.leave_swarm(force=True)
+        engine.api.remove_network("docker_gwbridge")
+
+
+STACK = """
+stack: dk
+networks:
+  mesh:
+    provider: docker
+    driver: overlay
+    attachable: true
+    subnet: {cidr: 10.80.0.0/24}
+    attach: [{container: near, aliases: near-by}]
+"""
+
+
+def test_an_overlay_connects_containers_of_two_engines(lab: Lab, pair: tuple[Engine, Engine]) -> None:
+    manager, worker = pair
+    manager.run("near")
+    lab.apply(STACK, "h")
+    worker.run("far", network="dk_mesh")
+    wait_until(lambda: worker.pings("far", manager.address("near", "dk_mesh")), timeout=60, what="far reaches near")
+    wait_until(lambda: worker.pings("far", "near-by"), timeout=60, what="far finds near by its alias")
+    lab.demand_done(STACK, "h")
+    worker.api.remove_container("far", force=True)
+    lab.destroy("dk", "h")
+    assert manager.network("dk_mesh") is None
+
+
+def test_an_overlay_without_a_swarm_says_what_it_needs(lab: Lab, engine: Engine) -> None:
+    engine.run("near")
+    with pytest.raises(ApplyError) as caught:
+        lab.apply(STACK, "h")
+    assert "an overlay needs a swarm" in str(caught.value.report.failed[0].failure)
+
+
+def test_macvlans_reach_each_other_and_what_is_on_their_segment(lab: Lab, engine: Engine) -> None:
+    lab.add("out")
+    lab.join("out", "eth0", "h", "lan0")
+    lab.ip("out", "address add 10.80.0.1/24 dev eth0")
+    engine.run("web-1")
+    engine.run("web-2")
+    text = (
+        "stack: dk\nnetworks:\n  lan: {provider: docker, driver: macvlan, parent: lan0, subnet: {cidr: 10.80.0.0/24}, "
+        "attach: [{container: web-1, address: 10.80.0.21}, {container: web-2, address: 10.80.0.22}]}\n"
+    )
+    lab.apply(text, "h")
+    assert engine.pings("web-1", "10.80.0.22")
+    assert engine.pings("web-1", "10.80.0.1")
