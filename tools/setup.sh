@@ -49,12 +49,12 @@ system() {
     require "The tests and the demo" ip=iproute2 bridge=iproute2 nft=nftables iptables=iptables ping=iputils-ping \
         tcpdump=tcpdump ps=procps sysctl=procps modprobe=kmod strace=strace make=make \
         dockerd=docker.io busybox=busybox-static nsenter=util-linux
-    consul
+    install_consul
 }
 
 # Consul left Debian after bullseye. That suite is added for as long as the installation takes, from the mirror that apt
 # is configured with, and pinned so low that nothing else is taken from it.
-consul() {
+install_consul() {
     command -v consul >/dev/null && return
     can_install || fail "The tests need Consul, which Debian's bullseye has. Install it, or run this as root."
     if [ -n "$(apt-cache madison consul)" ]; then

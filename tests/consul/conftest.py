@@ -19,7 +19,7 @@ _VARIABLES = (
 @pytest.fixture(scope="session")
 def _agent(_worker: str, _nothing_left_behind: list[Namespaces]) -> Iterator[Agent]:
     if shutil.which("consul") is None:
-        pytest.fail("Consul is not installed: tools/setup.sh consul")
+        pytest.fail("Consul is not installed: tools/setup.sh system")
     namespaces = Namespaces(_worker)
     _nothing_left_behind.append(namespaces)
     agent = Agent(namespaces("consul", loopback=True))
