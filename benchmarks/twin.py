@@ -56,7 +56,7 @@ def measure(hosts: int, endpoints: int) -> Measured:
     """Putting a twin up, and trying everybody with everybody in it."""
     text = stack(hosts, endpoints)
     loaded = load(["-"], stdin=io.BytesIO(text.encode()))
-    blueprint = plan_twin(loaded, examine_policies(loaded.stack, loaded))
+    blueprint = plan_twin(examine_policies(loaded.stack, loaded))
     with workload.stack_file(text) as path:
         try:
             up = timed(*NETCTL, "twin", "up", "-f", path)

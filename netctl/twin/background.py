@@ -15,6 +15,7 @@ from time import monotonic, sleep
 from typing import NoReturn
 
 from netctl.errors import BackendError, NetctlError
+from netctl.twin.children import undisturbed
 from netctl.twin.responders import Responder, Responders
 from netctl.twin.spaces import identities
 
@@ -30,14 +31,15 @@ def start(directory: Path, responders: Sequence[Responder], witness: str) -> Non
 
     This process must have no other thread. Raises BackendError where a port is taken.
     """
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        _leave(directory, responders, witness, writing)
-    os.close(writing)
-    os.waitpid(child, 0)
-    with os.fdopen(reading, encoding="utf-8") as pipe:
-        answer = pipe.read()
+    with undisturbed():  # until it can be found and ended
+        reading, writing = os.pipe()
+        child = os.fork()
+        if child == 0:
+            _leave(directory, responders, witness, writing)
+        os.close(writing)
+        os.waitpid(child, 0)
+        with os.fdopen(reading, encoding="utf-8") as pipe:
+            answer = pipe.read()
     if answer != "ready":
         raise BackendError(f"nothing answers in the twin: {answer or 'the process ended'}")
 
@@ -124,7 +126,7 @@ def _tell(pipe: int, answer: str) -> None:
 
 def _wait(listening: socket.socket, witness: str) -> None:
     known = identities([witness])
-    while identities([witness]) == known:
+    while known and identities([witness]) == known:
         with suppress(TimeoutError):
             listening.accept()
             return

@@ -8,7 +8,8 @@ import os
 import pickle
 import signal
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from selectors import EVENT_READ, DefaultSelector
 from typing import NamedTuple, NoReturn, TypeVar, cast
 
@@ -45,8 +46,9 @@ def in_children(tasks: Sequence[Callable[[], T]], at_once: int = 0) -> list[T]:
         try:
             while waiting or under_way:
                 while waiting and len(under_way) < limit:
-                    child = _fork(*waiting.pop())
-                    under_way[child.number] = child
+                    with undisturbed():
+                        child = _fork(*waiting.pop())
+                        under_way[child.number] = child
                     selector.register(child.pipe, EVENT_READ, child)
                 for key, _ in selector.select():
                     child = key.data
@@ -63,23 +65,34 @@ def in_children(tasks: Sequence[Callable[[], T]], at_once: int = 0) -> list[T]:
     return [results[number] for number in range(len(tasks))]
 
 
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Signals that ask to end wait meanwhile: for a fork, so that its child is known of before anything is ended.
+
+    In the child, they wait until it has dispositions of its own.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _fork(number: int, task: Callable[[], object]) -> _Child:
     reading, writing = os.pipe()
-    # A signal between the fork and the child's own dispositions would run the parent's handler in the child.
-    held = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    parent = os.getpid()
     pid = os.fork()
     if pid == 0:
         os.close(reading)
-        _work(task, writing)
-    signal.pthread_sigmask(signal.SIG_SETMASK, held)
+        _work(task, writing, parent)
     os.close(writing)
     return _Child(number, pid, reading, [])
 
 
-def _work(task: Callable[[], object], pipe: int) -> NoReturn:
+def _work(task: Callable[[], object], pipe: int, parent: int) -> NoReturn:
     """Do the task and say what came of it; whatever happens, nothing of the parent's is run afterwards."""
     try:
-        die_with_parent()
+        die_with_parent(parent)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)

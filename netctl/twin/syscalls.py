@@ -39,9 +39,11 @@ def unmount(target: str) -> bool:
     return True
 
 
-def die_with_parent() -> None:
-    """Have this process killed when the one that forked it ends, however that ends."""
+def die_with_parent(parent: int) -> None:
+    """Have this process killed when the one that forked it ends, however that ends; at once where it has ended."""
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
 
 
 def name_host(name: str) -> None:

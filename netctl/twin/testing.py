@@ -6,7 +6,6 @@ from pathlib import Path
 
 from netctl.policy.matrix import Service
 from netctl.policy.model import Protocol
-from netctl.stack.loader import LoadedStack
 from netctl.twin import background
 from netctl.twin.blueprint import Blueprint
 from netctl.twin.examination import Examination, Findings, Manner
@@ -21,14 +20,12 @@ from netctl.twin.untried import Unable
 _PING = Service(Protocol.ICMP)
 
 
-def try_twin(
-    loaded: LoadedStack, examination: Examination, directory: Path, timeout: float, progress: Progress | None = None
-) -> Findings:
+def try_twin(examination: Examination, directory: Path, timeout: float, progress: Progress | None = None) -> Findings:
     """What comes of it, in a twin that is up. Where nothing declares a port, everybody is asked for an echo.
 
     Raises BackendError where nothing can be made to answer.
     """
-    blueprint = plan_twin(loaded, examination)
+    blueprint = plan_twin(examination)
     asked = examination if examination.offers else examination._replace(offers=tuple(_pings(examination)))
     links = {(host.name, plug.name): plug.addresses for host in blueprint.hosts for plug in host.interfaces}
     expected, matrix = asked.noted_trials(links), asked.matrix(links)

@@ -10,7 +10,6 @@ from time import perf_counter
 from typing import NamedTuple
 
 from netctl.compiler.policies.endpoints import ADDRESS
-from netctl.compiler.topology import resolve
 from netctl.errors import Diagnostic
 from netctl.policy.model import Endpoint, PolicySet, Protocol
 from netctl.stack.loader import LoadedStack
@@ -55,11 +54,11 @@ class Twin(NamedTuple):
         return list(dict.fromkeys(warning for host in self.deployed for warning in host.warnings))
 
 
-def plan_twin(loaded: LoadedStack, examination: Examination) -> Blueprint:
+def plan_twin(examination: Examination) -> Blueprint:
     """What a stack's twin is made of. Raises NetctlError where that cannot be."""
     endpoints = examination.policies.endpoints
     ends = (end for trial in examination.trials for end in trial.connection[:2])
-    return draw(resolve(loaded.stack), endpoints, {end for end in ends if end not in endpoints})
+    return draw(examination.topology, endpoints, {end for end in ends if end not in endpoints})
 
 
 def put_up(loaded: LoadedStack, examination: Examination, directory: Path) -> Twin:
@@ -68,7 +67,7 @@ def put_up(loaded: LoadedStack, examination: Examination, directory: Path) -> Tw
     Raises DeclarationError, BackendError, PrivilegeError.
     """
     started = perf_counter()
-    blueprint = plan_twin(loaded, examination)
+    blueprint = plan_twin(examination)
     tear_down(blueprint.stack, directory)
     try:
         make_spaces(_spaces(blueprint))

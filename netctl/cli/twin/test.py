@@ -46,7 +46,7 @@ def run(options: Options) -> int:
         options.held(loaded.stack.stack, terminal) as directory,
         _up(loaded, examination, directory, options, terminal),
     ):
-        findings = try_twin(loaded, examination, directory, options.timeout, terminal.progress("connections"))
+        findings = try_twin(examination, directory, options.timeout, terminal.progress("connections"))
     if options.junit:
         write_junit(options.junit, findings)
     in_brief = options.output is Format.TEXT and not (options.matrix or options.quiet)
@@ -61,6 +61,7 @@ def _up(
     loaded: "LoadedStack", examination: "Examination", directory: Path, options: Options, terminal: Terminal
 ) -> Iterator[None]:
     """The twin, up for as long; one that was up before stays. Raises RefusedError where that is of something else."""
+    from netctl.report.diagnostics import text
     from netctl.twin.holding import keep, kept
     from netctl.twin.twin import put_up, tear_down
 
@@ -72,6 +73,7 @@ def _up(
         )
     if not before:
         twin = put_up(loaded, examination, directory)
+        terminal.remark(text(twin.warnings, terminal.error_paint))
         terminal.remark(f"put up the twin of {loaded.stack.stack} in {twin.seconds:.1f} s")
     try:
         yield

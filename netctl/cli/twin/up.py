@@ -15,6 +15,7 @@ def run(options: Options) -> int:
 
     A twin that is up already is built anew. What is left of one that was killed is removed first.
     """
+    from netctl.report.diagnostics import text
     from netctl.report.twin_text import twin_text
     from netctl.twin.holding import keep
     from netctl.twin.twin import put_up
@@ -24,5 +25,6 @@ def run(options: Options) -> int:
     with options.held(loaded.stack.stack, terminal) as directory:
         twin = put_up(loaded, examination, directory)
         keep(directory, loaded.digest)
+    terminal.remark(text(twin.warnings, terminal.error_paint))
     terminal.say(twin_text(twin, terminal.paint))
     return 0
