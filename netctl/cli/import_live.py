@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,10 +10,11 @@ import typer
 from netctl.cli.options import Place, stack_name
 from netctl.cli.selection import matching
 from netctl.cli.sessions import open_reader
+from netctl.cli.terminal import Terminal
 from netctl.engine.protocol import Reader
 from netctl.engine.resource import Live
 from netctl.engine.session import Session
-from netctl.errors import UsageError
+from netctl.errors import DeclarationError, Diagnostic, UsageError
 from netctl.report.live_stack import live_stack
 from netctl.report.rows import key_order
 from netctl.report.yaml_text import yaml_text
@@ -26,15 +28,20 @@ class Options(Place):
         list[str],
         typer.Argument(metavar="RESOURCE", help="A kind (link) or an address (kernel/link/br*); default: all."),
     ] = field(default_factory=list)
-    stack: Annotated[str, typer.Option("--stack", metavar="NAME", help="The name of the stack that is printed.")] = (
-        "imported"
-    )
+    stack: Annotated[
+        str, typer.Option("--stack", metavar="NAME", help="The stack's name (default: imported, or Compose's project).")
+    ] = ""
+    compose: Annotated[
+        Path | None, typer.Option("--compose", metavar="FILE", help="Print the networks of this Compose file instead.")
+    ] = None
 
 
 def run(options: Options) -> int:
-    """Print what is live here, and owned by no stack, as a declaration."""
+    """Print what is live here, and owned by no stack, as a declaration; or what a Compose file declares."""
     terminal = options.terminal()
-    name = stack_name(options.stack)
+    if options.compose is not None:
+        return _print_compose(options.compose, options, terminal)
+    name = stack_name(options.stack or "imported")
     with open_reader(options) as session:
         found = sorted(_wanted(session, options), key=lambda live: key_order(live.key))
     if options.resource and not found:
@@ -46,6 +53,26 @@ def run(options: Options) -> int:
     terminal.result(yaml_text(result.content, remarks))
     if len(result.content) == 1:
         terminal.remark("There is nothing here that could be declared and is not.")
+    return 0
+
+
+def _print_compose(path: Path, options: Options, terminal: Terminal) -> int:
+    """Print the networks of a Compose file. Raises DeclarationError, UsageError."""
+    from netctl.report.compose import compose_networks, project_name
+    from netctl.stack.source import read
+    from netctl.stack.yaml_events import documents
+
+    if options.resource:
+        raise UsageError("a Compose file and resources were named", "Name one of the two.")
+    problems: list[Diagnostic] = []
+    found = documents(read(str(path)), problems)
+    if problems:
+        raise DeclarationError(problems)
+    content = found[0].content if found else {}
+    project = options.stack or project_name(content, path)
+    remarks: list[str] = []
+    networks = compose_networks(content, project, remarks)
+    terminal.result(yaml_text({"stack": stack_name(project.replace("_", "-")), "networks": networks}, remarks))
     return 0
 
 

@@ -21,6 +21,7 @@ from netctl.kinds.link import Bridge, Macvlan, OtherLink, Port, Veth, VethPeer, 
 from netctl.kinds.neighbour import FLOOD_MAC, FdbEntry, Neighbour
 from netctl.kinds.route import IPV6_DEFAULT_METRIC, MAIN_TABLE, Route
 from netctl.kinds.rule import Rule
+from netctl.report.live_docker import docker_networks
 from netctl.report.wording import type_name
 
 _DEFAULT_MTU = 1500
@@ -59,7 +60,7 @@ class _Conversion:
         specs = {entry["name"]: entry["spec"] for entry in self._overlay_specs(overlays)}
         sections = {
             "hosts": hosts if specs else {},
-            "networks": self._networks(set(overlays.values())) | self._macvlans(),
+            "networks": self._networks(set(overlays.values())) | self._macvlans() | self._docker_networks(),
             "overlays": specs,
             "routes": [entry for route in self._all(Route) for entry in self._route(route)],
             "rules": [_rule(rule) for rule in self._all(Rule)],
@@ -126,6 +127,9 @@ class _Conversion:
 
     def _ports(self, bridge: str) -> Iterator[dict[str, Any]]:
         yield from ({"interface": port.name} for port in self._all(Port) if port.master == bridge)
+
+    def _docker_networks(self) -> dict[str, Any]:
+        return dict(docker_networks(self._found, self._name, self.remarks))
 
     def _macvlans(self) -> dict[str, Any]:
         by_parent: defaultdict[tuple[str, str], list[Macvlan]] = defaultdict(list)
