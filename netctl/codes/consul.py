@@ -22,9 +22,9 @@ CONSUL = {
     ),
     "NC351": Code(
         "A check that the agent does not run",
-        "The host's Consul agent runs no checks that are programs (`script`, `docker`) unless its configuration says "
-        "so.",
-        "Set `enable_local_script_checks = true` there, or use another kind of check.",
+        "The host's Consul agent takes no checks that are programs (`script`, `docker`) unless its configuration says "
+        "so; `enable_local_script_checks` allows only those of its own configuration.",
+        "Set `enable_script_checks = true` there, or use another kind of check.",
     ),
     "NC352": Code(
         "A check that the agent does not know",

@@ -71,7 +71,7 @@ class ConsulFacts(NamedTuple):
     """The name of the agent's node."""
     version: tuple[int, ...]
     scripts: bool
-    """Whether it runs checks that are programs."""
+    """Whether it takes checks that are programs by its API."""
 
 
 Held = Callable[[str, str, str], tuple[str, ...]]

@@ -74,7 +74,8 @@ def agent_facts(api: ReadApi) -> ConsulFacts:
     return ConsulFacts(
         text(config.get("NodeName")),
         _version(config),
-        bool(debug.get("EnableLocalScriptChecks") or debug.get("EnableRemoteScriptChecks")),
+        # What is registered by HTTP counts as remote, whoever asks.
+        bool(debug.get("EnableRemoteScriptChecks")),
     )
 
 

@@ -43,8 +43,8 @@ _LEADERLESS = (
 )
 _PERMISSIONS = "Give the token what docs/consul.md lists, and name it: CONSUL_HTTP_TOKEN or CONSUL_HTTP_TOKEN_FILE."
 _BY_TEXT = (
-    ("scripts are disabled", "Start the agent with enable_local_script_checks = true, or use another check."),
-    ("script checks are disabled", "Start the agent with enable_local_script_checks = true, or use another check."),
+    ("scripts are disabled", "Start the agent with enable_script_checks = true, or use another check."),
+    ("script checks are disabled", "Start the agent with enable_script_checks = true, or use another check."),
     ("acl not found", _PERMISSIONS),
     ("permission denied", _PERMISSIONS),
     ("index is stale", "Someone else has changed it meanwhile; plan again."),

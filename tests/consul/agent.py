@@ -76,7 +76,7 @@ class Agent:
             "data_dir": str(self.directory / "data"),
             "addresses": {"http": f"127.0.0.1 unix://{self.socket}"},
             "ports": {"dns": 8600, "grpc": -1},
-            "enable_local_script_checks": True,
+            "enable_script_checks": True,
             "disable_update_check": True,
             "leave_on_terminate": False,
             "log_level": "debug",

@@ -26,7 +26,7 @@ def check_abilities(site: Site, services: Mapping[str, Service]) -> None:
                     "NC351",
                     (*path, check.kind),
                     f"the Consul agent of node '{agent.node}' does not run checks that are programs",
-                    "Set enable_local_script_checks = true in the agent's configuration, or use another kind of check.",
+                    "Set enable_script_checks = true in the agent's configuration, or use another kind of check.",
                 )
             wanted = {check.kind: _SINCE.get(check.kind, ())}
             wanted |= {key: since for key, since in _SINCE_KEY.items() if getattr(check, key) is not None}
