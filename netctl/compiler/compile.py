@@ -101,7 +101,7 @@ def compile_host(
     """As `compile_stack`, of a stack that has been examined, without an error: for one of several of its hosts."""
     topology, resolution = examined
     site = Site(topology, host or "", facts, places, problems, _enforcement(topology, resolution, host or ""))
-    fronts = tuple(frontends(topology, resolution.policies, host or "")) if resolution is not None else ()
+    fronts = tuple(frontends(topology, resolution.policies.endpoints, host or "")) if resolution is not None else ()
     endpoints = resolution.policies.endpoints if resolution is not None else {}
     resources = _collect(site, chain(_resources(site, fronts), compile_consul(site, endpoints)))
     problems.stop_on_errors()

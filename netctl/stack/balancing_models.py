@@ -103,6 +103,8 @@ class Dns(Declaration):
     stubs: dict[Domain, Resolvers] = Field(
         default_factory=dict, description="Resolvers of the names in certain domains: `{corp.example: 10.0.0.53}`."
     )
-    consul: Domain | None = Field(
-        "consul", description="The domain of Consul's names for services, `web.service.consul`; null: none."
+    consul: Domain | Literal[False] | None = Field(
+        None,
+        description="The domain of Consul's names for services, `web.service.consul`, or `false`. Default: `consul`, "
+        "unless Consul itself is asked for.",
     )

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from netctl.compiler.balancing.addresses import virtual_addresses
 from netctl.compiler.policies.ports import port_ranges
 from netctl.compiler.topology import Role, Topology
-from netctl.policy.model import Endpoint, PolicySet
+from netctl.policy.model import Endpoint
 from netctl.stack.balancing_models import seconds
 from netctl.stack.policy_models import AttachmentSelector, Service, ServiceEndpoint
 
@@ -34,10 +34,10 @@ class Frontend(NamedTuple):
     """Seconds for which a client is remembered; 0: not at all."""
 
 
-def frontends(topology: Topology, policies: PolicySet, host: str | None) -> Iterator[Frontend]:
+def frontends(topology: Topology, endpoints: Mapping[str, Endpoint], host: str | None) -> Iterator[Frontend]:
     """The frontends of a host; of a stack that has been checked. Without endpoints a frontend has no backends."""
-    members = backends_by_service(topology, policies, host)
-    families = families_by_service(backends_by_service(topology, policies, None))
+    members = backends_by_service(topology, endpoints, host)
+    families = families_by_service(backends_by_service(topology, endpoints, None))
     addresses = virtual_addresses(topology, families)
     for name, service in sorted(topology.stack.services.items()):
         affinity = seconds(service.affinity.client_ip) if service.affinity else 0
@@ -54,11 +54,13 @@ def frontends(topology: Topology, policies: PolicySet, host: str | None) -> Iter
                 yield Frontend(family, "", protocol, int(outer), int(number), able, affinity)
 
 
-def backends_by_service(topology: Topology, policies: PolicySet, host: str | None) -> dict[str, tuple[Backend, ...]]:
+def backends_by_service(
+    topology: Topology, endpoints: Mapping[str, Endpoint], host: str | None
+) -> dict[str, tuple[Backend, ...]]:
     """By service its endpoints' addresses; where a host is named, those that it can reach."""
     unreachable = _local_networks(topology)
     by_service: dict[str, list[Endpoint]] = {name: [] for name in topology.stack.services}
-    for end in policies.endpoints.values():
+    for end in endpoints.values():
         if host is None or end.host in {host, ""} or end.network not in unreachable:
             for name in end.services:
                 by_service[name].append(end)

@@ -1,0 +1,79 @@
+"""A stack's names, taken from its declaration."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+
+from netctl.agent.dns.names import Instance, NamedService, Naming
+from netctl.compiler.balancing.addresses import virtual_addresses
+from netctl.compiler.balancing.frontends import backends_by_service, families_by_service, service_ports
+from netctl.compiler.consul.registration import registered
+from netctl.compiler.policies.ports import parse_port
+from netctl.compiler.topology import Topology
+from netctl.policy.model import Endpoint, PortRange
+from netctl.stack.balancing_models import Dns
+from netctl.stack.policy_models import AttachmentSelector, Service, ServiceEndpoint
+
+DEFAULT_CONSUL = "consul"
+_HOSTNAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?\Z")
+
+
+def naming(topology: Topology, endpoints: Mapping[str, Endpoint]) -> Naming:
+    """The names of a stack that has been checked."""
+    stack = topology.stack
+    dns = stack.dns or Dns()
+    families = families_by_service(backends_by_service(topology, endpoints, None))
+    addresses = virtual_addresses(topology, families)
+    by_service: dict[str, list[Endpoint]] = {name: [] for name in stack.services}
+    for end in endpoints.values():
+        for name in end.services:
+            by_service[name].append(end)
+    services = tuple(
+        _service(name, service, by_service[name], addresses.get(name, ()))
+        for name, service in sorted(stack.services.items())
+    )
+    default = "" if registered(stack) else DEFAULT_CONSUL
+    consul = default if dns.consul is None else dns.consul or ""
+    hosts = {name: host.address for name, host in stack.hosts.items()}
+    return Naming(stack.stack, services, dns.zone, dns.ttl, hosts, consul)
+
+
+def _service(name: str, service: Service, ends: Iterable[Endpoint], addresses: tuple[str, ...]) -> NamedService:
+    ports = service_ports(service)
+    return NamedService(
+        name,
+        addresses,
+        tuple(_named_ports(service)),
+        tuple(sorted(set(_instances(service, ends)))),
+        ports[0][1] if ports else 0,
+        tuple(service.tags or ()),
+        service.external or "",
+        service.vip is not None,
+    )
+
+
+def _named_ports(service: Service) -> Iterator[tuple[str, str, int]]:
+    for name, text in sorted(service.ports.items()):
+        port = parse_port(text)
+        if isinstance(port, PortRange) and port.first == port.last:
+            yield name, str(port.protocol), port.first
+
+
+def _instances(service: Service, ends: Iterable[Endpoint]) -> Iterator[Instance]:
+    """Of what is listed, the addresses that are; of what is selected, all that it has."""
+    if isinstance(service.endpoints, AttachmentSelector):
+        yield from (Instance(address, _hostname(end)) for end in ends for address in end.addresses)
+        return
+    holders = {address: end for end in ends for address in end.addresses}
+    for entry in service.endpoints:
+        listed = entry if isinstance(entry, ServiceEndpoint) else ServiceEndpoint(address=entry, host=None, weight=1)
+        if listed.address in holders:
+            yield Instance(listed.address, _hostname(holders[listed.address]), listed.weight)
+
+
+def _hostname(end: Endpoint) -> str:
+    """What an attached namespace or a container is called, where that can be a label."""
+    if end.kind in {"host", "address"}:
+        return ""
+    name = end.name.partition("@")[0].split("/")
+    own = end.netns or name[-1]
+    return own if len(own) < 64 and _HOSTNAME.match(own) else ""

@@ -1,0 +1,146 @@
+"""Decides what a query gets: a reply from a zone, the resolvers that are to be asked, or a refusal."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from netctl.agent.dns import wire
+from netctl.agent.dns.wire import FormatError, Query
+from netctl.agent.dns.zone import Answer, Zone
+
+_KEPT = 20_000
+"""Replies that are kept; then they are all forgotten, so that made-up names do not fill the memory."""
+_TURNS = 8
+"""Of an answer of several addresses, so many orders are kept and given by turns."""
+
+Address = tuple[str, int]
+
+
+class Ask(NamedTuple):
+    """Resolvers to ask, in order."""
+
+    query: Query
+    message: bytes
+    """What to ask; the identifier is the client's."""
+    resolvers: tuple[Address, ...]
+    begun: Answer | None = None
+    """An alias, whose target's addresses are to be added."""
+
+
+class State(NamedTuple):
+    """What there is to answer with."""
+
+    zones: Sequence[Zone] = ()
+    upstream: tuple[Address, ...] = ()
+    stubs: Mapping[bytes, tuple[Address, ...]] = {}
+    """Resolvers by domain."""
+    is_known: bool = True
+    """False before anything was read: who asks then is to ask again."""
+
+
+class Responder:
+    """Answers queries. One that was answered before is answered by a look-up of its bytes."""
+
+    def __init__(self, state: State | None = None) -> None:
+        self._state = State(is_known=False)
+        self._zones: dict[bytes, Zone] = {}
+        self._kept: dict[bytes, list[bytes]] = {}
+        self._kept_tcp: dict[bytes, list[bytes]] = {}
+        if state is not None:
+            self.replace(state)
+
+    def replace(self, state: State) -> None:
+        """Answer with another state from now on."""
+        self._state = state
+        self._zones = {zone.origin: zone for zone in state.zones}
+        self._kept.clear()
+        self._kept_tcp.clear()
+
+    def answer(self, message: bytes, *, tcp: bool = False) -> bytes | Ask | None:
+        """The reply; or whom to ask for it; or nothing, where there is nobody to reply to."""
+        kept = self._kept_tcp if tcp else self._kept
+        replies = kept.get(message[2:])
+        if replies is not None:
+            if len(replies) > 1:
+                replies.append(replies.pop(0))
+            return message[:2] + replies[0]
+        # Too short to have a sender's identifier, or itself a reply: two servers could go on for ever.
+        if len(message) < wire.HEADER.size or message[2] & 0x80:
+            return None
+        try:
+            query = wire.parse_query(message)
+        except FormatError as error:
+            return wire.refusal(message, error.rcode)
+        return self._answer(query, message, kept, tcp=tcp)
+
+    def _answer(self, query: Query, message: bytes, kept: dict[bytes, list[bytes]], *, tcp: bool) -> bytes | Ask:
+        if query.klass != wire.IN or query.type in {wire.AXFR, wire.IXFR}:
+            return wire.reply(query, 0, wire.REFUSED)
+        if not self._state.is_known:
+            return wire.reply(query, 0, wire.SERVFAIL)
+        zone = self._zone(query.name)
+        resolvers = self._resolvers(query.name, zone)
+        if resolvers:
+            return Ask(query, message, resolvers)
+        if zone is None:
+            return wire.reply(query, 0, wire.REFUSED)
+        answer = zone.answer(query.name, query.type)
+        if answer.alias and query.type in {wire.A, wire.AAAA} and (chase := self._resolvers(answer.alias, None)):
+            return Ask(query, ask_for(answer.alias, query), chase, answer)
+        replies = [self._reply(query, turned, tcp=tcp) for turned in _turned(answer)]
+        if query.is_plain:
+            if len(kept) >= _KEPT:
+                kept.clear()
+            kept[message[2:]] = [whole[2:] for whole in replies]
+        return replies[0]
+
+    def _reply(self, query: Query, answer: Answer, *, tcp: bool) -> bytes:
+        sections = answer.answer, answer.authority, answer.additional
+        return fitted(query, answer.rcode, sections, self._flags(), tcp=tcp)
+
+    def _flags(self) -> int:
+        recursive = self._state.upstream or self._state.stubs
+        return wire.AUTHORITATIVE | (wire.RECURSION_AVAILABLE if recursive else 0)
+
+    def _zone(self, name: bytes) -> Zone | None:
+        """The innermost zone that has the name."""
+        while True:
+            zone = self._zones.get(name)
+            if zone is not None or name == b"\0":
+                return zone
+            name = name[1 + name[0] :]
+
+    def _resolvers(self, name: bytes, zone: Zone | None) -> tuple[Address, ...]:
+        """Whom to ask: nobody where a zone has the name, unless a stub domain is further in."""
+        least = len(zone.origin) if zone is not None else 0
+        while len(name) > least:
+            if name in self._state.stubs:
+                return self._state.stubs[name]
+            if name == b"\0":
+                break
+            name = name[1 + name[0] :]
+        return () if zone is not None else self._state.upstream
+
+
+def fitted(query: Query, rcode: int, sections: tuple[tuple[bytes, ...], ...], flags: int, *, tcp: bool) -> bytes:
+    """The reply; over UDP without additional records, or truncated, where it is larger than the client takes."""
+    whole = wire.reply(query, flags, rcode, sections)
+    if tcp or len(whole) <= query.size:
+        return whole
+    answer, authority, _ = sections
+    smaller = wire.reply(query, flags, rcode, (answer, authority, ()))
+    return smaller if len(smaller) <= query.size else wire.reply(query, flags | wire.TRUNCATED, rcode)
+
+
+def ask_for(name: bytes, query: Query) -> bytes:
+    """A query for the same type of another name."""
+    head = wire.HEADER.pack(query.identifier, wire.RECURSION_DESIRED, 1, 0, 0, 0)
+    return head + name + query.question[-4:]
+
+
+def _turned(answer: Answer) -> list[Answer]:
+    """The answer with its records in several orders, so that clients that take the first go to different ones."""
+    count = len(answer.answer)
+    if count < 2 or answer.alias:
+        return [answer]
+    turns = range(0, count, max(1, count // _TURNS))
+    return [answer._replace(answer=answer.answer[turn:] + answer.answer[:turn]) for turn in turns]

@@ -1,0 +1,1 @@
+"""The embedded DNS server, by real queries."""
