@@ -5,6 +5,7 @@ in their sockets. What is quick (an event's repair) is done at once.
 """
 
 import asyncio
+import gc
 import random
 import signal
 from collections.abc import Awaitable, Callable, Mapping
@@ -112,6 +113,7 @@ class Agent:
             await asyncio.to_thread(self._begin)
             await self._keep(loop)
         self._service.stopping()
+        self.log.info("stopped", repairs=self._keeper.repairs)
         return self._exit or 0
 
     # ------------------------------------------------------------------------------------------------ desired state
@@ -126,6 +128,7 @@ class Agent:
         keeper.adopt(declared, plan)
         self._attend(keeper)
         self._source.good(declared)
+        _set_apart()
         self._tell_kept("watching", plan)
 
     def _compile(self) -> Declared:
@@ -178,6 +181,7 @@ class Agent:
         self._good_again()
         self._attend(keeper)
         self._source.good(declared)
+        _set_apart()
         self._tell_kept("reloaded", plan)
         if plan.unread or plan.conflicts:
             keeper.look_again = "not everything could be read"
@@ -191,11 +195,11 @@ class Agent:
         """Report, once, what is wrong with a new desired state."""
         text = _text(error)
         self.metrics.state_errors.add()
-        if text != self.error:
+        known, self.error = self.error, text
+        if text != known:
             self.log.error(
                 "the new desired state is refused; the last good one is kept", error=text, advice=error.advice
             )
-        self.error = text
 
     def _check_facts(self) -> None:
         """Compile anew where what is known of the host has changed."""
@@ -387,6 +391,13 @@ class Agent:
         text += f", {len(keeper.drifts)} drifted" if keeper.drifts else ""
         text += f", {len(keeper.pace.contended)} contended" if keeper.pace.contended else ""
         return text + (f"; {self.error or self.trouble}" if self.error or self.trouble else "")
+
+
+def _set_apart() -> None:
+    """Keep the garbage collector from looking through the desired state each time: it stays as it is."""
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
 
 
 def _text(error: NetctlError) -> str:

@@ -46,13 +46,17 @@ class Log:
 
     def _line(self, level: str, message: str, fields: dict[str, object]) -> None:
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        shown = {name: value for name, value in fields.items() if value not in {None, ""}}
+        shown = {name: _value(value) for name, value in fields.items() if value is not None and value != ""}
         if self._form is LogFormat.JSON:
             document = {"time": now, "level": level, "message": message, **shown}
-            self._write(json.dumps(document, default=str, ensure_ascii=False))
+            self._write(json.dumps(document, ensure_ascii=False))
         else:
             details = " ".join(f"{name}={_plain(value)}" for name, value in shown.items())
             self._write(f"{now} {level:<7} {message}" + (f"  {details}" if details else ""))
+
+
+def _value(value: object) -> str | int | float:
+    return value if isinstance(value, int | float) else str(value)
 
 
 def _plain(value: object) -> str:

@@ -3,8 +3,8 @@
 import asyncio
 import json
 import os
-import socket
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
@@ -12,13 +12,11 @@ from time import monotonic
 from typing import Any
 
 from netctl.agent.agent import Agent
+from netctl.agent.asking import reachable
 
 FORMAT_VERSION = "1.0"
 _SHOWN = 100
 """So many drifted resources are listed."""
-_PATIENCE = 5.0
-_LONGEST_PATH = 100
-"""Bytes of a socket's path (unix(7): 108)."""
 
 
 def document(agent: Agent) -> dict[str, Any]:
@@ -88,17 +86,9 @@ def page(agent: Agent) -> str:
     )
 
 
-def socket_path(state_dir: Path, name: str) -> Path:
-    """Where the agent that keeps the stack of that name listens."""
-    return state_dir / "agents" / f"{name}.sock"
-
-
-async def listen(agent: Agent, path: Path) -> asyncio.Server | None:
-    """Answer who connects to *path* with the document; None where the path is too long for a socket."""
-    if len(os.fsencode(path)) > _LONGEST_PATH:
-        agent.log.warning("netctl status cannot ask this process: the state directory's path is too long", path=path)
-        return None
-    _make_room(path)
+@asynccontextmanager
+async def listening(agent: Agent, path: Path) -> AsyncIterator[None]:
+    """Answer who connects to *path* with the document."""
 
     async def answer(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
@@ -107,48 +97,15 @@ async def listen(agent: Agent, path: Path) -> asyncio.Server | None:
             await writer.drain()
         writer.close()
 
-    return await asyncio.start_unix_server(answer, path)
+    with reachable(path, make=True) as short:
+        _remove(path)  # what a killed process left
+        async with await asyncio.start_unix_server(answer, short):
+            yield
+        _remove(path)
 
 
-def _make_room(path: Path) -> None:
-    """A directory for the socket, without what a killed process left there."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+def _remove(path: Path) -> None:
     path.unlink(missing_ok=True)
-
-
-def ask(path: Path) -> dict[str, Any] | None:
-    """What the agent that listens at *path* says; None where there is none."""
-    parts: list[bytes] = []
-    try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as asked:
-            asked.settimeout(_PATIENCE)
-            asked.connect(str(path))
-            while part := asked.recv(1 << 16):
-                parts.append(part)
-        found = json.loads(b"".join(parts))
-    except (OSError, ValueError):
-        return None
-    return found if isinstance(found, dict) else None
-
-
-def text(found: dict[str, Any]) -> str:
-    """What a running agent says, in a few lines."""
-    lines = [f"Watched by process {found.get('process')} since {found.get('since')}: {_state(found)}."]
-    lines += [f"  {found[name]}" for name in ("error", "trouble") if found.get(name)]
-    if repairs := found.get("repairs"):
-        lines.append(f"  {repairs} repairs, the last at {found.get('last_repair')}")
-    lines += [f"  contended: {name}" for name in found.get("contended", ())]
-    lines += [
-        f"  drifted: {entry['resource']}: {entry['drift']}" + (f" ({entry['reason']})" if entry["reason"] else "")
-        for entry in found.get("drifted", ())
-    ]
-    return "\n".join(lines)
-
-
-def _state(found: dict[str, Any]) -> str:
-    if not found.get("ready"):
-        return "not ready"
-    return "drift is only reported" if found.get("detect_only") else "kept as declared"
 
 
 def _instant(seconds: float) -> str:

@@ -18,6 +18,11 @@ from netctl.errors import UsageError
 DEFAULT_STATE_DIR = Path("/var/lib/netctl")
 
 
+StateDir = Annotated[
+    Path, typer.Option("--state-dir", metavar="DIR", envvar="NETCTL_STATE_DIR", help="Locks and history.")
+]
+
+
 class Format(StrEnum):
     """How a result is printed."""
 
@@ -131,9 +136,7 @@ class Changing(Voice):
     lock_timeout: Annotated[
         float, typer.Option("--lock-timeout", metavar="SECONDS", min=0, help="Wait for another netctl this long.")
     ] = 10.0
-    state_dir: Annotated[
-        Path, typer.Option("--state-dir", metavar="DIR", envvar="NETCTL_STATE_DIR", help="Locks and history.")
-    ] = DEFAULT_STATE_DIR
+    state_dir: StateDir = DEFAULT_STATE_DIR
 
 
 def stack_name(text: str) -> str:

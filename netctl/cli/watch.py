@@ -69,13 +69,11 @@ def _serving(options: Options, stack: str) -> Callable[[Agent, AsyncExitStack], 
     """Begins to answer on the socket for ``netctl status``, and where ``--listen`` says."""
 
     async def serve(agent: Agent, ending: AsyncExitStack) -> None:
-        from netctl.agent.status import listen, socket_path
+        from netctl.agent.asking import socket_path
+        from netctl.agent.status import listening
 
         path = socket_path(options.state_dir, f"{stack}@{identity(options.netns)}")
-        server = await listen(agent, path)
-        if server is not None:
-            ending.callback(path.unlink, missing_ok=True)
-            ending.callback(server.close)
+        await ending.enter_async_context(listening(agent, path))
         if options.listen:
             from netctl.agent.web import Web, parse_listen
 
