@@ -114,9 +114,19 @@ def _field_change(name: str, change: Change, before: dict[str, Any], after: dict
     have, want = before.get(name), after.get(name)
     if isinstance(have, tuple | frozenset) and isinstance(want, tuple | frozenset):
         if all(map(_is_pair, (*have, *want))):
-            have, want = (tuple(v for v in one if v not in other) for one, other in ((have, want), (want, have)))
+            return f"{name}: {_cut(_entry_changes(dict(have), dict(want)))}"
         return f"{name}: {_membership(tuple(have), tuple(want))}"
     return f"{name}: {_cut(value_text(have))} -> {_cut(value_text(want))}"
+
+
+def _entry_changes(have: dict[str, str], want: dict[str, str]) -> str:
+    """What changes in a mapping: ``mtu 1500 -> 1400``. Of Docker's long names of options, the end says enough."""
+    changed = sorted(key for key in have.keys() | want.keys() if have.get(key) != want.get(key))
+    names = (key.rpartition(".")[2] if key.startswith("com.docker.network.") else key for key in changed)
+    return ", ".join(
+        f"{name} {value_text(have.get(key))} -> {value_text(want.get(key))}"
+        for name, key in zip(names, changed, strict=True)
+    )
 
 
 def _is_pair(value: Any) -> bool:

@@ -4,7 +4,8 @@ In a page, these are acted upon; a reader sees none of the comments:
 
 ``<!-- stage: node1: web db +eth1; node2: job-2 -->``
     What follows is run on these machines, made anew: node1 with the network namespaces web and db and a further
-    interface eth1, node2 with job-2. Commands are run on the first, unless they name another.
+    interface eth1, node2 with job-2. Commands are run on the first, unless they name another. ``+docker`` gives a
+    machine an Engine of its own.
 ``<!-- run: ip link del nc-backend -->``
     A shell command, or several lines of them, run without being shown. It must succeed.
 A block of ``console``
@@ -164,7 +165,8 @@ def read_stage(text: str) -> dict[str, Place]:
         words = things.split()
         places[name.strip()] = Place(
             namespaces=tuple(word for word in words if not word.startswith("+")),
-            further=tuple(word[1:] for word in words if word.startswith("+")),
+            further=tuple(word[1:] for word in words if word.startswith("+") and word != "+docker"),
+            docker="+docker" in words,
         )
     return places
 

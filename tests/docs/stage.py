@@ -6,11 +6,13 @@ process ends, however it ends. All machines have an ``eth0`` on one link, 192.0.
 outside world, 198.51.100.1, which knows no way back but to the machines' own addresses.
 """
 
+import json
 import os
+import secrets
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from ipaddress import ip_interface
 from pathlib import Path
@@ -39,6 +41,14 @@ ip link set lo up
 """
 
 
+_IMAGE = """
+mkdir -p .image/bin
+cp "$(command -v busybox)" .image/bin/busybox
+for name in sh sleep ping nc wget; do ln -sf busybox .image/bin/$name; done
+tar -C .image -c . | docker import - busybox > /dev/null
+"""
+
+
 class Place(NamedTuple):
     """Where a machine is on the underlay."""
 
@@ -49,6 +59,8 @@ class Place(NamedTuple):
     further: tuple[str, ...] = ()
     """Interfaces besides, each on a link with the router: ``eth1``, or ``eth1=203.0.113.11/24``, where the router is
     the first address of the prefix."""
+    docker: bool = False
+    """Whether it runs a Docker Engine, which has an image ``busybox``."""
 
 
 class Machine:
@@ -58,6 +70,7 @@ class Machine:
         self.name = name
         self._directory = directory
         self._environment = {**environment, "NETCTL_STATE_DIR": str(directory / f".state-{name}")}
+        self._docker: Docker | None = None
         # The machine's process reads a pipe of ours, and so ends with us.
         self._process = subprocess.Popen(
             ["unshare", "--mount", "--net", "--uts", "--propagation", "private", "sh", "-c", "echo; exec cat"],
@@ -96,13 +109,44 @@ class Machine:
         )
         return done.returncode, done.stdout
 
+    def start_docker(self) -> None:
+        """Run an Engine here, and wait until it answers."""
+        self._docker = Docker(self._entrance, self._directory, self._environment)
+        self.run(f"for i in $(seq 600); do docker version > /dev/null 2>&1 && break; sleep 0.2; done\n{_IMAGE}")
+
     def close(self) -> None:
         """End the machine, and with it all that is in it."""
+        if self._docker is not None:
+            self.attempt("docker ps --all --quiet | xargs --no-run-if-empty docker rm --force")
+            self._docker.stop()
         self._process.kill()
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 pipe.close()
+
+
+class Docker:
+    """The Engine of a machine."""
+
+    def __init__(self, entrance: Sequence[str], directory: Path, environment: Mapping[str, str]) -> None:
+        self._cgroup = f"netctl-docs-{secrets.token_hex(4)}"
+        kept = directory / ".docker"
+        kept.mkdir()
+        (kept / "daemon.json").write_text(json.dumps({"deprecated-key-path": str(kept / "key.json")}))
+        options = [f"--data-root={kept}/data", f"--config-file={kept}/daemon.json", f"--cgroup-parent=/{self._cgroup}"]
+        with (kept / "log").open("wb") as log:
+            self._process = subprocess.Popen(
+                [*entrance, "dockerd", *options, "--shutdown-timeout=1"], env=environment, stdout=log, stderr=log
+            )
+
+    def stop(self) -> None:
+        """End the Engine and what it has made of the machine beneath."""
+        self._process.terminate()
+        self._process.wait(timeout=_PATIENCE)
+        for pattern in (f"*/{self._cgroup}", self._cgroup):
+            for group in Path("/sys/fs/cgroup").glob(pattern):
+                group.rmdir()
 
 
 class StageError(Exception):
@@ -159,6 +203,8 @@ def _connect(machine: Machine, router: Machine, place: Place, number: int) -> No
     machine.run(_batch([*here, "route add default via 192.0.2.1"]))
     for namespace in place.namespaces:
         machine.run(f"ip netns add {namespace}")
+    if place.docker:
+        machine.start_docker()
 
 
 def _first(address: str) -> str:
