@@ -88,8 +88,9 @@ class Agent:
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._exit: int | None = None
         self._pause = 0.0
+        self._unreachable = False
+        """Whether the source could not be looked at the last time."""
         self._facts: Any = None
-        self._digest: object = None
 
     @property
     def ready(self) -> bool:
@@ -130,6 +131,9 @@ class Agent:
         self._source.good(declared)
         _set_apart()
         self._tell_kept("watching", plan)
+        if self._source.trouble:
+            self._unreachable = True
+            self._refuse(NetctlError(self._source.trouble))
 
     def _compile(self) -> Declared:
         loaded = self._load()
@@ -241,7 +245,7 @@ class Agent:
         source_descriptor = self._source.descriptor
         if source_descriptor is not None:
             loop.add_reader(source_descriptor, self._source_changed)
-        self._source.start(loop, self._reload)
+        self._plan_look()
         while self._exit is None:
             self._listening.start_threads(loop, self._keeper.scope, self._heard)
             self._listen(loop, on=True)
@@ -342,6 +346,31 @@ class Agent:
             self.log.info("reloading", reason="SIGHUP")
         self._ask("reload", self._renew)
 
+    def look(self) -> None:
+        """Ask the source now whether there is a new desired state."""
+        self._ask("look", self._look)
+
+    def _look(self) -> None:
+        try:
+            new = self._source.look()
+        except NetctlError as error:
+            self._unreachable = True
+            self._refuse(error)
+            return
+        if new:
+            self._renew()
+        elif self._unreachable:
+            self._good_again()
+        self._unreachable = False
+
+    def _plan_look(self) -> None:
+        if self._source.interval:
+            self._later("look", _jittered(self._source.interval), self._look_now_and_then)
+
+    def _look_now_and_then(self) -> None:
+        self.look()
+        self._plan_look()
+
     def _ask_resync(self, reason: str) -> None:
         self._ask("resync", lambda: self._resync(reason))
 
@@ -367,8 +396,7 @@ class Agent:
 
     def _plan_resync(self) -> None:
         if self.settings.resync:
-            seconds = self.settings.resync * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 - no secret
-            self._later("resync", seconds, self._periodic_resync)
+            self._later("resync", _jittered(self.settings.resync), self._periodic_resync)
 
     def _periodic_resync(self) -> None:
         self._ask_resync(PERIODIC)
@@ -391,6 +419,10 @@ class Agent:
         text += f", {len(keeper.drifts)} drifted" if keeper.drifts else ""
         text += f", {len(keeper.pace.contended)} contended" if keeper.pace.contended else ""
         return text + (f"; {self.error or self.trouble}" if self.error or self.trouble else "")
+
+
+def _jittered(seconds: float) -> float:
+    return seconds * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 - no secret
 
 
 def _set_apart() -> None:

@@ -82,6 +82,7 @@ class Metrics:
         self.resyncs = Family("netctl_resyncs_total", "counter", "Looks at everything, by reason.")
         self.resources = Family("netctl_desired_resources", "gauge", "Resources that are kept.")
         self.state_errors = Family("netctl_desired_state_errors_total", "counter", "New desired states refused.")
+        self.webhook_refusals = Family("netctl_webhook_refusals_total", "counter", "Webhook requests refused.")
         self.ready = Family("netctl_ready", "gauge", "1 where the desired state is the newest and holds.")
 
     def text(self, refresh: Callable[[], None]) -> str:

@@ -1,26 +1,28 @@
 """Where a desired state comes from, and what tells that there is a new one."""
 
-import asyncio
 import glob
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
 from netctl.agent.declared import Declared
+from netctl.agent.git import Repository
 from netctl.engine.inotify import Inotify
-
-Changed = Callable[[str], None]
-"""Told why the desired state should be read anew."""
+from netctl.errors import NetctlError
 
 
 class Source(Protocol):
     """Tells when to read the declaration anew."""
 
     descriptor: int | None
-    """Readable when `changed` should be asked; None where `start` does all."""
+    """Readable when `changed` should be asked; None where only `look` tells."""
+    interval: float
+    """Seconds between two `look`; 0 for none."""
+    trouble: str
+    """Why the first desired state is not the newest one; empty where it is."""
 
-    def start(self, loop: asyncio.AbstractEventLoop, changed: Changed) -> None:
-        """Begin to look, in the loop."""
+    def look(self) -> bool:
+        """Whether there is a new state, looked for now; may take long. Raises NetctlError."""
         ...
 
     def changed(self) -> bool:
@@ -46,8 +48,12 @@ class Files:
         self.descriptor: int | None = self._inotify.descriptor
         self._watch(())
 
-    def start(self, loop: asyncio.AbstractEventLoop, changed: Changed) -> None:
+    interval = 0.0
+    trouble = ""
+
+    def look(self) -> bool:
         """Nothing: the descriptor tells."""
+        return False
 
     def changed(self) -> bool:
         """Whether a file that was read, or is named, has changed."""
@@ -73,3 +79,51 @@ class Files:
     def close(self) -> None:
         """Stop looking."""
         self._inotify.close()
+
+
+class Git:
+    """A repository, by fetching."""
+
+    descriptor: int | None = None
+
+    def __init__(self, repository: Repository, interval: float) -> None:
+        self.repository = repository
+        self.interval = interval
+        self.trouble = ""
+        self.commit = ""
+        """The newest commit that was seen."""
+
+    def first(self) -> str:
+        """The commit to begin with: the newest, or where it cannot be had the last good one. Raises NetctlError."""
+        try:
+            self.commit = self.repository.fetch()
+        except NetctlError as error:
+            return self.fall_back(error)
+        return self.commit
+
+    def fall_back(self, error: NetctlError) -> str:
+        """The last good commit, for the newest is not to be had. Raises *error* where there is none."""
+        good = self.repository.good
+        if not good or good == self.commit:
+            raise error
+        self.trouble = error.message
+        return good
+
+    def look(self) -> bool:
+        """Whether there is a new commit."""
+        newest = self.repository.fetch()
+        if newest == self.commit:
+            return False
+        self.commit = newest
+        return True
+
+    def changed(self) -> bool:
+        """Never asked."""
+        return False
+
+    def good(self, declared: Declared) -> None:
+        """Keep the commit, to begin with should the repository be out of reach."""
+        self.repository.keep(declared.revision)
+
+    def close(self) -> None:
+        """Nothing is open."""

@@ -5,16 +5,17 @@ import gc
 import os
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from netctl.agent.agent import Agent, Settings
-from netctl.agent.declared import Declared, Load, Loaded
+from netctl.agent.declared import Declared, Loaded
+from netctl.agent.git import Repository
 from netctl.agent.log import Log, LogFormat
-from netctl.agent.sources import Files
+from netctl.agent.sources import Files, Git, Source
 from netctl.cli.consent import refuse_conflicts, refuse_mass_deletion
 from netctl.cli.declarations import Declarations, load_declarations
 from netctl.cli.lock import identity, stack_lock
@@ -24,8 +25,11 @@ from netctl.engine.facts import Facts
 from netctl.engine.plan import Plan
 from netctl.engine.protocol import Writer
 from netctl.engine.session import Session
-from netctl.errors import UsageError
+from netctl.errors import NetctlError, UsageError
 from netctl.stack.source import STDIN
+
+if TYPE_CHECKING:  # served where it is asked for
+    from netctl.agent.webhook import Webhook
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,26 +47,99 @@ class Options(Changing, Compiling):
     listen: Annotated[
         str, typer.Option("--listen", metavar="ADDRESS", help="Serve metrics, health and status: 127.0.0.1:9095.")
     ] = ""
+    git: Annotated[
+        str, typer.Option("--git", metavar="URL", help="A repository that has the declaration, in place of -f.")
+    ] = ""
+    ref: Annotated[str, typer.Option("--ref", metavar="R", help="Its branch, tag or commit.")] = "HEAD"
+    path: Annotated[str, typer.Option("--path", metavar="P", help="The file or directory in it.")] = "."
+    interval: Annotated[
+        str, typer.Option("--interval", metavar="TIME", help="Look at the repository this often (0: by webhook only).")
+    ] = "1m"
+    verify_signatures: Annotated[
+        bool, typer.Option("--verify-signatures", help="Only commits signed by a key that git trusts here.")
+    ] = False
+    webhook_secret_file: Annotated[
+        Path | None,
+        typer.Option("--webhook-secret-file", metavar="FILE", help="Take POST /webhook with it."),
+    ] = None
     log_format: Annotated[LogFormat, typer.Option("--log-format", help="How log lines are written.")] = LogFormat.TEXT
 
 
 def run(options: Options) -> int:
     """Keep this host as declared: drift is repaired as it happens, a changed declaration made so."""
     gc.enable()  # this process stays, and what it uses in cycles has to be given back
+    _refuse_contradictions(options)
     seconds = duration(options.resync)
     terminal = options.terminal()
-    if STDIN in options.file:
-        raise UsageError("standard input cannot be watched", "Name a file: -f stack.yaml.")
     log = Log(options.log_format, quiet=options.quiet)
-    declarations = load_declarations(options)
+    origin = _origin(options)
     with (
         _session(options) as session,
-        stack_lock(declarations.name, options.netns, "netctl watch", options, terminal),
+        stack_lock(origin.first.name, options.netns, "netctl watch", options, terminal),
     ):
-        load = _loader(options, declarations)
         settings = Settings(seconds, options.detect_only, _consent(options))
-        agent = Agent(session, load, Files(options.file), settings, log, os.environ)
-        return asyncio.run(agent.run(_serving(options, declarations.name)))
+        agent = Agent(session, origin.load, origin.source, settings, log, os.environ)
+        return asyncio.run(agent.run(_serving(options, origin.first.name)))
+
+
+def _refuse_contradictions(options: Options) -> None:
+    """Raise UsageError for options that cannot be meant together."""
+    if STDIN in options.file:
+        raise UsageError("standard input cannot be watched", "Name a file: -f stack.yaml.")
+    if options.git and options.file:
+        raise UsageError("-f and --git cannot both be given", "Name the file in the repository with --path.")
+    if options.webhook_secret_file and not (options.git and options.listen):
+        raise UsageError("a webhook needs a repository and an address", "Give --git and --listen, too.")
+
+
+class _Origin:
+    """Where the declaration is read from: files, or a commit."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self.source: Source = Files(options.file)
+        self.first = load_declarations(options)
+        self._ready = [self.first]
+
+    def load(self) -> Loaded:
+        """Read the declaration; the first time, what has been read already."""
+        declarations = self._ready.pop() if self._ready else load_declarations(self._options)
+        return Loaded(declarations.name, lambda facts: _compiled(declarations, self._options, facts, ""))
+
+
+class _GitOrigin:
+    """A commit of a repository."""
+
+    def __init__(self, options: Options) -> None:
+        directory = options.state_dir / "git"
+        verify = options.verify_signatures
+        self._repository = Repository(options.git, options.ref, options.path, directory, verify=verify)
+        self.source = Git(self._repository, duration(options.interval))
+        self._options = options
+        self._commit = self.source.first()
+        try:
+            self.first = self._read(self._commit)
+        except NetctlError as error:
+            self._commit = self.source.fall_back(error)
+            self.first = self._read(self._commit)
+        self._ready = [self.first]
+
+    def load(self) -> Loaded:
+        """Read the declaration in the newest commit that has been fetched."""
+        if self._ready:
+            declarations, commit = self._ready.pop(), self._commit
+        else:
+            commit = self.source.commit or self._commit
+            declarations = self._read(commit)
+        return Loaded(declarations.name, lambda facts: _compiled(declarations, self._options, facts, commit))
+
+    def _read(self, commit: str) -> Declarations:
+        path = self._repository.declaration(commit)
+        return load_declarations(replace(self._options, file=[str(path)]))
+
+
+def _origin(options: Options) -> "_Origin | _GitOrigin":
+    return _GitOrigin(options) if options.git else _Origin(options)
 
 
 def _serving(options: Options, stack: str) -> Callable[[Agent, AsyncExitStack], Awaitable[None]]:
@@ -77,10 +154,18 @@ def _serving(options: Options, stack: str) -> Callable[[Agent, AsyncExitStack], 
         if options.listen:
             from netctl.agent.web import Web, parse_listen
 
-            web = await Web(agent).listen(*parse_listen(options.listen))
+            web = await Web(agent, _webhook(agent, options)).listen(*parse_listen(options.listen))
             ending.callback(web.close)
 
     return serve
+
+
+def _webhook(agent: Agent, options: Options) -> "Webhook | None":
+    if options.webhook_secret_file is None:
+        return None
+    from netctl.agent.webhook import Webhook, read_secret
+
+    return Webhook(agent, read_secret(options.webhook_secret_file), agent.look)
 
 
 @contextmanager
@@ -91,22 +176,11 @@ def _session(options: Options) -> Iterator[Session[Writer]]:
         yield session
 
 
-def _loader(options: Options, first: Declarations) -> Load:
-    """Reads the declaration; the first time, what has been read already."""
-    ready = [first]
-
-    def load() -> Loaded:
-        declarations = ready.pop() if ready else load_declarations(options)
-        return Loaded(declarations.name, lambda facts: _compiled(declarations, options, facts))
-
-    return load
-
-
-def _compiled(declarations: Declarations, options: Options, facts: Facts) -> Declared:
+def _compiled(declarations: Declarations, options: Options, facts: Facts, commit: str) -> Declared:
     host = declarations.choose_host(options.host, facts)
     compiled = declarations.compile(host, facts, options.terminal())
     files = tuple(Path(file.path).absolute() for file in declarations.loaded.files)
-    return Declared(declarations.name, host, compiled.resources, declarations.loaded.digest, files)
+    return Declared(declarations.name, host, compiled.resources, commit or declarations.loaded.digest, files)
 
 
 def _consent(options: Options) -> Callable[[Plan], None]:
