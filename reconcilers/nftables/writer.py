@@ -15,6 +15,7 @@ from netctl.engine.resource import Key, Owner
 from netctl.errors import BackendError
 from netctl.kinds.nftables import ForeignRule, Table
 from reconcilers.nftables.chains import MarkedRule, rules_by_key
+from reconcilers.nftables.flows import changed_tables, forget_stale
 from reconcilers.nftables.marks import Place, name_in, rule_mark
 from reconcilers.nftables.messages import Interrupted, Refusal, Request, RequestError
 from reconcilers.nftables.reader import Reader
@@ -70,7 +71,7 @@ class Writer(Reader):
             except Interrupted:
                 failures = None
             if failures is not None:
-                return _outcomes(batch, failures)
+                return _outcomes(batch, failures or self._forget_stale_flows(batch))
             if time.monotonic() > deadline:
                 stale = Refusal(None, errno.ERESTART)
                 return _outcomes(batch, {0: Failure("change nftables", stale.answer, _ADVICE[errno.ERESTART])})
@@ -87,6 +88,16 @@ class Writer(Reader):
         for refusal in refusals:
             failures.setdefault(refusal.request.cause if refusal.request else 0, _failure(refusal))
         return failures
+
+    def _forget_stale_flows(self, batch: Sequence[Change]) -> dict[int, Failure]:
+        """Has clients that send datagrams without end translated by what was just changed."""
+        try:
+            for before, after in changed_tables((change.before, change.after) for change in batch):
+                forget_stale(self.context.netns, self.context.timeout, before, after)
+        except (BackendError, OSError) as error:
+            advice = "where the kernel lacks nf_conntrack_netlink, load it: modprobe nf_conntrack_netlink"
+            return {0: Failure("remove tracked flows to former endpoints", str(error), advice)}
+        return {}
 
     def _prepared(self, batch: Sequence[Change]) -> tuple[list[Request], dict[int, Failure]]:
         requests: list[Request] = []

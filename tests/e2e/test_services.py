@@ -1,6 +1,7 @@
 """Virtual addresses and published ports, by real connections."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from itertools import pairwise
 
 import pytest
@@ -197,3 +198,28 @@ def test_one_more_service_is_a_matter_of_elements_alone(lab: Lab) -> None:
     plan = lab.apply(declared(web, more), "h")
     assert keys(plan, Action.UPDATE) == {"table/inet netctl-shop"}
     assert rules(lab["h"]) == before
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_a_flow_of_datagrams_leaves_an_endpoint_that_goes_also_the_last_one(lab: Lab, family: int) -> None:
+    lab.apply(declared("endpoints: {labels: {app: web}}, publish: ['8080:80/udp']"), "h")
+    fronts = [("c", VIP[family], 80), ("out", HOST[family], 8080)]
+    with offering(lab, "ab"), ExitStack() as stack:
+        flows = [stack.enter_context(datagrams(lab, *front)) for front in fronts]
+        for flow in flows:
+            old = question(flow).server
+            left = {"a": '[10.10.0.21, "fd10::21"]', "b": '[10.10.0.20, "fd10::20"]'}[old]
+            lab.apply(declared(f"endpoints: {left}, publish: ['8080:80/udp']"), "h")
+            assert question(flow).server == {"a": "b", "b": "a"}[old]
+        lab.apply(declared("endpoints: {labels: {app: nobody}}"), "h")
+        with pytest.raises(ConnectionRefusedError):
+            question(flows[0])
+
+
+def test_a_flow_of_datagrams_from_before_the_port_was_published_is_translated(lab: Lab) -> None:
+    lab.apply(declared(), "h")
+    with offering(lab, "ab"), datagrams(lab, "out", HOST[4], 8080) as flow:
+        with pytest.raises(ConnectionRefusedError):
+            question(flow)
+        lab.apply(declared("endpoints: {labels: {app: web}}, publish: ['8080:80/udp']"), "h")
+        assert question(flow).server in {"a", "b"}
