@@ -185,8 +185,11 @@ def test_an_answer_to_the_outside_leaves() -> None:
     assert found.connects
 
 
-def test_a_network_that_is_on_one_host_gets_no_answers_from_an_overlay_s_other_hosts() -> None:
+def test_a_network_gets_answers_from_an_overlay_s_other_hosts_behind_its_host_and_not_as_itself() -> None:
     network = "networks: {front: {hosts: [n1], subnet: {cidr: 10.10.0.0/24}, attach: [{netns: web}]}}\n"
+    hidden = trace(network + OVERLAY, "web", "b")
+    assert hidden.connects
+    network = network.replace("cidr: 10.10.0.0/24}", "cidr: 10.10.0.0/24}, nat: none")
     found = trace(network + OVERLAY, "web", "b")
     assert found.path is not None
     assert found.path.arrival is Arrival.DELIVERED
