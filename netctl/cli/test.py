@@ -66,8 +66,8 @@ def _tried(declarations: "Declarations", options: Options, terminal: Terminal) -
     try:
         with open_reader(options) as session:
             facts = session.facts()
-            examination = examine_policies(declarations.loaded.stack, declarations.loaded, facts)
-        host = declarations.choose_host(options.host, facts)
+            host = declarations.choose_host(options.host, facts)
+            examination = examine_policies(declarations.loaded.stack, declarations.loaded, facts, host)
         links = {(host, link.name): link.addresses for link in facts.links.values()}
         trials, matrix = examination.noted_trials(links), examination.matrix(links) if options.matrix else []
         results = _send([*trials, *matrix], _here(examination, host, options.netns), options, terminal)

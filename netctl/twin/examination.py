@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from netctl.compiler.checks import check
 from netctl.compiler.checks.decisions import check_decisions
+from netctl.compiler.containers import with_containers
 from netctl.compiler.held import with_held
 from netctl.compiler.places import Places, Problems
 from netctl.compiler.policies import resolve_policies
@@ -56,13 +57,13 @@ class Examination(NamedTuple):
         return list(Barriers(self.topology, self.evaluator, links).expected(trials))
 
 
-def examine_policies(stack: Stack, places: Places, facts: Facts | None = None) -> Examination:
-    """What the stack's expectations ask, whether they hold or not; with *facts*, of endpoints as they are now.
+def examine_policies(stack: Stack, places: Places, facts: Facts | None = None, host: str = "") -> Examination:
+    """What the stack's expectations ask, whether they hold or not; by the *facts* of *host*, of endpoints as they are.
 
     Raises DeclarationError where something else is wrong with the stack, or where an expectation means nothing.
     """
     problems = Problems(places)
-    topology = with_held(resolve(stack), facts)
+    topology = with_containers(with_held(resolve(stack), facts), facts, host)
     check(topology, problems)
     problems.stop_on_errors()
     resolution = resolve_policies(topology, places)
