@@ -5,6 +5,7 @@
 
 import http.client
 import json
+import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
@@ -15,6 +16,10 @@ from reconcilers.consul.refusals import RefusalError, UnreachableError
 from reconcilers.consul.transport import Connection
 
 _LONGEST_MESSAGE = 300
+_OF_THE_AGENT = ("agent/", "status/")
+"""What an agent answers by itself."""
+_REMEMBERED = 5.0
+"""Seconds for which it is known that there is no leader: Consul looks for one for seven before it says so."""
 
 
 class Answer(NamedTuple):
@@ -32,6 +37,8 @@ class ReadApi:
         self._netns = netns
         self._timeout = timeout
         self._connection: http.client.HTTPConnection | None = None
+        self._leaderless: RefusalError | None = None
+        self._leaderless_since = 0.0
 
     def close(self) -> None:
         """Close the connection; the next request opens another."""
@@ -45,13 +52,14 @@ class ReadApi:
 
     def answer(self, path: str, **query: str) -> Answer:
         """As `get`, with the headers."""
-        if self._connection is not None:
-            try:
-                return self._exchange("GET", path, query)
-            except (ConnectionError, http.client.BadStatusLine):
-                # An agent closes connections that were idle, or has restarted; reading again does no harm.
-                self.close()
-        return self._ask("GET", path, query)
+        is_open = self._connection is not None
+        try:
+            return self._ask("GET", path, query)
+        except UnreachableError as error:
+            # An agent closes connections that were idle, or has restarted; reading again does no harm.
+            if is_open and isinstance(error.__cause__, ConnectionError | http.client.BadStatusLine):
+                return self._ask("GET", path, query)
+            raise
 
     def permits(self, requests: list[dict[str, str]]) -> list[bool]:
         """Whether the token permits each: ``{"Resource": "service", "Segment": "web", "Access": "read"}``.
@@ -86,6 +94,10 @@ class ReadApi:
             raise
 
     def _exchange(self, method: str, path: str, query: Mapping[str, str], body: Any = None) -> Answer:
+        if self._leaderless and not path.startswith(_OF_THE_AGENT):
+            if time.monotonic() - self._leaderless_since < _REMEMBERED:
+                raise self._leaderless
+            self._leaderless = None
         connection = self._connection
         if connection is None:
             connection = self._connection = Connection(self.agent, self._netns, self._timeout)
@@ -96,7 +108,10 @@ class ReadApi:
         answer = connection.getresponse()
         read = answer.read()
         if answer.status >= http.client.MULTIPLE_CHOICES:
-            raise RefusalError(answer.status, _message(answer.status, read), body=read.decode(errors="replace"))
+            refusal = RefusalError(answer.status, _message(answer.status, read), body=read.decode(errors="replace"))
+            if refusal.is_from_without_a_leader:
+                self._leaderless, self._leaderless_since = refusal, time.monotonic()
+            raise refusal
         return Answer(json.loads(read) if read.strip() else None, answer.headers)
 
     def _unreachable(self, error: Exception) -> BackendError:

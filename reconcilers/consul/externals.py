@@ -20,19 +20,22 @@ _EXTERNAL, _PROBE = "external-node", "external-probe"
 
 def observe_externals(api: ReadApi, scope: Scope) -> tuple[dict[Key, Live], list[Unread]]:
     """The stack's external services, and what bears the name of a desired one's node."""
-    wanted = frozenset(key.id for key in scope.desired if key[:2] == (SYSTEM, "external"))
-    whole, *permitted = _permitted(api, wanted)
-    denied = frozenset(name for name, permits in zip(sorted(wanted), permitted, strict=True) if not permits)
+    wanted = {key.id: want.attributes[2] for key, want in scope.desired.items() if key[:2] == (SYSTEM, "external")}
+    denied = _denied(api, wanted)
     listed = entries(api.get("catalog/nodes", **{"node-meta": f"{STACK_META}:{scope.stack}"}))
-    names = wanted.union(text(node.get("Node")) for node in listed)
+    names = (wanted.keys() - denied) | {text(node.get("Node")) for node in listed} - denied
     found = {external_key(name): live for name in sorted(names) if (live := _read(api, name, scope)) is not None}
-    hidden = frozenset(external_key(name) for name in denied) - found.keys()
-    unread = [Unread(SYSTEM, PART, "the token may not see every node", hidden)] if hidden or not whole else []
+    hidden = frozenset(external_key(name) for name in denied if name)
+    unread = [Unread(SYSTEM, PART, "the token may not see every node and service", hidden)] if denied else []
     return found, unread
 
 
-def _permitted(api: ReadApi, wanted: frozenset[str]) -> list[bool]:
-    return api.permits([{"Resource": "node", "Segment": name, "Access": "read"} for name in ("", *sorted(wanted))])
+def _denied(api: ReadApi, wanted: dict[str, str]) -> frozenset[str]:
+    """The nodes that the token may not see, or whose service; the empty name for those that nobody has named."""
+    asked = [("", ""), *sorted(wanted.items())]
+    nodes = api.permits([{"Resource": "node", "Segment": node, "Access": "read"} for node, _ in asked])
+    services = api.permits([{"Resource": "service", "Segment": service, "Access": "read"} for _, service in asked])
+    return frozenset(node for (node, _), *seen in zip(asked, nodes, services, strict=True) if not all(seen))
 
 
 def _read(api: ReadApi, name: str, scope: Scope) -> Live | None:

@@ -65,7 +65,7 @@ class Agent:
             self._process = subprocess.Popen(argv, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         if wait:
             wait_until(self.has_leader, _STARTING, "the agent has a leader")
-            wait_until(lambda: self.get("catalog/service/consul"), _STARTING, "the catalog has the servers")
+            wait_until(self.is_settled, _STARTING, "the catalog has the servers")
 
     def _configuration(self) -> dict[str, Any]:
         usual = {
@@ -91,6 +91,11 @@ class Agent:
         with suppress(OSError, Refused, http.client.HTTPException):
             return bool(self.get("status/leader"))
         return False
+
+    def is_settled(self) -> bool:
+        """Whether the agent has told the catalog of itself."""
+        nodes = self.get("catalog/nodes")
+        return bool(nodes and nodes[0]["Meta"] and self.get("catalog/service/consul"))
 
     def log(self) -> str:
         """All that the agent has logged."""
