@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from time import monotonic, time
+from traceback import format_exception
 from typing import Any
 
 from netctl.agent.declared import Declared, Load
@@ -88,6 +89,8 @@ class Agent:
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._exit: int | None = None
         self._pause = 0.0
+        self._busy = False
+        """Whether a thread is at work; what is kept is then left to it."""
         self._unreachable = False
         """Whether the source could not be looked at the last time."""
         self._facts: Any = None
@@ -231,6 +234,10 @@ class Agent:
             self.trouble = f"{conflicts} foreign objects are in the place of declared ones" if conflicts else ""
             self._pause = 0.0
 
+    def _tell_bug(self, bug: Exception) -> None:
+        self.log.error("netctl has a bug", error=repr(bug), traceback="".join(format_exception(bug)))
+        self._not_whole(f"netctl has a bug: {bug!r}")
+
     def _not_whole(self, trouble: str) -> None:
         if trouble != self.trouble:
             self.log.warning("not everything is as declared; trying again", reason=trouble)
@@ -272,7 +279,15 @@ class Agent:
             job = self._jobs.pop(name)
             if name == "reload":
                 self._service.reloading()
-            await asyncio.to_thread(job)
+            self._busy = True
+            try:
+                await asyncio.to_thread(job)
+            except NetctlError as error:
+                self._not_whole(str(error))
+            except Exception as bug:  # noqa: BLE001 - a bug must not leave the host unkept; it is told, and tried again
+                self._tell_bug(bug)
+            finally:
+                self._busy = False
             if name == "reload":
                 self._service.ready(self.summary())
             else:
@@ -290,8 +305,8 @@ class Agent:
         noticed = monotonic()
         try:
             tidings = self._listening.followers[name].take()
-        except NetctlError as error:
-            tidings = Tidings(everything=f"events of {name} could not be understood: {error}")
+        except Exception as error:  # noqa: BLE001 - whatever it was, what is there can be read
+            tidings = Tidings(everything=f"events of {name} could not be understood: {error!r}")
         if tidings:
             self._heed(name, tidings, noticed)
 
@@ -301,6 +316,9 @@ class Agent:
             keeper.heed(name, tidings, noticed)
         except NetctlError as error:
             keeper.look_again = str(error)
+        except Exception as bug:  # noqa: BLE001 - as above
+            self._tell_bug(bug)
+            self._later("retry", self._pause, self._ask_resync, AGAIN)
         if tidings.facts:
             self._later("facts", _FACTS_PAUSE, self._ask, "facts", self._check_facts)
         self._look_again()
@@ -315,6 +333,8 @@ class Agent:
             self._later("waiting", max(due - monotonic(), 0), self._retry)
 
     def _retry(self) -> None:
+        if self._busy:  # asked for again when that has been done
+            return
         try:
             self._keeper.retry()
         except NetctlError as error:

@@ -48,18 +48,20 @@ class Listening:
     def _listen(self, loop: asyncio.AbstractEventLoop, name: str, heard: Heard) -> None:
         pause = _FIRST_PAUSE
         with suppress(RuntimeError):  # the loop has been closed: this is the end
+            whole = True
             while True:
                 for keys in self._events(name, pause):
-                    loop.call_soon_threadsafe(heard, name, keys)
-                    pause = _FIRST_PAUSE
+                    # What happened while nobody listened is not known.
+                    loop.call_soon_threadsafe(heard, name, keys if whole else frozenset())
+                    whole, pause = True, _FIRST_PAUSE
                 sleep(pause)
-                pause = min(pause * 2, _LONGEST_PAUSE)
+                whole, pause = False, min(pause * 2, _LONGEST_PAUSE)
 
     def _events(self, name: str, pause: float) -> Iterator[frozenset[Key]]:
         """The events of a system until they break off, which is told once."""
         try:
             yield from self._members[name].events()
-        except BackendError as error:
+        except (BackendError, OSError) as error:
             if pause == _FIRST_PAUSE:
                 self._log.error("the events of a system cannot be heard", system=name, error=error)
 

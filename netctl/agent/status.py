@@ -33,7 +33,9 @@ def document(agent: Agent) -> dict[str, Any]:
     }
     if keeper is None:
         return found
-    drifts = sorted(keeper.drifts.values(), key=lambda drift: drift.since)
+    # Copied at once: a thread may be at work on them.
+    drifts, contended = list(keeper.drifts.values()), list(keeper.pace.contended)
+    drifts.sort(key=lambda drift: drift.since)
     return found | {
         "stack": keeper.declared.stack,
         "host": keeper.declared.host,
@@ -48,7 +50,7 @@ def document(agent: Agent) -> dict[str, Any]:
             for drift in drifts[:_SHOWN]
         ],
         "drifted_count": len(drifts),
-        "contended": sorted(keeper.pace.contended),
+        "contended": sorted(contended),
     }  # fmt: skip
 
 
