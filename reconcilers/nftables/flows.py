@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import closing
 from typing import NamedTuple
 
-from netctl.kinds.nftables import Table, Translate
+from netctl.kinds.nftables import Table
 from reconcilers.nftables.attributes import attribute, parse
 from reconcilers.nftables.messages import RequestError, error_in, split
 from reconcilers.nftables.namespace import netfilter_socket
@@ -26,6 +26,7 @@ _SOURCE = {int(socket.AF_INET): 1, int(socket.AF_INET6): 3}
 _DESTINATION = {int(socket.AF_INET): 2, int(socket.AF_INET6): 4}
 _NUMBER, _SOURCE_PORT, _DESTINATION_PORT = 1, 2, 3
 _UDP = socket.IPPROTO_UDP
+_PORT = ("inet_service",)
 _NESTED = 0x8000
 _HEADER = struct.Struct("=IHHII")
 _GENMSG = struct.Struct(">BBH")
@@ -94,16 +95,8 @@ def _targets(table: Table | None, fronts: Collection[Front]) -> dict[Front, froz
 
 
 def _maps(table: Table | None) -> dict[str, frozenset[str]]:
-    """The elements of the maps that destinations are translated by."""
-    chains = table.chains if table else ()
-    names = {
-        statement.map
-        for chain in chains
-        for entry in chain.rules
-        for statement in entry.statements
-        if isinstance(statement, Translate)
-    }
-    return {entry.name: entry.elements for entry in (table.sets if table else ()) if entry.name in names}
+    """The elements of the maps that destinations are translated by: those of an address and a port."""
+    return {entry.name: entry.elements for entry in (table.sets if table else ()) if entry.data[1:] == _PORT}
 
 
 def _front(element: str) -> Front | None:
