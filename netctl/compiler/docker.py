@@ -38,7 +38,7 @@ def docker_network(net: DockerNet, site: Site) -> Network:
     has_ipv6 = any(pool.prefix.family == 6 for pool in net.pools)
     return Network(
         net.docker_name,
-        spec.driver,
+        spec.driver.removesuffix(kinds.LATEST),
         pools or None,
         (has_ipv6 if pools else None) if spec.ipv6 is None else spec.ipv6,
         spec.internal,

@@ -8,6 +8,7 @@ from netctl.engine.resource import Owner
 from netctl.kinds.docker import (
     DECLARATION_LABEL,
     DIGEST_LABEL,
+    LATEST,
     NAME_LABEL,
     OWN_LABELS,
     STACK_LABEL,
@@ -69,7 +70,7 @@ def network_row(answer: Record) -> NetworkRow:
     )
     network = Network(
         text(answer.get("Name")),
-        text(answer.get("Driver")),
+        text(answer.get("Driver")).removesuffix(LATEST),
         tuple(pools),
         answer.get("EnableIPv6") is True,
         answer.get("Internal") is True,

@@ -38,7 +38,8 @@ class _Observation:
         for name, row in self.snapshot.networks.items():
             key, owner = network_key(name), row.owner
             if key in self.desired or (owner is not None and owner.stack == self.stack):
-                yield Live(key, self._with_containers(row.network), self._owner(key, owner))
+                network = _of_families(row.network, self.desired.get(key))
+                yield Live(key, self._with_containers(network), self._owner(key, owner))
         for name, entry in self.snapshot.journal.items():
             # Broken off with the network gone: what is left of it is the journal, which goes with the declaration.
             if (
@@ -103,6 +104,15 @@ class _Observation:
             self._inspected[container.id] = inspected(self.api, container.id)
         answer = self._inspected[container.id]
         return settings_of(answer, place.network.network.name, place.network.id) if answer is not None else None
+
+
+def _of_families(network: Network, want: Desired | None) -> Network:
+    """The network, less what the Engine has chosen for a family of which nothing is declared: it always adds IPv4."""
+    wanted = want.attributes if want is not None else None
+    if not isinstance(wanted, Network) or not wanted.pools:
+        return network
+    families = {":" in pool.subnet for pool in wanted.pools}
+    return network._replace(pools=tuple(pool for pool in network.pools or () if (":" in pool.subnet) in families))
 
 
 def _is_told(wanted: Attachment, endpoint: Endpoint) -> bool:

@@ -66,6 +66,8 @@ class Reader:
         return Snapshot(self.api)
 
     def _engine_facts(self) -> EngineFacts | None:
+        if self._reading is None and self._is_absent():
+            return None
         if self._reading is None:
             try:
                 self._reading = self._read()

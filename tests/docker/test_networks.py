@@ -15,6 +15,7 @@ NETWORKS = {
     "with all of IPAM": "{provider: docker, aux_addresses: {router: 10.80.0.254}, subnet: {cidr: 10.80.0.0/24, "
     "gateway: 10.80.0.3, range: [10.80.0.128/25], reserved: [10.80.0.10-10.80.0.12]}}",
     "dual-stack": '{provider: docker, subnet: {cidr: [10.80.0.0/24, "fd00:80:0:0::/64"]}}',
+    "of IPv6 alone": '{provider: docker, subnet: {cidr: "fd00:80::/64"}}',
     "internal": "{provider: docker, internal: true, subnet: {cidr: 10.80.0.0/24}}",
     "attachable": "{provider: docker, attachable: true}",
     "with options": "{provider: docker, mtu: 1400, interface_name: br-test, nat: none, "

@@ -85,6 +85,10 @@ def _settings(net: DockerNet, problems: Problems) -> None:
         problems.error(
             "NC281", (*net.path, "ipv6"), f"{net.space.label} has no IPv6 CIDR", "Add one, or remove 'ipv6: true'."
         )
+    if spec.ipv6 is False and any(pool.prefix.family == 6 for pool in net.pools):
+        problems.error(
+            "NC281", (*net.path, "ipv6"), f"{net.label} has an IPv6 CIDR, but no IPv6", "Remove one of the two."
+        )
 
 
 def _pools(net: DockerNet, problems: Problems) -> None:
