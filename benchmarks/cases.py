@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from benchmarks import ifupdown2, policies, stacks, twin, workload, yardsticks
+from benchmarks import ifupdown2, policies, services, stacks, twin, workload, yardsticks
 from benchmarks.stage import ENDPOINTS, HOST, NETCTL, host, median, timed
 
 SIZES = (100, 1_000, 10_000)
@@ -162,6 +162,21 @@ def policing() -> Iterator[Row]:
         yield Row(f"2,000 connections, 1,000 policies {what}", 0, many, "with one policy", one, "<= 1.1")
 
 
+def balancing() -> Iterator[Row]:
+    """Virtual addresses of two endpoints: all of them, and one more."""
+    found = services.at_size(10_000)
+    yield Row(
+        "10,000 virtual addresses, compiled and applied",
+        10_000,
+        found.whole,
+        "kube-proxy's layout, `nft -f`",
+        found.chains,
+        ">= 20",
+    )
+    full = found.loading + found.whole
+    yield Row("one more service beside them", 10_001, found.one_more, "the whole, from the text", full, ">= 50")
+
+
 CASES: dict[str, Case] = {
     "writing and reading": writing,
     "deleting": deleting,
@@ -170,5 +185,6 @@ CASES: dict[str, Case] = {
     "starting": starting,
     "loading": loading,
     "policies": policing,
+    "virtual addresses": balancing,
     "a twin": twins,
 }

@@ -13,7 +13,7 @@ from netctl.compiler.legs import Leg
 from netctl.compiler.prefixes import BITS, format_address, parse_address
 from netctl.compiler.site import Site
 from netctl.compiler.topology import Role
-from netctl.engine.resource import Desired, Origin
+from netctl.engine.resource import Desired
 from netctl.kinds.link import link_key
 from netctl.kinds.route import IPV6_DEFAULT_METRIC, MAIN_TABLE, Route, route_key
 
@@ -47,7 +47,7 @@ def compile_routes_to_services(fronts: Sequence[Frontend], legs: Iterable[Leg], 
         metric = IPV6_DEFAULT_METRIC if family == 6 else 0
         route = Route("", destination, MAIN_TABLE, metric, "unicast", "", leg.bridge)
         key = route_key(destination, MAIN_TABLE, metric)
-        yield Desired(key, route, Origin("services"), (link_key(leg.bridge), local.key), link_key(leg.bridge))
+        yield Desired(key, route, site.origin(("services",)), (link_key(leg.bridge), local.key), link_key(leg.bridge))
 
 
 def _destinations(fronts: Sequence[Frontend], site: Site) -> set[str]:

@@ -16,6 +16,7 @@ STAGES = {
     "policies.yaml": "node1: web api db",
     "policy-routing.yaml": "node1: office guest +eth1=203.0.113.11/24",
     "quickstart.yaml": "node1: web db job-1; node2: job-2",
+    "services.yaml": "node1: client web-1 web-2 db",
     "two-bridges.yaml": "node1: web db keys",
 }
 """What each example needs, as a page would say it."""
@@ -32,6 +33,7 @@ REACHED = {
         "node1 office 198.51.100.1",
     ],
     "quickstart.yaml": ["node1 web 10.20.0.10", "node1 web 198.51.100.1", "node1 job-1 10.42.2.10"],
+    "services.yaml": ["node1 client 10.20.0.10", "node1 web-1 198.51.100.1"],
     "two-bridges.yaml": ["node1 web 198.51.100.1", "node1 db 198.51.100.1"],
 }
 """What must answer where the example is applied: on which machine, from which namespace, to which address."""

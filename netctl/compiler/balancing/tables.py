@@ -229,3 +229,17 @@ def _refusals(family: int) -> Iterator[Rule]:
     virtual = Match("meta nfproto", f"ipv{family}"), Lookup((f"{_IP[family]} daddr",), f"vips{family}")
     yield rule(*virtual, Match("meta l4proto", "tcp"), Reject("tcp reset"))
     yield rule(*virtual, Reject())
+
+
+def extended(there: Balancing, fronts: Sequence[Frontend]) -> Balancing | None:
+    """What there is, with more frontends; None where that takes more than elements of its sets."""
+    more = balance(fronts, Surroundings())
+    chains = {chain.name for chain in there.chains}
+    added = {entry.name: entry.elements for entry in more.sets}
+    if any(chain.name not in chains for chain in more.chains) or not added.keys() <= {s.name for s in there.sets}:
+        return None
+    sets = (
+        entry._replace(elements=entry.elements | added[entry.name]) if added.get(entry.name) else entry
+        for entry in there.sets
+    )
+    return there._replace(sets=tuple(sets))
