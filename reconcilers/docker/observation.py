@@ -91,6 +91,8 @@ class _Observation:
         """A declared attachment. Where it is as declared it counts as the stack's, whoever made it."""
         wanted = want.attributes
         live = _attributes(settings, wanted[0])
+        if isinstance(wanted, Attachment):
+            live = live._replace(addresses=_of_declared_families(live.addresses or (), wanted))
         own = settings.owner is not None and settings.owner.stack == self.stack
         if isinstance(wanted, Attachment) and not own:
             live = _tolerant(live, wanted)
@@ -118,13 +120,21 @@ def _of_families(network: Network, want: Desired | None) -> Network:
 def _is_told(wanted: Attachment, endpoint: Endpoint) -> bool:
     """Whether the list of containers tells that an endpoint is as wanted."""
     unlisted = wanted.aliases, wanted.link_local, wanted.options
-    return all(part is None for part in unlisted) and wanted.addresses in {None, endpoint.fixed}
+    return all(part is None for part in unlisted) and (
+        wanted.addresses is None or wanted.addresses == _of_declared_families(endpoint.fixed, wanted)
+    )
 
 
 def _attributes(settings: Settings, network: str) -> Attachment:
     return Attachment(
         network, settings.name, settings.fixed, settings.aliases, settings.link_local, settings.own_options
     )
+
+
+def _of_declared_families(addresses: tuple[str, ...], wanted: Attachment) -> tuple[str, ...]:
+    """The addresses of the families of which one is declared: what it has of the other is not managed."""
+    families = {":" in text for text in wanted.addresses or ()}
+    return tuple(text for text in addresses if not families or (":" in text) in families)
 
 
 def _tolerant(live: Attachment, wanted: Attachment) -> Attachment:

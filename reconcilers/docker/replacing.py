@@ -16,6 +16,7 @@ from reconcilers.docker.api import Api, segment
 from reconcilers.docker.attaching import network_named
 from reconcilers.docker.connecting import connect_all, disconnect
 from reconcilers.docker.containers import Settings, container_row, fitted
+from reconcilers.docker.former import Former
 from reconcilers.docker.networks import NetworkRow, completed, creation
 from reconcilers.docker.refusals import RefusalError, UnreachableError
 from reconcilers.docker.snapshot import settings
@@ -27,12 +28,11 @@ _PAUSE = 0.05
 class Replacing:
     """One change."""
 
-    def __init__(self, api: Api, former: dict[str, dict[str, Settings]], change: Change) -> None:
+    def __init__(self, api: Api, former: Former, change: Change) -> None:
         self.api = api
+        self.former = former
         self.change = change
         self.name = change.key.id
-        self.former = former.setdefault(self.name, {})
-        """The endpoints that were disconnected before, as they were then."""
 
     def make(self, before: Network | None, after: Network | None) -> None:
         """Make it. Raises BackendError."""
@@ -66,7 +66,7 @@ class Replacing:
         self._erase_journal()
 
     def _create(self, network: Network) -> None:
-        ident = self._made(network, self.change.owner, {})
+        ident = self._made(network, self.change.owner, self.former.labels)
         self._reconnect(ident, network, self._waiting())
         self._erase_journal()
 
@@ -97,6 +97,7 @@ class Replacing:
 
     def _remove(self, row: NetworkRow) -> None:
         """Remove a network. A swarm does so by and by, and refuses another of the name meanwhile."""
+        self.former.labels = row.kept_labels
         self.api.delete(f"/networks/{segment(row.id)}")
         end = time.monotonic() + self.api.engine.limits.writing
         while row.scope == "swarm" and network_named(self.api, self.name) is not None:
@@ -110,7 +111,7 @@ class Replacing:
 
     def _disconnect(self, row: NetworkRow, endpoints: Iterable[Settings]) -> None:
         for endpoint in endpoints:
-            self.former.setdefault(endpoint.name, endpoint)
+            self.former.endpoints.setdefault(endpoint.name, endpoint)
             disconnect(self.api, row.id, endpoint.container)
 
     def _restore(self, row: NetworkRow, endpoints: Iterable[Settings]) -> None:
@@ -141,7 +142,7 @@ class Replacing:
         """
         entry = journal.entries(self.api).get(self.name)
         known = {endpoint.name: endpoint for endpoint in entry.endpoints} if entry else {}
-        known |= self.former
+        known |= self.former.endpoints
         if network is None:
             return list(known.values())
         return [one for one in known.values() if fitted(one, network, keep=True).fixed == one.addresses]

@@ -1,20 +1,16 @@
 """Changes the Engine: one request after the other, as it serialises them itself."""
 
+from collections import defaultdict
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from netctl.engine.change import Action, Change, Failure, Outcome
 from netctl.engine.resource import Attributes
 from netctl.errors import BackendError
 from netctl.kinds.docker import Attachment, Network
+from reconcilers.docker.former import Former
 from reconcilers.docker.reader import Reader
 from reconcilers.docker.refusals import RefusalError, UnreachableError
-
-if TYPE_CHECKING:  # what speaks HTTP is imported where there is an Engine to speak to
-    from reconcilers.docker.containers import Settings
-
-Former = dict[str, dict[str, "Settings"]]
-"""By network, the endpoints that this writer has disconnected, as they were: by container."""
 
 
 class Writer(Reader):
@@ -23,7 +19,7 @@ class Writer(Reader):
     patient = True
 
     def __enter__(self) -> Self:
-        self.former: Former = {}
+        self.former: defaultdict[str, Former] = defaultdict(Former)
         return self
 
     def execute(self, batch: Sequence[Change]) -> list[Outcome]:
@@ -46,7 +42,9 @@ class Writer(Reader):
         from reconcilers.docker.replacing import Replacing
 
         if change.key.kind == "network":
-            Replacing(self.api, self.former, change).make(_network(change.before), _network(change.after))
+            Replacing(self.api, self.former[change.key.id], change).make(
+                _network(change.before), _network(change.after)
+            )
         else:
             Attaching(self.api, change).make(_attachment(change.before), _attachment(change.after))
 

@@ -9,6 +9,7 @@ from netctl.kinds.docker import network_key
 from netctl.report.plan_text import plan_text
 from reconcilers.docker import SYSTEM, journal
 from reconcilers.docker.attaching import network_named
+from reconcilers.docker.former import Former
 from reconcilers.docker.replacing import Replacing
 from tests.docker.engine import Engine
 from tests.e2e.lab import Lab
@@ -60,6 +61,18 @@ def test_everything_keeps_its_address_and_aliases(lab: Lab, engine: Engine) -> N
     engine.api.start("stopped")
     assert engine.address("stopped", "dk_n") == "10.80.0.78"
     assert engine.pings("born", "by-hand")
+
+
+def test_of_two_families_the_one_that_is_not_declared_keeps_its_address_too(lab: Lab, engine: Engine) -> None:
+    engine.run("ours")
+    both = '[10.80.0.0/24, "fd00:80::/64"]'
+    lab.apply(stack(both), "h")
+    before = engine.endpoint("ours", "dk_n")
+    lab.apply(stack(both, rest=", mtu: 1400"), "h")
+    after = engine.endpoint("ours", "dk_n")
+    assert before is not None
+    assert after is not None
+    assert after["GlobalIPv6Address"] == before["GlobalIPv6Address"]
 
 
 @pytest.mark.usefixtures("crowd")
@@ -127,7 +140,7 @@ def killed_after_disconnecting() -> None:
         row = network_named(writer.api, "dk_n")
         assert row is not None
         change = Change(Action.REPLACE, network_key("dk_n"), row.network, row.network, Reason.IMMUTABLE)
-        replacing = Replacing(writer.api, {}, change)
+        replacing = Replacing(writer.api, Former(), change)
         endpoints = replacing._endpoints(row)
         journal.write(writer.api, "dk", "dk_n", tuple(endpoints))
         replacing._disconnect(row, endpoints)
