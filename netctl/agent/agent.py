@@ -302,6 +302,8 @@ class Agent:
 
     def _take(self, name: str) -> None:
         """Heed what a follower has to tell."""
+        if self._busy:  # taken when that has been done
+            return
         noticed = monotonic()
         try:
             tidings = self._listening.followers[name].take()
@@ -309,6 +311,8 @@ class Agent:
             tidings = Tidings(everything=f"events of {name} could not be understood: {error!r}")
         if tidings:
             self._heed(name, tidings, noticed)
+        if tidings.more:
+            asyncio.get_running_loop().call_soon(self._take, name)
 
     def _heed(self, name: str, tidings: Tidings, noticed: float) -> None:
         keeper = self._keeper

@@ -28,6 +28,8 @@ class Tidings(NamedTuple):
     """Why all has to be looked at: notifications were lost, or other tools changed what facts are made of."""
     facts: bool = False
     """Whether what the compiler knows of the host may have changed."""
+    more: bool = False
+    """Whether there is more to take as soon as this has been put right: what went along without being told of."""
     culprit: Callable[[Key], str] = _nobody
     """The program that changed a resource, as far as the system tells: ``ip (4711)``."""
 

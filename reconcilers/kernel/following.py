@@ -6,7 +6,7 @@ IPv4 route goes silently with its device, or with the address it is sent from.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import cast
 
@@ -88,6 +88,8 @@ class KernelFollower:
         self._views: dict[int | None, View] = {}
         self._around: dict[str, Surroundings] = {}
         self._own_ports: frozenset[int] = frozenset()
+        self._shaken: Mapping[View, set[str]] = {}
+        """Whose routes are to be looked at the next time: first what they went with is put right."""
 
     def descriptors(self) -> Sequence[int]:
         """The socket of notifications, and the names of namespaces."""
@@ -101,6 +103,7 @@ class KernelFollower:
     def attend(self, scope: Scope) -> None:
         """Tell of what concerns this desired state, which has just been observed whole."""
         self._interests = Interests(scope, self._sources)
+        self._shaken = {}
         self._sources.renumber()
         root = self._sources.root()
         self._views = {None: root}
@@ -129,7 +132,8 @@ class KernelFollower:
         return self._tidings(touches, self._interests, lost)
 
     def _tidings(self, touches: Touches, interests: Interests, lost: str) -> Tidings:
-        if not touches and not lost:
+        shaken, self._shaken = self._shaken, touches.shaken
+        if not (touches or lost or shaken):
             return Tidings()
         observer, desired = interests.observer, interests.desired
         observer.live = {}
@@ -141,9 +145,11 @@ class KernelFollower:
                 touched.update(dict.fromkeys(interests.routes.get((view.netns, name), ())))
             elif key in desired and isinstance(desired[key].attributes, VethPeer):
                 self._observe_near_end(desired[key], observer, touched)
-        touched.update(dict.fromkeys(self._routes_again(touches, interests)))
+        touched.update(dict.fromkeys(self._routes_again(touches, shaken, interests)))
         live = {key: observer.live.get(key) for key in touched if key in desired} | observer.live
-        return Tidings(live, everything=lost, facts=touches.surroundings, culprit=self._culprits(touches))
+        more = any(interests.routes.get((view.netns, name)) for view, names in touches.shaken.items() for name in names)
+        culprits = _Culprits(touches.ports, self._own_ports)
+        return Tidings(live, everything=lost, facts=touches.surroundings, more=more, culprit=culprits)
 
     def _observe_near_end(self, far: Desired, observer: Observer, touched: dict[Key, None]) -> None:
         """A pair's near end tells how its far end is called, and is told nothing when that changes."""
@@ -153,9 +159,9 @@ class KernelFollower:
             observer.link(root.links[near], root, self._around[""])
             touched[cast(Key, far.within)] = None
 
-    def _routes_again(self, touches: Touches, interests: Interests) -> Iterator[Key]:
+    def _routes_again(self, touches: Touches, shaken: Mapping[View, set[str]], interests: Interests) -> Iterator[Key]:
         """The routes over the devices that went down or lost an address, as they are now."""
-        for view, names in touches.shaken.items():
+        for view, names in shaken.items():
             keys = {key for name in names for key in interests.routes.get((view.netns, name), ())}
             devices = {device for key in keys for device in _devices(cast(Route, interests.desired[key].attributes))}
             present = [view.indexes[device] for device in sorted(devices & view.indexes.keys())]
@@ -174,9 +180,6 @@ class KernelFollower:
         view = self._views.get(netns) if netns is not None else None
         row = view.links.get(view.names.get(lower, "")) if view is not None else None
         return f"{view.netns}/{row.name}" if view is not None and row is not None and row.lower == ifindex else ""
-
-    def _culprits(self, touches: Touches) -> "_Culprits":
-        return _Culprits(touches.ports, self._own_ports)
 
 
 class _Culprits:
