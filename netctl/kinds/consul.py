@@ -49,9 +49,13 @@ def kv_key(path: str) -> Key:
     return Key(SYSTEM, "kv", path)
 
 
+CLAIMS = "netctl/"
+"""What every key of netctl's own begins with."""
+
+
 def claim_of(stack: str, path: str = "") -> str:
     """The key whose being there says that *path* is the stack's: ``netctl/shop/kv/shop/log_level``."""
-    return f"netctl/{stack}/kv/{path}"
+    return f"{CLAIMS}{stack}/kv/{path}"
 
 
 _IMPLIED = frozenset({"lan_ipv4", "wan_ipv4", "lan_ipv6", "wan_ipv6"})

@@ -4,6 +4,7 @@
     bridge + a VXLAN device among its ports     a bridged overlay, its peers as hosts
     macvlans on one parent                      a network of driver macvlan
     routes, rules                               routes, rules
+    Consul's services and keys                  services, kv
 
 What the language cannot say is left out, and told in a remark.
 """
@@ -21,6 +22,7 @@ from netctl.kinds.link import Bridge, Macvlan, OtherLink, Port, Veth, VethPeer, 
 from netctl.kinds.neighbour import FLOOD_MAC, FdbEntry, Neighbour
 from netctl.kinds.route import IPV6_DEFAULT_METRIC, MAIN_TABLE, Route
 from netctl.kinds.rule import Rule
+from netctl.report.live_consul import consul_keys, consul_services
 from netctl.report.live_docker import docker_networks
 from netctl.report.wording import type_name
 
@@ -62,6 +64,8 @@ class _Conversion:
             "hosts": hosts if specs else {},
             "networks": self._networks(set(overlays.values())) | self._macvlans() | self._docker_networks(),
             "overlays": specs,
+            "services": consul_services(self._found, self.remarks),
+            "kv": consul_keys(self._found, self.remarks),
             "routes": [entry for route in self._all(Route) for entry in self._route(route)],
             "rules": [_rule(rule) for rule in self._all(Rule)],
         }

@@ -6,7 +6,7 @@ from typing import Any
 from netctl.engine.change import Action, Change, Reason
 from netctl.engine.resource import Attributes, Live, Owner
 from netctl.kinds.address import Address
-from netctl.kinds.consul import External, KeyValue, Service, spelled_address
+from netctl.kinds.consul import Check, External, KeyValue, Service, spelled_address
 from netctl.kinds.docker import Attachment, Pool
 from netctl.kinds.docker import Network as DockerNetwork
 from netctl.kinds.link import Bridge, Macvlan, OtherLink, Port, Veth, VethPeer, Vxlan
@@ -28,7 +28,7 @@ def value_text(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, NextHop):
         return _next_hop(value)
-    if isinstance(value, Pool):
+    if isinstance(value, Pool | Check):
         return str(value)
     if isinstance(value, tuple | list | frozenset):
         return _several(value)

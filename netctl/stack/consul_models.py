@@ -12,6 +12,7 @@ from netctl.stack.scalars import AS_WRITTEN, LISTED, ONE_OR_MORE, Text, canonica
 _TARGET = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[^\s:/\[\]]+):(?P<port>\d{1,5})(?P<path>/\S+)?\Z", re.ASCII)
 _OWN_PORT = re.compile(r"(?P<port>\d{1,5})(?P<path>/\S+)?\Z", re.ASCII)
 _LONGEST_KEY = 512
+_LONGEST_ID = 128
 _KINDS = ("http", "tcp", "udp", "grpc", "h2ping", "ttl", "script", "docker", "alias")
 
 
@@ -67,8 +68,16 @@ def tagged_address(text: str) -> str:
     return f"[{address}]:{match['port']}" if ":" in address else f"{address}:{match['port']}"
 
 
+def instance_id(text: str) -> str:
+    """An id that can be part of an address. Raises ValueError."""
+    if not text or not text.isprintable() or len(text.encode()) > _LONGEST_ID or {".", ".."} & set(text.split("/")):
+        raise ValueError(f"'{text[:40]}' cannot be the id of an instance: it is empty, too long, or has '..'")
+    return text
+
+
 Url = Annotated[str, AfterValidator(check_url), AS_WRITTEN]
 Target = Annotated[str, AfterValidator(check_target), AS_WRITTEN]
+InstanceId = Annotated[str, AfterValidator(instance_id), AS_WRITTEN]
 KeyPath = Annotated[str, AfterValidator(key_path), AS_WRITTEN]
 ExternalHost = Annotated[str, AfterValidator(external_host), AS_WRITTEN]
 TaggedAddress = Annotated[str, AfterValidator(tagged_address), AS_WRITTEN]

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from netctl.stack.balancing_models import Affinity, Publications, Vip
-from netctl.stack.consul_models import Check, ExternalHost, TaggedAddress, Texts, Weights
+from netctl.stack.consul_models import Check, ExternalHost, InstanceId, TaggedAddress, Texts, Weights
 from netctl.stack.declaration import Declaration
 from netctl.stack.docker_models import ContainerSelector
 from netctl.stack.policy_scalars import (
@@ -143,6 +143,7 @@ class ServiceEndpoint(Declaration):
     address: Address = Field(description="Of an attachment, or of something that netctl does not attach.")
     host: Name | None = Field(None, description="The host that it is on; default: found by the network.")
     weight: int = Field(1, ge=0, le=65535, description="Share of the connections; 0: no new ones.")
+    id: InstanceId | None = Field(None, description="In Consul; default: `<stack>:<service>:<address>`.")
 
 
 class AttachmentSelector(Declaration):

@@ -112,6 +112,7 @@ _NOUNS: dict[Callable[..., Any], str] = {
     durations.duration: "a duration such as `10s`",
     consul_models.check_url: "a path or a URL",
     consul_models.check_target: "`true`, a port or `host:port`",
+    consul_models.instance_id: "an id",
     consul_models.key_path: "a key",
     consul_models.external_host: "a host name or an address",
     consul_models.tagged_address: "an address",

@@ -15,7 +15,7 @@ from reconcilers.consul.definitions import settings
 from reconcilers.consul.marks import defined_checks, marked, owner_of, unmarked
 
 PART = "external services"
-_EXTERNAL, _PROBE = "external-node", "external-probe"
+EXTERNAL_NODE, _PROBE = "external-node", "external-probe"
 
 
 def observe_externals(api: ReadApi, scope: Scope) -> tuple[dict[Key, Live], list[Unread]]:
@@ -24,7 +24,9 @@ def observe_externals(api: ReadApi, scope: Scope) -> tuple[dict[Key, Live], list
     denied = _denied(api, wanted)
     listed = entries(api.get("catalog/nodes", **{"node-meta": f"{STACK_META}:{scope.stack}"}))
     names = (wanted.keys() - denied) | {text(node.get("Node")) for node in listed} - denied
-    found = {external_key(name): live for name in sorted(names) if (live := _read(api, name, scope)) is not None}
+    found = {
+        external_key(name): live for name in sorted(names) if (live := read_external(api, name, scope)) is not None
+    }
     hidden = frozenset(external_key(name) for name in denied if name)
     unread = [Unread(SYSTEM, PART, "the token may not see every node and service", hidden)] if denied else []
     return found, unread
@@ -38,14 +40,15 @@ def _denied(api: ReadApi, wanted: dict[str, str]) -> frozenset[str]:
     return frozenset(node for (node, _), *seen in zip(asked, nodes, services, strict=True) if not all(seen))
 
 
-def _read(api: ReadApi, name: str, scope: Scope) -> Live | None:
+def read_external(api: ReadApi, name: str, scope: Scope) -> Live | None:
+    """The service of a node, where it is desired, the stack's or asked for by its key. Raises BackendError."""
     answer = record(api.get(f"catalog/node/{segment(name)}"))
     node, key = record(answer.get("Node")), external_key(name)
     if not node:
         return None
     node_meta = strings(node.get("Meta"))
     owner = owner_of(node_meta, name)
-    if key not in scope.desired and (owner is None or owner.stack != scope.stack):
+    if key not in scope.desired and key not in (scope.keys or ()) and (owner is None or owner.stack != scope.stack):
         return None
     services = [record(row) for row in record(answer.get("Services")).values()]
     service = services[0] if services else {}
@@ -87,7 +90,7 @@ class ExternalWriter:
 
 def _registration(external: External, change: Change, checks: list[Check]) -> dict[str, Any]:
     mark = marked({}, external.node, change.owner)
-    conventions = {_EXTERNAL: "true", _PROBE: "true" if external.probe else "false"}
+    conventions = {EXTERNAL_NODE: "true", _PROBE: "true" if external.probe else "false"}
     ident = external.service
     definitions = marked(dict(external.meta or ()), external.node, change.owner, external.checks or ())
     checked = {key: value for key, value in definitions.items() if key not in mark}

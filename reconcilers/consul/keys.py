@@ -40,7 +40,7 @@ def observe_keys(api: ReadApi, scope: Scope) -> tuple[dict[Key, Live], list[Unre
     wanted = frozenset(key.id for key in scope.desired if key[:2] == (SYSTEM, "kv"))
     denied = _denied(api, scope.stack, wanted)
     claims = claim_of(scope.stack)
-    claimed = frozenset(row.pair.path.removeprefix(claims) for row in _below(api, claims)) - {""}
+    claimed = frozenset(row.pair.path.removeprefix(claims) for row in below(api, claims)) - {""}
     rows = _read(api, wanted | claimed)
     live = {
         kv_key(path): Live(kv_key(path), row.pair, _owner(scope.stack, path, claimed)) for path, row in rows.items()
@@ -67,7 +67,7 @@ def _denied(api: ReadApi, stack: str, wanted: frozenset[str]) -> frozenset[str]:
 def _read(api: ReadApi, paths: frozenset[str]) -> dict[str, KeyRow]:
     """The keys that are there, of those asked for: a request for each folder, and one for each key outside of any."""
     folders, alone = _folders(paths)
-    found = [row for folder in folders for row in _below(api, folder) if row.pair.path in paths]
+    found = [row for folder in folders for row in below(api, folder) if row.pair.path in paths]
     found += [row for path in alone if (row := read_key(api, path)) is not None]
     return {row.pair.path: row for row in found}
 
@@ -82,7 +82,8 @@ def _folders(paths: frozenset[str]) -> tuple[list[str], list[str]]:
     return outermost, alone
 
 
-def _below(api: ReadApi, folder: str) -> list[KeyRow]:
+def below(api: ReadApi, folder: str) -> list[KeyRow]:
+    """Every key that begins with *folder*; none where the token may not see them. Raises BackendError."""
     try:
         answer = api.get(f"kv/{path_segment(folder)}", recurse="")
     except RefusalError as refusal:

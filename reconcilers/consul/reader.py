@@ -124,8 +124,12 @@ class Reader:
         return not listens(self.context.netns, agent.host, agent.port, _KNOCK)
 
     def discover(self) -> Iterable[Live]:
-        """Every service of the agent; nothing where there is no agent."""
-        return ()
+        """Every service of the agent, every external one and every key; nothing where there is no agent."""
+        if self._is_absent():
+            return ()
+        from reconcilers.consul.discovery import discover
+
+        return discover(self.api)
 
     def capabilities(self) -> Sequence[Capability]:
         """Whether the agent can be reached, and what it is."""

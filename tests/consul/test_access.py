@@ -20,7 +20,8 @@ TEXT = (
     "stack: shop\nservices:\n  web: {port: 80, endpoints: [10.20.0.10], tags: [a], checks: [{tcp: true}]}\n"
     "  mail: {external: smtp.example.com, port: 25}\nkv: {shop/a: b}\n"
 )
-DOCUMENTED = Path(__file__).parents[2] / "docs" / "consul-policy.hcl"
+_PAGE = Path(__file__).parents[2] / "docs" / "consul.md"
+DOCUMENTED = _PAGE.read_text(encoding="utf-8").partition("```hcl\n")[2].partition("```")[0]
 NOTHING_OF_OURS = 'agent_prefix "" { policy = "read" }'
 
 
@@ -70,7 +71,7 @@ def token(agent: Agent, rules: str) -> str:
 
 def test_exactly_the_documented_permissions_suffice(lab: Lab, guarded: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
     before = guarded.snapshot()
-    monkeypatch.setenv("CONSUL_HTTP_TOKEN", token(guarded, DOCUMENTED.read_text()))
+    monkeypatch.setenv("CONSUL_HTTP_TOKEN", token(guarded, DOCUMENTED))
     lab.apply(TEXT, "h")
     assert [row["ServiceID"] for row in guarded.get("catalog/service/web")] == ["shop:web:10.20.0.10"]
     lab.apply(TEXT.replace("tags: [a]", "tags: [b]").replace("shop/a: b", "shop/b: c"), "h")
@@ -81,7 +82,7 @@ def test_exactly_the_documented_permissions_suffice(lab: Lab, guarded: Agent, mo
 def test_no_line_of_the_documented_permissions_is_without_need(
     lab: Lab, guarded: Agent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rules = [line for line in DOCUMENTED.read_text().splitlines() if line.strip() and not line.startswith("#")]
+    rules = [line for line in DOCUMENTED.splitlines() if line.strip() and not line.startswith("#")]
     for number in range(len(rules)):
         monkeypatch.setenv("CONSUL_HTTP_TOKEN", token(guarded, "\n".join(rules[:number] + rules[number + 1 :])))
         try:
@@ -173,7 +174,7 @@ def test_a_token_file_goes_before_the_variable(
 
 
 def test_the_token_is_in_no_output_no_process_list_and_no_address(lab: Lab, guarded: Agent, tmp_path: Path) -> None:
-    secret = token(guarded, DOCUMENTED.read_text())
+    secret = token(guarded, DOCUMENTED)
     file = lab.write(TEXT)
     environment = {**os.environ, "CONSUL_HTTP_ADDR": guarded.url, "CONSUL_HTTP_TOKEN": secret}
     common = ["-f", file, "--provider", "consul", "--netns", guarded.namespace]

@@ -32,12 +32,18 @@ def cluster(netns: Namespaces) -> Iterator[list[Agent]]:
             ip(namespace, f"link add eth0 type veth peer name port{number} netns {switch}")
             ip(namespace, f"address add {address}/24 dev eth0", "link set eth0 up")
             ip(switch, f"link set port{number} master br0", f"link set port{number} up")
-            settings = {"bind_addr": address, "bootstrap_expect": 3, "retry_join": addresses, "retry_interval": "1s"}
+            settings = {
+                "bind_addr": address,
+                "bootstrap_expect": 3,
+                "retry_join": addresses,
+                "retry_interval": "1s",
+                "performance": {"raft_multiplier": 3},
+            }
             agents.append(Agent(namespace, f"server{number}", settings))
         for agent in agents:
             agent.start(wait=False)
         for agent in agents:
-            wait_until(partial(_has_all, agent), 90, "all three have a leader")
+            wait_until(partial(_has_all, agent), 180, "all three have a leader")
         yield agents
     finally:
         for agent in agents:

@@ -5,7 +5,7 @@ In a page, these are acted upon; a reader sees none of the comments:
 ``<!-- stage: node1: web db +eth1; node2: job-2 -->``
     What follows is run on these machines, made anew: node1 with the network namespaces web and db and a further
     interface eth1, node2 with job-2. Commands are run on the first, unless they name another. ``+docker`` gives a
-    machine an Engine of its own.
+    machine an Engine of its own, ``+consul`` a Consul agent.
 ``<!-- run: ip link del nc-backend -->``
     A shell command, or several lines of them, run without being shown. It must succeed.
 A block of ``console``
@@ -27,6 +27,7 @@ from tests.docs.stage import PROJECT, Place
 
 ON_THE_READERS_MACHINE = frozenset({"make", "git", "pip", "sudo", ".ci/run", "python", "cd"})
 
+_ENGINES = frozenset({"+docker", "+consul"})
 _FENCE = re.compile(r"^(`{3,})(\w*)$")
 _COMMENT = re.compile(r"^<!-- (stage|run):\s*(.*?)\s*(-->)?$")
 _PROMPT = re.compile(r"^([a-z0-9]+)?\$ (.*)$")
@@ -165,8 +166,9 @@ def read_stage(text: str) -> dict[str, Place]:
         words = things.split()
         places[name.strip()] = Place(
             namespaces=tuple(word for word in words if not word.startswith("+")),
-            further=tuple(word[1:] for word in words if word.startswith("+") and word != "+docker"),
+            further=tuple(word[1:] for word in words if word.startswith("+") and word not in _ENGINES),
             docker="+docker" in words,
+            consul="+consul" in words,
         )
     return places
 

@@ -61,6 +61,8 @@ class Place(NamedTuple):
     the first address of the prefix."""
     docker: bool = False
     """Whether it runs a Docker Engine, which has an image ``busybox``."""
+    consul: bool = False
+    """Whether it runs a Consul agent, which is a server by itself."""
 
 
 class Machine:
@@ -71,6 +73,7 @@ class Machine:
         self._directory = directory
         self._environment = {**environment, "NETCTL_STATE_DIR": str(directory / f".state-{name}")}
         self._docker: Docker | None = None
+        self._consul: subprocess.Popen[bytes] | None = None
         # The machine's process reads a pipe of ours, and so ends with us.
         self._process = subprocess.Popen(
             ["unshare", "--mount", "--net", "--uts", "--propagation", "private", "sh", "-c", "echo; exec cat"],
@@ -114,8 +117,18 @@ class Machine:
         self._docker = Docker(self._entrance, self._directory, self._environment)
         self.run(f"for i in $(seq 600); do docker version > /dev/null 2>&1 && break; sleep 0.2; done\n{_IMAGE}")
 
+    def start_consul(self) -> None:
+        """Run a Consul agent here, and wait until it has told the catalog of itself."""
+        argv = [*self._entrance, "consul", "agent", "-dev", f"-node={self.name}"]
+        with (self._directory / f".consul-{self.name}").open("wb") as log:
+            self._consul = subprocess.Popen(argv, env=self._environment, stdout=log, stderr=log)
+        self.run("for i in $(seq 300); do consul catalog nodes -service=consul | grep -q dc1 && break; sleep 0.1; done")
+
     def close(self) -> None:
         """End the machine, and with it all that is in it."""
+        if self._consul is not None:
+            self._consul.kill()
+            self._consul.wait(timeout=_PATIENCE)
         if self._docker is not None:
             self.attempt("docker ps --all --quiet | xargs --no-run-if-empty docker rm --force")
             self._docker.stop()
@@ -205,6 +218,8 @@ def _connect(machine: Machine, router: Machine, place: Place, number: int) -> No
         machine.run(f"ip netns add {namespace}")
     if place.docker:
         machine.start_docker()
+    if place.consul:
+        machine.start_consul()
 
 
 def _first(address: str) -> str:

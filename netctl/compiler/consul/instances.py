@@ -94,7 +94,8 @@ def _instances(site: Site, name: str, service: Service, endpoints: Mapping[str, 
         if is_elsewhere or entry.address in taken or not _has(ends, entry.address):
             continue
         taken.add(entry.address)
-        yield _instance(site, name, (entry.address,), weights.get(entry.address))
+        found = _instance(site, name, (entry.address,), weights.get(entry.address))
+        yield found if entry.id is None else found._replace(id=entry.id)
 
 
 def _own_weights(entries: Iterable[str | ServiceEndpoint]) -> dict[str, int]:

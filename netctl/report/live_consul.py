@@ -1,0 +1,91 @@
+"""Consul's services and keys as the language declares them."""
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from netctl.kinds.consul import External, KeyValue, Service
+
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\Z")
+_KEY = re.compile(r"(?!/)(?!.*//)(?!(?:.*/)?\.\.?(?:/|\Z)).{1,512}\Z")
+
+
+def consul_services(found: Iterable[Any], remarks: list[str]) -> dict[str, Any]:
+    """The services among the attributes *found*: the instances of one name together, where they are alike."""
+    everything = list(found)
+    services: dict[str, Any] = {}
+    for service in everything:
+        if isinstance(service, Service):
+            _add_instance(service, services, remarks)
+    for external in everything:
+        if isinstance(external, External):
+            _add_external(external, services, remarks)
+    return services
+
+
+def consul_keys(found: Iterable[Any], remarks: list[str]) -> dict[str, Any]:
+    """The keys among the attributes *found*."""
+    keys: dict[str, Any] = {}
+    for pair in found:
+        if isinstance(pair, KeyValue):
+            if (reason := _undeclarable(pair)) is None:
+                keys[pair.path] = {"value": pair.value, "flags": pair.flags} if pair.flags else pair.value
+            else:
+                remarks.append(f"key {pair.path} {reason}")
+    return keys
+
+
+def _undeclarable(pair: KeyValue) -> str | None:
+    if not _KEY.match(pair.path) or pair.path.endswith("/"):
+        return "has a name that cannot be declared"
+    value = pair.value or ""
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        return "holds bytes that are no text: store them in a file, and declare it with 'file'"
+    if not all(character.isprintable() or character in "\n\t" for character in value):
+        return "holds control characters: store it in a file, and declare it with 'file'"
+    return None
+
+
+def _add_instance(service: Service, services: dict[str, Any], remarks: list[str]) -> None:
+    name = service.name or ""
+    if not _NAME.match(name):
+        remarks.append(f"service {service.id}: '{name}' cannot be the name of a service here")
+        return
+    if not service.address:
+        remarks.append(f"service {service.id} has no address of its own but its node's; declare it with that address")
+        return
+    shared = dict(_shared(service))
+    known = services.setdefault(name, {**shared, "endpoints": []})
+    if {key: value for key, value in known.items() if key != "endpoints"} != shared:
+        remarks.append(f"service {service.id} is not like the others of its name, which a stack cannot say")
+        return
+    passing = (service.weights or (1, 1))[0]
+    known["endpoints"].append(
+        {"address": service.address, "id": service.id, **({"weight": passing} if passing > 1 else {})}
+    )
+    remarks.append(f"service {service.id}: its checks, if it has any, since Consul does not tell how they are defined")
+
+
+def _shared(service: Service) -> Iterator[tuple[str, Any]]:
+    yield "register", True
+    settings = {
+        "port": service.port,
+        "tags": list(service.tags or ()),
+        "meta": dict(service.meta or ()),
+        "tagged_addresses": dict(service.tagged_addresses or ()),
+        "enable_tag_override": service.enable_tag_override,
+    }
+    yield from ((key, value) for key, value in settings.items() if value)
+    warning = (service.weights or (1, 1))[1]
+    if warning != 1:
+        yield "weights", {"warning": warning}
+
+
+def _add_external(external: External, services: dict[str, Any], remarks: list[str]) -> None:
+    name = external.service or ""
+    if not _NAME.match(name) or name in services:
+        remarks.append(f"external service {external.node}: '{name}' cannot be a name here, or is another's")
+        return
+    spec = {"register": True, "external": external.address, "port": external.port, "tags": list(external.tags or ())}
+    services[name] = {key: value for key, value in spec.items() if value}
+    remarks.append(f"node {external.node}: the service gets a node of netctl's own; remove this one afterwards")

@@ -1,0 +1,44 @@
+"""Everything in Consul that could be declared: the agent's services, external services, keys."""
+
+from collections.abc import Iterable, Iterator
+
+from netctl.engine.protocol import Scope
+from netctl.engine.resource import Key, Live, Owner
+from netctl.kinds.consul import CLAIMS, external_key, kv_key, service_key
+from reconcilers.consul.agent_state import read_agent
+from reconcilers.consul.answers import entries, text
+from reconcilers.consul.api import ReadApi
+from reconcilers.consul.externals import EXTERNAL_NODE, read_external
+from reconcilers.consul.keys import below
+
+_CONSULS_OWN = frozenset({"consul"})
+
+
+def discover(api: ReadApi) -> Iterator[Live]:
+    """What there is, whoever owns it. Raises BackendError."""
+    for ident, row in read_agent(api, frozenset()).rows.items():
+        if row.service.name not in _CONSULS_OWN:
+            yield Live(service_key(ident), row.service, row.owner)
+    for node in entries(api.get("catalog/nodes", **{"node-meta": f"{EXTERNAL_NODE}:true"})):
+        name = text(node.get("Node"))
+        key = external_key(name)
+        live = read_external(api, name, Scope("", {}, frozenset({key})))
+        if live is not None:
+            yield live
+    yield from _keys(api)
+
+
+def _keys(api: ReadApi) -> Iterator[Live]:
+    rows = {row.pair.path: row.pair for row in below(api, "")}
+    owners = dict(_claims(rows))
+    for path, pair in rows.items():
+        if not path.startswith(CLAIMS):
+            yield Live(kv_key(path), pair, owners.get(kv_key(path)))
+
+
+def _claims(paths: Iterable[str]) -> Iterator[tuple[Key, Owner]]:
+    """Whose which key is, by the keys beside them."""
+    for path in paths:
+        stack, kv, claimed = path.removeprefix(CLAIMS).partition("/kv/") if path.startswith(CLAIMS) else ("", "", "")
+        if kv:
+            yield kv_key(claimed), Owner(stack, f"kv.{claimed}")

@@ -1,0 +1,61 @@
+"""What is live in Consul, as a declaration that can be applied to take it over."""
+
+import pytest
+
+from netctl.cli import import_live
+from netctl.engine.change import Action, Reason
+from tests.consul.agent import Agent
+from tests.e2e.lab import Lab
+
+
+def imported(agent: Agent, capsys: pytest.CaptureFixture[str], *resources: str) -> str:
+    options = import_live.Options(netns=agent.namespace, provider=["consul"], resource=list(resources), stack="shop")
+    assert import_live.run(options) == 0
+    return capsys.readouterr().out
+
+
+def test_what_is_imported_can_be_taken_over_without_changing_anything(
+    lab: Lab, agent: Agent, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in (1, 2):
+        agent.put(
+            "agent/service/register",
+            {"ID": f"web/{number}", "Name": "web", "Address": f"10.20.0.{number}", "Port": 80, "Tags": ["b", "a"],
+             "Meta": {"team": "x"}, "Weights": {"Passing": number, "Warning": 3},
+             "TaggedAddresses": {"wan": {"Address": "198.51.100.1", "Port": 8080}}},
+        )  # fmt: skip
+    agent.put("kv/app/level", b"info")
+    agent.put("kv/app/limit", b"7", flags="9")
+    agent.put("kv/app/lines", b"one\ntwo: 'x'\n")
+    text = imported(agent, capsys)
+    plan = lab.apply(text, "h", adopt=True)
+    assert {(change.action, change.reason, change.fields) for change in plan.changes} == {
+        (Action.UPDATE, Reason.ADOPTED, ("owner",))
+    }
+    found = agent.service("web/2")
+    assert found is not None
+    assert found["Meta"]["netctl-id"] == "web/2"
+    lab.destroy("shop", "h")
+    assert agent.services() == {}
+    assert agent.keys() == {}
+
+
+def test_what_cannot_be_declared_is_told_in_remarks(agent: Agent, capsys: pytest.CaptureFixture[str]) -> None:
+    agent.put("agent/service/register", {"ID": "a", "Name": "Upper_Case", "Address": "10.20.0.1", "Port": 80})
+    agent.put("agent/service/register", {"ID": "b", "Name": "plain", "Port": 80})
+    agent.put("kv/app/blob", b"\xff\xfe")
+    agent.put("kv/folder/", b"")
+    text = imported(agent, capsys)
+    assert [line for line in text.splitlines() if not line.startswith("#")] == ["stack: shop"]
+    for subject in ("service a:", "service b ", "key app/blob ", "key folder/ "):
+        assert f"# not declared: {subject}" in text
+
+
+def test_what_a_stack_owns_is_listed_and_only_imported_when_named(
+    lab: Lab, agent: Agent, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "stack: shop\nservices:\n  mail: {external: smtp.example.com, port: 25}\nkv: {shop/a: b}\n"
+    lab.apply(text, "h")
+    assert imported(agent, capsys).splitlines() == ["stack: shop"]
+    assert "shop/a: b" in imported(agent, capsys, "kv")
+    assert "external: smtp.example.com" in imported(agent, capsys, "external")
