@@ -57,6 +57,10 @@ class LoadedStack:
         canonical = json.dumps(declared, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
 
+    def having(self, stack: Stack) -> "LoadedStack":
+        """Another stack that was made of what was read here."""
+        return LoadedStack(stack, self.files, self.sources)
+
     def origin(self, path: Path) -> Origin:
         """The declaration that the path leads to or into (``networks.frontend``, ``routes[0]``), and its place."""
         return Origin(dotted(path[:2]), *self.sources.declared(path))

@@ -56,12 +56,25 @@ class Naming(Sources):
 
 
 def examined(options: Sources, terminal: Terminal) -> "tuple[LoadedStack, Examination]":
-    """The stack, and what it asks of its twin; warnings are remarked upon. Raises DeclarationError."""
+    """The stack as its twin has it, and what it asks of that; warnings, and what is left out, are remarked upon.
+
+    Raises DeclarationError.
+    """
     from netctl.cli.declarations import load_stack
     from netctl.report.diagnostics import text
     from netctl.twin.examination import examine_policies
+    from netctl.twin.stand_ins import with_stand_ins
 
     loaded = load_stack(options)
     examination = examine_policies(loaded.stack, loaded)
-    terminal.remark(text(examination.warnings, terminal.error_paint))
+    standing = with_stand_ins(loaded.stack)
+    warnings = examination.warnings
+    if standing.stack is not loaded.stack:
+        loaded = loaded.having(standing.stack)
+        examination = examine_policies(loaded.stack, loaded)
+        # Neither what the twin knows better, nor what it misses for want of stand-ins, is wrong with the declaration.
+        warnings = tuple(warning for warning in warnings if warning in examination.warnings)
+    terminal.remark(text(warnings, terminal.error_paint))
+    for sentence in standing.left_out:
+        terminal.remark(sentence)
     return loaded, examination
