@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from benchmarks import ifupdown2, policies, services, stacks, twin, workload, yardsticks
+from benchmarks import ifupdown2, names, policies, services, stacks, twin, workload, yardsticks
 from benchmarks.stage import ENDPOINTS, HOST, NETCTL, host, median, timed
 
 SIZES = (100, 1_000, 10_000)
@@ -177,6 +177,12 @@ def balancing() -> Iterator[Row]:
     yield Row("one more service beside them", 10_001, found.one_more, "the whole, from the text", full, ">= 50")
 
 
+def naming() -> Iterator[Row]:
+    """Answers by DNS, in seconds of a core's time."""
+    ours, consuls = names.measure()
+    yield Row("100,000 answers by DNS", 100_000, ours, "Consul, a core's time", consuls, ">= 5")
+
+
 CASES: dict[str, Case] = {
     "writing and reading": writing,
     "deleting": deleting,
@@ -186,5 +192,6 @@ CASES: dict[str, Case] = {
     "loading": loading,
     "policies": policing,
     "virtual addresses": balancing,
+    "names": naming,
     "a twin": twins,
 }

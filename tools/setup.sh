@@ -76,7 +76,7 @@ bench() {
     if ! command -v ifreload >/dev/null && [ "$(dpkg-query -W -f '${db:Status-Abbrev}' ifupdown 2>/dev/null)" = "ii " ]; then
         fail "The benchmarks compare with ifupdown2, which replaces the ifupdown that is installed here. Run them elsewhere (a container will do), or install ifupdown2 yourself."
     fi
-    require "The benchmarks" ip=iproute2 nft=nftables ifreload=ifupdown2
+    require "The benchmarks" ip=iproute2 nft=nftables ifreload=ifupdown2 dnsperf=dnsperf dig=bind9-dnsutils taskset=util-linux
 }
 
 # --- Python
