@@ -58,6 +58,7 @@ class Reader:
 
     def facts(self) -> Facts:
         """The Engine's containers and networks, read when they are asked for."""
+        self._reading = None
         return Facts(engine=self._engine_facts)
 
     def _read(self) -> "Snapshot":
