@@ -84,7 +84,8 @@ class Place(Voice):
         typer.Option("--netns", metavar="NAME", help="Act in this network namespace; it must exist.", callback=_named),
     ] = ""
     provider: Annotated[
-        list[str], typer.Option("--provider", metavar="P,…", help="Only these systems: docker, kernel, nftables.")
+        list[str],
+        typer.Option("--provider", metavar="P,…", help="Only these systems: consul, docker, kernel, nftables."),
     ] = field(default_factory=list)
 
     @property

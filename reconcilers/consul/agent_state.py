@@ -1,12 +1,13 @@
 """One reading of the host's own agent: its services, with their checks."""
 
 from collections import defaultdict
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from netctl.engine.facts import ConsulFacts
 from netctl.engine.protocol import Scope, Unread
-from netctl.engine.resource import Desired, Key, Live
-from netctl.kinds.consul import SYSTEM, Service, service_key
+from netctl.engine.resource import Key, Live
+from netctl.kinds.consul import SYSTEM, Check, Service, service_key
 from reconcilers.consul.answers import Record, record, text
 from reconcilers.consul.api import ReadApi
 from reconcilers.consul.definitions import LiveCheck, ServiceRow, live_check, service_row
@@ -25,44 +26,55 @@ class AgentState(NamedTuple):
     """Whether the token may see every service."""
 
 
-def read_agent(api: ReadApi, names: frozenset[str]) -> AgentState:
+def read_agent(api: ReadApi, wanted: Mapping[str, Service]) -> AgentState:
     """The agent's services. A list that access control has thinned looks like a short one, so it is asked what is seen.
 
-    Raises BackendError.
+    *wanted* are those that are probably there, by their ids. Raises BackendError.
     """
-    asked = ["", *sorted(names)]
-    whole, *named = api.permits([{"Resource": "service", "Segment": name, "Access": "read"} for name in asked])
+    names = sorted({service.name for service in wanted.values() if service.name})
+    questions = [{"Resource": "service", "Segment": name, "Access": "read"} for name in ("", *names)]
+    is_whole, *permitted = api.permits(questions)
     checks: defaultdict[str, list[LiveCheck]] = defaultdict(list)
     services = record(api.get("agent/services"))
     for answer in record(api.get("agent/checks")).values():
         check = live_check(record(answer))
         checks[check.service].append(check)
-    rows = {ident: service_row(record(answer), checks.get(ident, ())) for ident, answer in services.items()}
-    denied = frozenset(name for name, permitted in zip(asked[1:], named, strict=True) if not permitted)
-    return AgentState(rows, denied, whole)
+    rows = {
+        ident: service_row(record(answer), checks.get(ident, ()), _checks_of(wanted.get(ident)))
+        for ident, answer in services.items()
+    }
+    denied = frozenset(name for name, permits in zip(names, permitted, strict=True) if not permits)
+    return AgentState(rows, denied, is_whole)
 
 
-def observe_services(api: ReadApi, scope: Scope) -> tuple[dict[Key, Live], list[Unread], AgentState]:
-    """The stack's services, and what bears the id of a desired one."""
-    wanted = {key: want for key, want in scope.desired.items() if key[:2] == (SYSTEM, "service")}
-    names = frozenset(want.attributes.name for want in wanted.values() if isinstance(want.attributes, Service))
-    state = read_agent(api, frozenset(name for name in names if name))
+def _checks_of(service: Service | None) -> tuple[Check, ...]:
+    return (service.checks or ()) if service is not None else ()
+
+
+def observe_services(api: ReadApi, scope: Scope) -> tuple[dict[Key, Live], list[Unread]]:
+    """The stack's services, and what bears the id of a desired one. Raises BackendError."""
+    desired = {key: want.attributes for key, want in scope.desired.items() if key[:2] == (SYSTEM, "service")}
+    wanted = {key.id: service for key, service in desired.items() if isinstance(service, Service)}
+    state = read_agent(api, wanted)
     live: dict[Key, Live] = {}
     for ident, row in state.rows.items():
-        key = service_key(ident)
-        if key in wanted or (row.owner is not None and row.owner.stack == scope.stack):
-            live[key] = Live(key, _overridden(row.service, wanted.get(key)), row.owner)
-    hidden = frozenset(key for key, want in wanted.items() if key not in live and want.attributes[1] in state.denied)
+        if ident in wanted or (row.owner is not None and row.owner.stack == scope.stack):
+            key = service_key(ident)
+            live[key] = Live(key, _overridden(row.service, wanted.get(ident)), row.owner)
+    hidden = frozenset(
+        service_key(ident)
+        for ident, service in wanted.items()
+        if service.name in state.denied and service_key(ident) not in live
+    )
     unread = []
     if hidden or not state.is_whole:
         unread.append(Unread(SYSTEM, PART, "the token may not see every service", hidden))
-    return live, unread, state
+    return live, unread
 
 
-def _overridden(live: Service, want: Desired | None) -> Service:
+def _overridden(live: Service, wanted: Service | None) -> Service:
     """The service; where others may change its tags in the catalog, those that they have set are as wanted."""
-    wanted = want.attributes if want is not None else None
-    if isinstance(wanted, Service) and wanted.enable_tag_override and live.enable_tag_override:
+    if wanted is not None and wanted.enable_tag_override and live.enable_tag_override:
         return live._replace(tags=wanted.tags)
     return live
 

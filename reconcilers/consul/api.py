@@ -109,7 +109,7 @@ class ReadApi:
         read = answer.read()
         if answer.status >= http.client.MULTIPLE_CHOICES:
             refusal = RefusalError(answer.status, _message(answer.status, read), body=read.decode(errors="replace"))
-            if refusal.is_from_without_a_leader:
+            if refusal.is_from_without_a_leader and not path.startswith(_OF_THE_AGENT):
                 self._leaderless, self._leaderless_since = refusal, time.monotonic()
             raise refusal
         return Answer(json.loads(read) if read.strip() else None, answer.headers)

@@ -1,7 +1,7 @@
 """Services and checks as the agent is told of them, and as it tells of them."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from ipaddress import ip_address
 from typing import Any, NamedTuple
 
@@ -14,6 +14,7 @@ from reconcilers.consul.refusals import RefusalError
 MAINTENANCE = "_service_maintenance:"
 """What the check begins with by which an operator takes a service out; the service's id follows."""
 _GONE = 410
+_CHECK_FIELDS = ("CheckID", "Type", "ServiceID", "ServiceName", "Notes")
 
 
 class ServiceRow(NamedTuple):
@@ -38,12 +39,11 @@ class LiveCheck(NamedTuple):
 
 def live_check(answer: Record) -> LiveCheck:
     """A check of an agent."""
-    names = ("CheckID", "Type", "ServiceID", "ServiceName", "Notes")
-    return LiveCheck(*(text(answer.get(name)) for name in names))
+    return LiveCheck(*[text(answer.get(name)) for name in _CHECK_FIELDS])
 
 
-def service_row(answer: Record, checks: Iterable[LiveCheck]) -> ServiceRow:
-    """A service of an agent, with its checks."""
+def service_row(answer: Record, checks: Iterable[LiveCheck], expected: tuple[Check, ...] = ()) -> ServiceRow:
+    """A service of an agent, with its checks, which are probably those *expected*."""
     ident, meta = text(answer.get("ID")), strings(answer.get("Meta"))
     weights = record(answer.get("Weights"))
     address, port = text(answer.get("Address")), number(answer.get("Port"))
@@ -59,7 +59,7 @@ def service_row(answer: Record, checks: Iterable[LiveCheck]) -> ServiceRow:
         (number(weights.get("Passing")), number(weights.get("Warning"))),
         _tagged(record(answer.get("TaggedAddresses")), address, port),
         bool(answer.get("EnableTagOverride")),
-        _checks(ident, text(answer.get("Service")), meta, found) if owner is not None else (),
+        _checks(text(answer.get("Service")), defined_checks(meta, expected), ident, found) if owner is not None else (),
     )
     notes = next((check.notes for check in found if check.id.startswith(MAINTENANCE)), None)
     return ServiceRow(service, owner, notes)
@@ -74,9 +74,9 @@ def _tagged(answer: Record, address: str, port: int) -> Pairs:
     return pairs({name: where for name, where in found.items() if not is_implied(name, where, own)})
 
 
-def _checks(ident: str, name: str, meta: Mapping[str, str], found: Iterable[LiveCheck]) -> tuple[Check, ...]:
+def _checks(name: str, definitions: Iterable[Check], ident: str, found: Iterable[LiveCheck]) -> tuple[Check, ...]:
     """The checks that netctl has put there, as they were defined; of one that is not as defined, only what it is."""
-    defined = {check.id: check for check in defined_checks(meta)}
+    defined = {check.id: check for check in definitions}
     live = {check.id: check for check in found if check.id in defined or check.id.startswith(f"{ident}:")}
     kept = [_as_it_is(check, live[check.id], name) for check in defined.values() if check.id in live]
     return (*kept, *(Check(check.id, check.type) for check in live.values() if check.id not in defined))

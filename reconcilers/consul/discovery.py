@@ -16,7 +16,7 @@ _CONSULS_OWN = frozenset({"consul"})
 
 def discover(api: ReadApi) -> Iterator[Live]:
     """What there is, whoever owns it. Raises BackendError."""
-    for ident, row in read_agent(api, frozenset()).rows.items():
+    for ident, row in read_agent(api, {}).rows.items():
         if row.service.name not in _CONSULS_OWN:
             yield Live(service_key(ident), row.service, row.owner)
     for node in entries(api.get("catalog/nodes", **{"node-meta": f"{EXTERNAL_NODE}:true"})):

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from netctl.engine.protocol import Scope, Unread
 from netctl.engine.resource import Key, Live, Owner
 from netctl.kinds.consul import SYSTEM, KeyValue, claim_of, kv_key
-from reconcilers.consul.answers import Record, entries, number, text
+from reconcilers.consul.answers import Record, entries, number, text, texts
 from reconcilers.consul.api import ReadApi
 from reconcilers.consul.refusals import RefusalError
 
@@ -40,7 +40,7 @@ def observe_keys(api: ReadApi, scope: Scope) -> tuple[dict[Key, Live], list[Unre
     wanted = frozenset(key.id for key in scope.desired if key[:2] == (SYSTEM, "kv"))
     denied = _denied(api, scope.stack, wanted)
     claims = claim_of(scope.stack)
-    claimed = frozenset(row.pair.path.removeprefix(claims) for row in below(api, claims)) - {""}
+    claimed = frozenset(path.removeprefix(claims) for path in _names_below(api, claims)) - {""}
     rows = _read(api, wanted | claimed)
     live = {
         kv_key(path): Live(kv_key(path), row.pair, _owner(scope.stack, path, claimed)) for path, row in rows.items()
@@ -91,6 +91,16 @@ def below(api: ReadApi, folder: str) -> list[KeyRow]:
             return []
         raise
     return [_row(entry) for entry in entries(answer)]
+
+
+def _names_below(api: ReadApi, folder: str) -> tuple[str, ...]:
+    """As `below`, without values."""
+    try:
+        return texts(api.get(f"kv/{path_segment(folder)}", keys=""))
+    except RefusalError as refusal:
+        if refusal.is_absence or refusal.is_denial:
+            return ()
+        raise
 
 
 def read_key(api: ReadApi, path: str) -> KeyRow | None:

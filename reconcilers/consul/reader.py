@@ -13,7 +13,6 @@ from netctl.kinds.consul import SYSTEM
 
 if TYPE_CHECKING:  # what speaks HTTP is imported where there is an agent to speak to
     from reconcilers.consul.agent import Agent
-    from reconcilers.consul.agent_state import AgentState
     from reconcilers.consul.api import ReadApi
     from reconcilers.consul.keys import KeyState
 
@@ -30,8 +29,6 @@ class Reader:
         self._api: ReadApi | None = None
         self.keys: KeyState | None = None
         """What the last observation has told of keys."""
-        self.services: AgentState | None = None
-        """What the last observation has told of the agent's services."""
 
     def __enter__(self) -> Self:
         return self
@@ -93,15 +90,9 @@ class Reader:
     def _parts(self, scope: Scope) -> Iterator[tuple[str, str, Callable[[], Part]]]:
         from reconcilers.consul import agent_state, externals, keys
 
-        yield "service", agent_state.PART, lambda: self._observe_services(scope)
+        yield "service", agent_state.PART, lambda: agent_state.observe_services(self.api, scope)
         yield "external", externals.PART, lambda: externals.observe_externals(self.api, scope)
         yield "kv", keys.PART, lambda: self._observe_keys(scope)
-
-    def _observe_services(self, scope: Scope) -> Part:
-        from reconcilers.consul.agent_state import observe_services
-
-        live, unread, self.services = observe_services(self.api, scope)
-        return live, unread
 
     def _observe_keys(self, scope: Scope) -> Part:
         from reconcilers.consul.keys import observe_keys

@@ -34,13 +34,7 @@ class RefusalError(BackendError):
         return any(words in self.message.lower() for words in _LEADERLESS)
 
 
-_LEADERLESS = (
-    "no cluster leader",
-    "no known consul servers",
-    "leadership lost",
-    "not leader",
-    "rpc error making call: eof",
-)
+_LEADERLESS = ("no cluster leader", "no known consul servers", "leadership lost", "not leader")
 _PERMISSIONS = "Give the token what docs/consul.md lists, and name it: CONSUL_HTTP_TOKEN or CONSUL_HTTP_TOKEN_FILE."
 _BY_TEXT = (
     ("scripts are disabled", "Start the agent with enable_script_checks = true, or use another check."),

@@ -84,12 +84,12 @@ def test_what_cannot_be_read_is_not_deleted_and_the_rest_still_planned(
     faulty(lambda _, path: answer if where in path else None)
     changed = "stack: shop\nservices:\n  mail: {external: smtp.example.org, port: 25}\nkv: {shop/other: b}\n"
     plan = lab.plan(changed, "h")
-    [part] = plan.unread
-    assert reason in part.reason
-    kinds = {"agent": "service", "kv/": "kv", "catalog/node": "external"}
-    blind = next(kind for path, kind in kinds.items() if where.startswith(path))
+    assert all(reason in part.reason for part in plan.unread)
+    blind = {"agent": {"service"}, "kv": {"kv"}, "catalog": {"external"}}[where.partition("/")[0]]
+    if (where, fault) == ("catalog/node", "no leader"):
+        blind = {"external", "kv"}  # what is known of the leader holds for both
     touched = {change.key.kind for change in plan.changes if change.key.system == "consul"}
-    assert touched == {"service", "kv", "external"} - {blind}
+    assert touched == {"service", "kv", "external"} - blind
 
 
 def test_an_agent_that_hangs_is_not_waited_for_longer_than_the_timeout(faulty: Faulty) -> None:
