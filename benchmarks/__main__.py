@@ -12,9 +12,10 @@ from pathlib import Path
 from benchmarks import stage
 from benchmarks.cases import CASES as WRITING_CASES
 from benchmarks.cases import Case, Row
+from benchmarks.consul import registering
 from benchmarks.watching import watching
 
-CASES: dict[str, Case] = {**WRITING_CASES, "watching": watching}
+CASES: dict[str, Case] = {**WRITING_CASES, "watching": watching, "consul": registering}
 PAGE = Path("docs/benchmarks.md")
 _INTRODUCTION = """# Benchmarks
 
