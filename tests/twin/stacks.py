@@ -108,3 +108,37 @@ policies:
   out: {applies_to: {network: n}, egress: [{to: [{service: elsewhere}], ports: [443/tcp]}]}
 """
 """Overlays of three kinds, endpoints without a way, services that are no attachment's."""
+
+DOCKED = """
+stack: docked
+networks:
+  front:
+    provider: docker
+    subnet: {cidr: [10.10.0.0/24, "fd00:10::/64"], gateway: 10.10.0.254}
+    mtu: 1400
+    attach:
+      - {container: web, address: 10.10.0.31, ports: {http: 80/tcp}}
+      - {container: db, address: 10.10.0.30, ports: {sql: 5432/tcp}}
+      - {container: cache}
+  vault:
+    provider: docker
+    internal: true
+    attach: [{container: web}]
+  back: {subnet: {cidr: 10.20.0.0/24}, attach: [{netns: admin}, {netns: logs, ports: {log: 514/udp}}]}
+services:
+  db: {network: front, port: 5432, endpoints: [10.10.0.30]}
+  web: {network: front, port: 80, endpoints: [10.10.0.31]}
+policies:
+  db:
+    applies_to: {service: db}
+    ingress: [{from: [{service: web}, {network: back}], ports: [5432/tcp]}]
+  logs: {applies_to: {network: back}, ingress: [{from: {service: db}, ports: [514/udp]}]}
+expect:
+  - {from: {service: web}, to: {service: db}, port: 5432, verdict: allow}
+  - {from: {network: back}, to: {service: db}, port: 5432, verdict: allow}
+  - {from: {cidr: 203.0.113.0/24}, to: {service: db}, port: 5432, verdict: deny}
+  - {from: {service: db}, to: {network: back}, port: 514/udp, verdict: allow}
+  - {from: {service: web}, to: {network: back}, port: 514/udp, verdict: deny}
+  - {from: {cidr: 203.0.113.0/24}, to: {service: web}, port: http, verdict: allow}
+"""
+"""Containers on two networks of Docker's, one of which is internal, and namespaces on one of the kernel's."""
