@@ -2,13 +2,15 @@
 
 A namespace has no Engine of its own. So before a stack is put up as a twin, its Docker networks become bridge networks
 and the containers that it names network namespaces, by the names and the addresses that they have; compiler and
-evaluator know nothing of it. Who Docker's other drivers and its other containers are, a declaration does not tell.
+evaluator know nothing of it. Networks of other drivers, and containers that are selected and not named, are left out:
+what they are like, a declaration does not tell.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from netctl.compiler.addressing import Slots, assign
+from netctl.compiler.checks.policies import selectors
 from netctl.compiler.containers import with_containers
 from netctl.compiler.docker_networks import DockerNet, Member, gateway_of
 from netctl.compiler.hosts import Hosts
@@ -16,7 +18,7 @@ from netctl.compiler.prefixes import BITS, Prefix, format_address, parse_address
 from netctl.compiler.subnets import Pool, resolve_subnet
 from netctl.compiler.topology import Topology, resolve
 from netctl.errors import NetctlError
-from netctl.stack.docker_models import DockerNetwork, SelectedContainers
+from netctl.stack.docker_models import DockerNetwork, NamedContainer, SelectedContainers
 from netctl.stack.models import BridgeNetwork, NamespaceAttachment, Network, Stack
 from netctl.stack.policy_models import AttachmentSelector, Service
 from netctl.stack.subnet_models import Subnet
@@ -53,7 +55,7 @@ def with_stand_ins(stack: Stack) -> StandIns:
         "networks": {**stack.networks, **networks},
         "services": {name: _service(spec) for name, spec in stack.services.items()},
     }
-    return StandIns(stack.model_copy(update=changed), tuple(_left_out(topology.dockers)))
+    return StandIns(stack.model_copy(update=changed), tuple(_left_out(stack, topology)))
 
 
 def _is_bridge(net: DockerNet) -> bool:
@@ -188,16 +190,23 @@ def _service(spec: Service) -> Service:
     return spec.model_copy(update={"endpoints": chosen})
 
 
-def _left_out(nets: Sequence[DockerNet]) -> Iterator[str]:
-    others = [f"'{net.name}' ({_why(net)})" for net in nets if not _is_bridge(net)]
-    if others:
-        yield f"The twin has no stand-in for Docker networks that it cannot make: {', '.join(others)}."
-    bridges = [net for net in nets if _is_bridge(net)]
-    selecting = [net for net in bridges if any(isinstance(end.spec, SelectedContainers) for end in net.attached)]
-    if selecting:
-        where = ", ".join(f"'{net.name}'" for net in selecting)
-        yield f"The twin has no stand-ins for containers that are selected, not named, on the Docker networks {where}."
+def _left_out(stack: Stack, topology: Topology) -> Iterator[str]:
+    nets = topology.dockers
+    wanted = [net for net in nets if not _is_bridge(net) and (net.attached or not net.spec.is_reference)]
+    if others := [f"'{net.name}' ({_why(net)})" for net in wanted]:
+        yield f"The twin has no stand-in for Docker's networks that are no bridges of the stack: {', '.join(others)}."
+    attached = [(net.name, end.spec) for net in nets if _is_bridge(net) for end in net.attached]
+    if selecting := dict.fromkeys(f"'{name}'" for name, spec in attached if isinstance(spec, SelectedContainers)):
+        yield f"The twin has no stand-ins for containers without a name in the declaration: on {', '.join(selecting)}."
+    if any(isinstance(spec, NamedContainer) for _, spec in attached) and _asks_for_labels(stack):
+        yield "The twin does not know the labels that containers have in Docker: nothing is selected by them."
 
 
 def _why(net: DockerNet) -> str:
-    return "it is only referred to" if net.spec.is_reference else f"driver {net.spec.driver}"
+    return "not made by the stack" if net.spec.is_reference else f"driver {net.spec.driver}"
+
+
+def _asks_for_labels(stack: Stack) -> bool:
+    chosen = [spec.endpoints for spec in stack.services.values() if isinstance(spec.endpoints, AttachmentSelector)]
+    asked = (selector for _, selector in selectors(stack))
+    return any(one.containers for one in chosen) or any(one.labels or one.expr for one in asked)
