@@ -209,8 +209,8 @@ class Agent:
             )
 
     def _check_facts(self) -> None:
-        """Compile anew where what is known of the host has changed."""
-        if self.session.facts() != self._facts:
+        """Compile anew where what is known of the host has changed; what was refused may be possible now."""
+        if self.error or self.session.facts() != self._facts:
             self._renew(only_if_changed=True)
 
     def _resync(self, reason: str) -> None:
@@ -230,8 +230,7 @@ class Agent:
         elif left.unread:
             self._not_whole(f"{left.unread[0].system} could not be read: {left.unread[0].reason}")
         else:
-            conflicts = len(left.conflicts)
-            self.trouble = f"{conflicts} foreign objects are in the place of declared ones" if conflicts else ""
+            self.trouble = ""
             self._pause = 0.0
 
     def _tell_bug(self, bug: Exception) -> None:
@@ -368,6 +367,7 @@ class Agent:
     def _reload(self, reason: str) -> None:
         if reason == "signal":
             self.log.info("reloading", reason="SIGHUP")
+            self.look()
         self._ask("reload", self._renew)
 
     def look(self) -> None:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from netctl.agent.declared import Declared
 from netctl.agent.log import Log
 from netctl.agent.metrics import Metrics
-from netctl.agent.pace import Pace
+from netctl.agent.pace import LONGEST_DELAY, Pace
 from netctl.engine.apply import apply_plan
 from netctl.engine.change import Action, Change, Outcome
 from netctl.engine.diff import Conflict, diff
@@ -148,7 +148,7 @@ class Keeper:
         live = {key: have for key, have in tidings.live.items() if have is not None}
         found = diff(wanted, Observation(live), self.session.kinds, self.declared.stack)
         foreign = {conflict.desired.key for conflict in found.conflicts}
-        self._settle(key for key in tidings.live if key not in found.changes and key not in foreign)
+        self._settle((key for key in tidings.live if key not in found.changes and key not in foreign), tidings)
         for conflict in found.conflicts:
             self._doubt(conflict, tidings)
         if not found.changes:
@@ -168,31 +168,35 @@ class Keeper:
         failed = {key: entry.live for key, entry in self.waiting.values() if entry.failures and entry.wanted is None}
         return tidings._replace(live={**failed, **tidings.live}) if failed else tidings
 
-    def _settle(self, keys: Iterable[Key]) -> None:
+    def _settle(self, keys: Iterable[Key], tidings: Tidings) -> None:
         """What is as declared is not drifted any more, and has nothing to wait for."""
         if self.drifts or self.waiting:
             for key in keys:
                 self.drifts.pop(key, None)
-                self.waiting.pop(str(key), None)
+                self.waiting.pop(_named(key, tidings), None)
 
     def _allowed(self, changes: Mapping[Key, Change], tidings: Tidings) -> dict[Key, Change]:
         """What may be repaired now; the rest is noted, to wait for its time."""
         now = monotonic()
         allowed: dict[Key, Change] = {}
         for key, change in changes.items():
-            part = tidings.parts.get(key, "")
-            name = f"{key} {part}".rstrip()
+            name = _named(key, tidings)
             due = self.pace.due(name, now)
             if self.detect_only:
+                self.waiting.pop(name, None)
                 self._drifted(change, tidings.culprit(key), "")
             elif due <= now:
                 allowed[key] = change
             else:
-                waiting = Waiting(due, tidings.live.get(key), tidings.wanted.get(key), part, tidings.culprit(key))
-                self.waiting[name] = key, waiting
+                self._wait(name, key, due, tidings)
                 self._metrics.retries.add(name=key.system)
-                self._drifted(change, waiting.culprit, _CONTENDED)
+                self._drifted(change, tidings.culprit(key), _CONTENDED)
         return allowed
+
+    def _wait(self, name: str, key: Key, due: float, tidings: Tidings, failures: int = 0) -> None:
+        live, wanted = tidings.live.get(key), tidings.wanted.get(key)
+        entry = Waiting(due, live, wanted, tidings.parts.get(key, ""), tidings.culprit(key), failures)
+        self.waiting[name] = key, entry
 
     def next_due(self) -> float | None:
         """When the first of what waits may be repaired."""
@@ -201,8 +205,10 @@ class Keeper:
     def retry(self) -> None:
         """Repair what has waited long enough."""
         now = monotonic()
-        ripe = [entry for entry in self.waiting.values() if entry[1].due <= now]
-        for key, waiting in ripe:
+        ripe = [(name, *entry) for name, entry in self.waiting.items() if entry[1].due <= now]
+        for name, key, waiting in ripe:
+            # Kept for the number of its failures; what comes of it replaces or removes it, or it is tried again later.
+            self.waiting[name] = key, waiting._replace(due=now + LONGEST_DELAY)
             self.heed(key.system, self._again(key, waiting), now)
 
     def _again(self, key: Key, waiting: Waiting) -> Tidings:
@@ -217,12 +223,7 @@ class Keeper:
         parts = {key: waiting.part}
         return Tidings({key: seen.live.get(key)}, parts=parts, culprit=lambda _: waiting.culprit)
 
-    def _execute(
-        self,
-        steps: Sequence[Sequence[Change]],
-        tidings: Tidings,
-        trigger: str,
-    ) -> int:
+    def _execute(self, steps: Sequence[Sequence[Change]], tidings: Tidings, trigger: str) -> int:
         """Make the changes; how many failed."""
         failed = 0
         number = next(self._numbers)
@@ -233,7 +234,7 @@ class Keeper:
             seconds = monotonic() - started
             for outcome in outcomes:
                 part = tidings.parts.get(outcome.change.key, "")
-                name = f"{outcome.change.key} {part}".rstrip()
+                name = _named(outcome.change.key, tidings)
                 if outcome.failure is None:
                     self.waiting.pop(name, None)
                 elif trigger != RESYNC and not self._put_off(name, outcome.change.key, tidings):
@@ -248,9 +249,7 @@ class Keeper:
         if failures > _ATTEMPTS:
             self.waiting.pop(name, None)
             return False
-        live, wanted = tidings.live.get(key), tidings.wanted.get(key)
-        part, culprit = tidings.parts.get(key, ""), tidings.culprit(key)
-        self.waiting[name] = key, Waiting(monotonic() + _GRACE, live, wanted, part, culprit, failures)
+        self._wait(name, key, monotonic() + _GRACE, tidings, failures)
         return True
 
     def _doubt(self, conflict: Conflict, tidings: Tidings) -> None:
@@ -315,6 +314,12 @@ class Keeper:
         if key not in self.drifts:
             self.drifts[key] = Drift(key, time(), "foreign", trouble=trouble)
             self._log.error("not repaired: a foreign object is in its place", resource=key)
+
+
+def _named(key: Key, tidings: Tidings) -> str:
+    """What is repaired at a pace of its own: a resource, or the part of it that was told of."""
+    part = tidings.parts.get(key, "")
+    return f"{key} {part}" if part else str(key)
 
 
 def described(change: Change) -> str:

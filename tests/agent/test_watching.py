@@ -231,7 +231,7 @@ def test_a_storm_of_foreign_changes_ends_converged(watcher: Watcher, seed: int) 
 def test_lost_notifications_are_made_up_for_by_a_look_at_everything(watcher: Watcher) -> None:
     lab = watcher.lab
     watcher.process.send_signal(signal.SIGSTOP)
-    many = [f"route {verb} 11.{i >> 8}.{i & 255}.0/24 dev eth0" for verb in ("add", "delete") for i in range(30000)]
+    many = [f"route {verb} 11.{i >> 8}.{i & 255}.0/24 dev eth0" for verb in ("add", "delete") for i in range(60000)]
     lab.ip("node1", *many, "route delete 172.31.0.0/16", "link set nc-front mtu 1300")
     watcher.process.send_signal(signal.SIGCONT)
     assert "lost" in watcher.await_said("^looking at everything")["reason"]
