@@ -1,6 +1,6 @@
 """What a person means by FROM, TO and PORT: endpoints, services, hosts and addresses by their names."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 
 from netctl.compiler.policies import Resolution
@@ -19,11 +19,13 @@ _MOST_NAMED = 6
 
 class Names:
     """Finds endpoints by what they may be called, in this order: an endpoint's full name, a service, a host, the end
-    of a single endpoint's name, an address.
+    of a single endpoint's name, an address. A virtual address stands for its service.
     """
 
-    def __init__(self, stack: Stack, resolution: Resolution) -> None:
+    def __init__(self, stack: Stack, resolution: Resolution, virtual: Mapping[str, str]) -> None:
+        """*virtual* is services by their virtual addresses."""
         self._stack = stack
+        self._virtual = virtual
         self._endpoints = resolution.policies.endpoints
 
     def find(self, text: str) -> list[str]:
@@ -43,7 +45,14 @@ class Names:
         address = _address(text)
         if address is None:
             raise UsageError(f"'{text}' is no endpoint, service or host of the stack, and no address", self._near(text))
+        if address in self._virtual:
+            return self._members(self._virtual[address])
         return [address]
+
+    def family(self, text: str) -> int | None:
+        """That of a virtual address: what is behind it may have the other, too. None for anything else."""
+        address = _address(text)
+        return family_of(address) if address in self._virtual and address is not None else None
 
     def port(self, text: str, destination: str) -> PortRange:
         """What PORT is at a destination. Raises UsageError."""

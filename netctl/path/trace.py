@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from netctl.compiler import Places
+from netctl.compiler.balancing.frontends import services_by_address
 from netctl.compiler.compile import Examined, compile_host, examine
 from netctl.compiler.hosts import ALONE
 from netctl.compiler.places import Problems
@@ -88,7 +89,7 @@ class Tracer:
         self._topology = examined.topology
         self._resolution = examined.resolution or resolve_policies(examined.topology, places)
         self._evaluator = Evaluator(self._resolution.policies)
-        self._names = Names(stack, self._resolution)
+        self._names = Names(stack, self._resolution, services_by_address(self._topology, self.endpoints))
 
     @property
     def endpoints(self) -> Mapping[str, Endpoint]:
@@ -101,6 +102,7 @@ class Tracer:
         Without *family*, over IPv4 where both ends have it. Raises UsageError.
         """
         sources, destinations = self._names.find(source), self._names.find(destination)
+        family = family or self._names.family(destination)
         pairs = [(one, other) for one in sources for other in destinations if one != other]
         return [self._trace(*pair, port, family) for pair in pairs or [(sources[0], destinations[0])]]
 

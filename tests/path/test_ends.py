@@ -20,6 +20,11 @@ def test_a_service_means_each_of_its_endpoints_even_if_one_is_called_like_it() -
     assert [each.destination for each in tracer(SHOP).trace("web", "back/db", "5432")] == ["back/db"]
 
 
+def test_a_virtual_address_stands_for_the_endpoints_behind_it() -> None:
+    found = tracer(SHOP.replace("  db: {", "  db: {vip: 10.96.0.5, ")).trace("web", "10.96.0.5", "5432")
+    assert [each.destination for each in found] == ["back/db", "back/spare"]
+
+
 def test_no_endpoint_of_a_service_is_traced_to_itself() -> None:
     found = tracer(SHOP).trace("db", "db", "5432")
     assert [(each.source, each.destination) for each in found] == [("back/db", "back/spare"), ("back/spare", "back/db")]

@@ -70,6 +70,13 @@ def backends_by_service(
     }
 
 
+def services_by_address(topology: Topology, endpoints: Mapping[str, Endpoint]) -> dict[str, str]:
+    """Services by their virtual addresses, of a stack that has been checked."""
+    families = families_by_service(backends_by_service(topology, endpoints, None))
+    found = virtual_addresses(topology, families)
+    return {address: name for name, addresses in found.items() for address in addresses}
+
+
 def families_by_service(members: Mapping[str, Iterable[Backend]]) -> dict[str, frozenset[int]]:
     """By service the families of its endpoints' addresses."""
     return {name: frozenset(6 if ":" in end.address else 4 for end in ends) for name, ends in members.items()}
