@@ -6,7 +6,6 @@ The text of a stack names a namespace by its label: ``{netns: "${web}"}``.
 import re
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from netctl.cli.terminal import Terminal
 from netctl.cli.workspace import reading
 from netctl.engine.change import Action
 from netctl.engine.plan import Plan
-from tests.support.namespaces import Namespaces, ip, ip_json, run_in, wait_for_addresses, wait_until
+from tests.support.namespaces import Namespaces, ip, ip_json, run_in, settle
 from tests.support.snapshots import Snapshot, snapshot
 
 _DECLARES_HOSTS = re.compile(r'^ ?"?hosts"?:', re.MULTILINE)
@@ -83,8 +82,7 @@ class Lab:
     def settle(self, *labels: str) -> None:
         """Wait until the kernel has told the namespaces, all without a label, of every carrier and address."""
         for label in labels or self.names:
-            wait_for_addresses(self[label])
-            wait_until(partial(_carriers_are_known, self[label]), timeout=60, what=f"the carriers in {label}")
+            settle(self[label])
 
     def demand_as_before(self, *labels: str) -> None:
         """Fail where a namespace, any that was remembered without a label, is not as it was."""
@@ -155,15 +153,6 @@ class Lab:
 
     def _named(self, command: str) -> str:
         return " ".join(self.names[word[1:]] if word.startswith("@") else word for word in command.split())
-
-
-def _carriers_are_known(ns: str) -> bool:
-    """Whether each link's state is its carrier's: the kernel follows up to a second later, or more when busy."""
-    links = [link for link in ip_json(ns, "link", "show") if "UP" in link["flags"]]
-    carrying = [link for link in links if "LOWER_UP" in link["flags"]]
-    bridges = {link["master"] for link in carrying if "master" in link}
-    ends = {link["ifname"] for link in carrying if link.get("linkinfo", {}).get("info_kind") in {"veth", "macvlan"}}
-    return all(link["operstate"] == "UP" for link in links if link["ifname"] in bridges | ends)
 
 
 def describe(plan: Plan) -> list[str]:

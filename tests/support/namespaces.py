@@ -86,6 +86,21 @@ def wait_for_addresses(ns: str) -> None:
     wait_until(settled, timeout=60, what=f"no address in {ns} is tentative")
 
 
+def settle(ns: str) -> None:
+    """Wait until the kernel has told the namespace of every carrier, and every address is usable."""
+    wait_until(lambda: _carriers_are_known(ns), timeout=60, what=f"the carriers in {ns}")
+    wait_for_addresses(ns)
+
+
+def _carriers_are_known(ns: str) -> bool:
+    """Whether each link's state is its carrier's: the kernel follows up to a second later, or more when busy."""
+    links = [link for link in ip_json(ns, "link", "show") if "UP" in link["flags"]]
+    carrying = [link for link in links if "LOWER_UP" in link["flags"]]
+    bridges = {link["master"] for link in carrying if "master" in link}
+    ends = {link["ifname"] for link in carrying if link.get("linkinfo", {}).get("info_kind") in {"veth", "macvlan"}}
+    return all(link["operstate"] == "UP" for link in links if link["ifname"] in bridges | ends)
+
+
 def veth_between(ns_a: str, ns_b: str, name_a: str = "veth0", name_b: str = "veth0") -> None:
     """Join two namespaces by a veth pair, both ends up."""
     ip(ns_a, f"link add {name_a} type veth peer name {name_b} netns {ns_b}", f"link set {name_a} up")

@@ -8,7 +8,7 @@ import json
 import re
 from typing import Any
 
-from tests.support.namespaces import ip_json, run, run_in
+from tests.support.namespaces import ip_json, run, run_in, settle
 
 Snapshot = dict[str, Any]
 
@@ -37,7 +37,8 @@ _SYSCTLS = r"^net\.(ipv[46]\.(conf|ip_forward)|bridge)"
 
 
 def snapshot(ns: str) -> Snapshot:
-    """Links, addresses, routes, rules, neighbours, fdb, nftables and sysctls of *ns*."""
+    """Links, addresses, routes, rules, neighbours, fdb, nftables and sysctls of *ns*, once it has come to rest."""
+    settle(ns)
     return {
         "links": _ip(ns, "link", "show"),
         "addresses": _ip(ns, "address", "show"),
