@@ -9,9 +9,7 @@ from netctl.stack.models import (
     BridgeNetwork,
     InterfaceAttachment,
     NamespaceAttachment,
-    Stack,
 )
-from netctl.stack.policy_models import Service
 
 _ENDPOINT = {
     "container": "Attaching containers is",
