@@ -49,8 +49,20 @@ class Notices:
             except OSError as error:
                 if error.errno != errno.ENOBUFS:
                     raise
+                self._discard()
                 raise Overrun from None
             yield _namespace(ancillary), chunk
+
+    def _discard(self) -> None:
+        """Empty the queue: until it is, the kernel drops what is new, and does not say so again."""
+        while True:
+            try:
+                self.socket.recv(1 << 16)
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if error.errno != errno.ENOBUFS:
+                    raise
 
     def close(self) -> None:
         """Stop listening."""

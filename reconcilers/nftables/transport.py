@@ -129,6 +129,12 @@ class Connection:
                     yield author, Reply(reply.type & 0xFF, reply.family, reply.payload)
         except BlockingIOError:
             return
+        except Interrupted:
+            for (
+                _
+            ) in self._queued():  # until the queue is empty, the kernel drops what is new, and does not say so again
+                pass
+            raise
 
     @property
     def port(self) -> int:
