@@ -39,6 +39,8 @@ class ReadApi:
         self._connection: http.client.HTTPConnection | None = None
         self._leaderless: RefusalError | None = None
         self._leaderless_since = 0.0
+        self._is_open = False
+        """Whether Consul has said that it has no access control."""
 
     def close(self) -> None:
         """Close the connection; the next request opens another."""
@@ -67,11 +69,14 @@ class ReadApi:
         All of them where Consul has no access control. This only asks, although by POST.
         """
         found: list[bool] = []
+        if self._is_open:
+            return [True] * len(requests)
         for start in range(0, len(requests), _MOST_QUESTIONS):
             try:
                 answer = self._ask("POST", "internal/acl/authorize", {}, requests[start : start + _MOST_QUESTIONS])
             except RefusalError as refusal:
                 if refusal.status == http.client.UNAUTHORIZED:
+                    self._is_open = True
                     return [True] * len(requests)
                 raise
             entries = answer.body if isinstance(answer.body, list) else []
@@ -108,7 +113,9 @@ class ReadApi:
         answer = connection.getresponse()
         read = answer.read()
         if answer.status >= http.client.MULTIPLE_CHOICES:
-            refusal = RefusalError(answer.status, _message(answer.status, read), body=read.decode(errors="replace"))
+            refusal = RefusalError(
+                answer.status, _message(answer.status, read), body=read.decode(errors="replace"), headers=answer.headers
+            )
             if refusal.is_from_without_a_leader and not path.startswith(_OF_THE_AGENT):
                 self._leaderless, self._leaderless_since = refusal, time.monotonic()
             raise refusal

@@ -66,13 +66,13 @@ def _denied(api: ReadApi, stack: str, wanted: frozenset[str]) -> frozenset[str]:
 
 def _read(api: ReadApi, paths: frozenset[str]) -> dict[str, KeyRow]:
     """The keys that are there, of those asked for: a request for each folder, and one for each key outside of any."""
-    folders, alone = _folders(paths)
-    found = [row for folder in folders for row in below(api, folder) if row.pair.path in paths]
+    outermost, alone = folders(paths)
+    found = [row for folder in outermost for row in below(api, folder) if row.pair.path in paths]
     found += [row for path in alone if (row := read_key(api, path)) is not None]
     return {row.pair.path: row for row in found}
 
 
-def _folders(paths: frozenset[str]) -> tuple[list[str], list[str]]:
+def folders(paths: frozenset[str]) -> tuple[list[str], list[str]]:
     """The outermost folders of the paths, and the paths that are in none."""
     alone = sorted(path for path in paths if "/" not in path)
     outermost: list[str] = []

@@ -129,8 +129,12 @@ class Reader:
         return capabilities(lambda: self.api)
 
     def events(self) -> Iterator[frozenset[Key]]:
-        """Asks for a full observation whenever something of the agent's node, or a key of netctl's, changes."""
-        yield from ()
+        """Asks for a full observation whenever something of the agent's node, or a key of the stack's, changes."""
+        from reconcilers.consul.api import ReadApi
+        from reconcilers.consul.events import TIMEOUT, changes
+
+        known = self.keys.rows if self.keys is not None else {}
+        return changes(lambda: ReadApi(self._find(), self.context.netns, TIMEOUT), tuple(known))
 
 
 def _joined(unread: list[Unread]) -> tuple[Unread, ...]:

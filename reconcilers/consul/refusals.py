@@ -1,5 +1,7 @@
 """What can go wrong with Consul, as exceptions and in words."""
 
+from email.message import Message
+
 from netctl.errors import BackendError
 
 _FORBIDDEN, _NOT_FOUND, _CONFLICT, _TOO_LARGE, _TOO_MANY = 403, 404, 409, 413, 429
@@ -12,11 +14,14 @@ class UnreachableError(BackendError):
 class RefusalError(BackendError):
     """Consul's own refusal."""
 
-    def __init__(self, status: int, message: str, advice: str = "", body: str = "") -> None:
+    def __init__(
+        self, status: int, message: str, advice: str = "", body: str = "", headers: Message | None = None
+    ) -> None:
         super().__init__(message, advice or _advice(status, message))
         self.status = status
         self.body = body
         """All that was answered."""
+        self.headers = headers
 
     @property
     def is_absence(self) -> bool:
