@@ -39,6 +39,8 @@ _AGAIN = 8
 _PAUSE = 0.01
 _PATIENCE = 20.0
 _OF_AN_ENDPOINT = 6
+_ENDPOINTS = 200
+"""More of them take the kernel minutes to take apart."""
 
 
 class Drift(NamedTuple):
@@ -78,8 +80,11 @@ def watching() -> Iterator[Row]:
 
 
 def _stack(size: int) -> str:
-    routes = "".join(f"  - {{to: 198.18.{number}.0/24, via: 10.0.0.9}}\n" for number in range(_ROUTES))
-    return f"{stacks.policed(max(8, size // _OF_AN_ENDPOINT), 4)}routes:\n{routes}"
+    """Attached namespaces with policies, and routes for the rest."""
+    endpoints = max(8, min(size // _OF_AN_ENDPOINT // 2, _ENDPOINTS))
+    count = max(_ROUTES, size - endpoints * _OF_AN_ENDPOINT)
+    routes = "".join(f"  - {{to: 198.{18 + (n >> 8)}.{n & 255}.0/24, via: 10.0.0.9}}\n" for n in range(count))
+    return f"{stacks.policed(endpoints, 4)}routes:\n{routes}"
 
 
 @contextmanager
@@ -115,14 +120,22 @@ def _drifts(desired: Mapping[Key, Desired]) -> Iterator[tuple[str, tuple[Listene
     rtnetlink, notices = Rtnetlink(HOST), Notices(HOST)
     notices.socket.setblocking(True)
     heard = Listener(lambda: notices.socket.recv(1 << 16), notices.socket.fileno())
-    links = dict(_links())
+    links = dict(_links(HOST))
     kinds = [want.attributes for want in desired.values()]
-    routes = [value for value in kinds if isinstance(value, Route) and value.destination.startswith("198.18.")]
+    routes = [value for value in kinds if isinstance(value, Route) and value.destination.startswith("198.18.")][
+        :_ROUTES
+    ]
     yield "a route deleted", (heard, [_route(rtnetlink, route, links) for route in routes for _ in range(_AGAIN)])
-    bridge = next(value for value in kinds if isinstance(value, Address) and value.address.startswith("10.0.0.1/"))
-    yield "an address deleted", (heard, [_address(rtnetlink, bridge, links)] * _AGAIN)
-    mac = next(want.attributes for key, want in desired.items() if key.kind == "link" and key.id == bridge.link)
-    yield "a bridge's MAC changed", (heard, [_mac(rtnetlink, mac, links[bridge.link], i) for i in range(_AGAIN)])
+    address = next(value for value in kinds if isinstance(value, Address) and value.netns == ENDPOINTS)
+    there, told_there = Rtnetlink(ENDPOINTS), Notices(ENDPOINTS)
+    told_there.socket.setblocking(True)
+    heard_there = Listener(lambda: told_there.socket.recv(1 << 16), told_there.socket.fileno())
+    index = dict(_links(ENDPOINTS))[address.link]
+    yield "an endpoint's address deleted", (heard_there, [_address(there, address, index)] * _AGAIN)
+    told_there.close()
+    there.close()
+    mac = next(want.attributes for key, want in desired.items() if key.kind == "link" and key.id == "nc-b0")
+    yield "a bridge's MAC changed", (heard, [_mac(rtnetlink, mac, links["nc-b0"], i) for i in range(_AGAIN)])
     table = next(value for value in kinds if isinstance(value, Table) and any(_exact(value)))
     with Connection(HOST, groups=(NFNLGRP_NFTABLES,)) as events, Connection(HOST) as nft:
         told = Listener(lambda: events._open.recv(1 << 16), events.fileno())  # noqa: SLF001 - as it is received
@@ -131,8 +144,8 @@ def _drifts(desired: Mapping[Key, Desired]) -> Iterator[tuple[str, tuple[Listene
     rtnetlink.close()
 
 
-def _links() -> Iterator[tuple[str, int]]:
-    shown = subprocess.run(["ip", "-n", HOST, "-o", "link"], capture_output=True, text=True, check=True).stdout
+def _links(netns: str) -> Iterator[tuple[str, int]]:
+    shown = subprocess.run(["ip", "-n", netns, "-o", "link"], capture_output=True, text=True, check=True).stdout
     for line in shown.splitlines():
         index, name = line.split(":")[:2]
         yield name.strip().partition("@")[0], int(index)
@@ -144,8 +157,7 @@ def _route(socket: Rtnetlink, route: Route, links: dict[str, int]) -> Drift:
     return _of(socket, delete_route(route), repair, (wire.RTM_DELROUTE, wire.RTM_NEWROUTE), packed)
 
 
-def _address(socket: Rtnetlink, address: Address, links: dict[str, int]) -> Drift:
-    index = links[address.link]
+def _address(socket: Rtnetlink, address: Address, index: int) -> Drift:
     packed = wire.write_address(address.address.partition("/")[0])
     kinds = (wire.RTM_DELADDR, wire.RTM_NEWADDR)
     return _of(socket, delete_address(address, index), set_address(address, index), kinds, packed)
