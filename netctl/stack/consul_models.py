@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from netctl.stack.declaration import Declaration
 from netctl.stack.durations import Duration
@@ -76,7 +76,12 @@ def instance_id(text: str) -> str:
 
 
 Url = Annotated[str, AfterValidator(check_url), AS_WRITTEN]
-Target = Annotated[str, AfterValidator(check_target), AS_WRITTEN]
+Target = Annotated[
+    str,
+    AfterValidator(check_target),
+    AS_WRITTEN,
+    WithJsonSchema({"anyOf": [{"const": True}, {"type": ["integer", "string"]}]}),
+]
 InstanceId = Annotated[str, AfterValidator(instance_id), AS_WRITTEN]
 KeyPath = Annotated[str, AfterValidator(key_path), AS_WRITTEN]
 ExternalHost = Annotated[str, AfterValidator(external_host), AS_WRITTEN]

@@ -190,12 +190,6 @@ HOST = "stack: s\nhosts: {h: {address: 10.0.0.1}}\n"
             "",
         ),
         # What is to come.
-        (
-            "services: {s: {endpoints: {containers: {labels: {app: web}}}}}",
-            At("NC112", 2, 28),
-            "Selecting containers is not",
-            "Remove it",
-        ),
         ("overlays: {o: {backend: wireguard, port: x}}", At("NC112", 2, 25), "WireGuard overlays are not", "Remove it"),
         (
             "networks: {n: {attach: [{container: web, address: x}]}}",

@@ -124,7 +124,7 @@ def test_a_service_lists_addresses_or_selects_attachments() -> None:
 @pytest.mark.parametrize(
     ("written", "message"),
     [
-        ("endpoints: {}", "services.a.endpoints: a selector of attachments needs the key 'labels' or 'expr'."),
+        ("endpoints: {}", "a selector of endpoints needs the keys 'labels' or 'expr', or 'containers' alone."),
         ("endpoints: [10.0.0.300]", "services.a.endpoints[0]: '10.0.0.300' is not an IPv4 or IPv6 address."),
         ("endpoints: [5]", "services.a.endpoints[0] must be an address, not `5`."),
         ("endpoints: [{weight: 1}]", "services.a.endpoints[0] lacks the key 'address'."),
