@@ -162,7 +162,7 @@ def test_a_path_from_the_outside_is_the_kernel_s_from_where_it_enters(machine: L
 
 
 def test_answers_that_a_trace_sees_go_astray_do_not_come(ground: Lab) -> None:
-    front = 'networks: {front: {hosts: [n1], subnet: {cidr: 10.10.0.0/24}, attach: [{netns: "${a2}"}]}}\n'
+    front = 'networks: {front: {hosts: [n1], subnet: {cidr: 10.10.0.0/24}, nat: none, attach: [{netns: "${a2}"}]}}\n'
     text = overlay(f"vni: 42\n{DUAL}").replace('      - {netns: "${a2}", hosts: [n1]}\n', "") + front
     ground.apply_all(text, HOSTS)
     trace = traced(ground, text, ground["a2"], ground["b"])
