@@ -2,7 +2,7 @@
 
 `twin` puts up the twin of a stack and takes it down. What that is made of is drawn by `blueprint` (and `plugs`), made
 by `spaces` and `underlay`, and brought to life by `deployment`, each host in one of the `children`; `background`
-answers there, and `holding` keeps two netctls from one twin.
+answers there, and `holding` keeps two netctls from one twin. What only Docker could make has `stand_ins`.
 
 What is asked is gathered in `examination`: the `trials` of expectations and, by `offers`, of who reaches what, with the
 `barriers` that keep ends apart whatever the policies say. `testing` tries them in a twin.

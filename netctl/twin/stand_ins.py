@@ -14,7 +14,7 @@ from netctl.compiler.checks.policies import selectors
 from netctl.compiler.containers import with_containers
 from netctl.compiler.docker_networks import DockerNet, Member, gateway_of
 from netctl.compiler.hosts import Hosts
-from netctl.compiler.prefixes import BITS, Prefix, format_address, parse_address, parse_prefix
+from netctl.compiler.prefixes import Prefix, format_address, parse_address, parse_prefix
 from netctl.compiler.subnets import Pool, resolve_subnet
 from netctl.compiler.topology import Topology, resolve
 from netctl.errors import NetctlError
@@ -155,8 +155,9 @@ def _next(free: Iterator[Prefix], net: DockerNet) -> str:
 
 
 def _free(family: int, named: Sequence[Prefix]) -> Iterator[Prefix]:
+    """The last ones first: of a wider CIDR that is expected something of, the first address stands for the others."""
     whole, length = _CHOSEN[family]
-    for number in range(1 << (length - whole.length)):
+    for number in reversed(range(1 << (length - whole.length))):
         prefix = whole.block(number, length)
         if not any(prefix.holds(family, other.first) or other.holds(family, prefix.first)
                    for other in named if other.family == family):  # fmt: skip
@@ -173,7 +174,8 @@ def _named(topology: Topology) -> Iterator[Prefix]:
     for expected in stack.expect:
         for selector in (*expected.from_, *expected.to):
             cidrs = (parse_prefix(text) for text in selector.cidr or ())
-            yield from (cidr for cidr in cidrs if cidr.length >= BITS[cidr.family] // 8)
+            # One that has all of where subnets come from would leave none.
+            yield from (cidr for cidr in cidrs if cidr.length > _CHOSEN[cidr.family][0].length)
 
 
 def _service(spec: Service) -> Service:

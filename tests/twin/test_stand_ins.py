@@ -8,6 +8,7 @@ from netctl.compiler import validate
 from netctl.errors import NetctlError, Severity
 from netctl.policy.model import Endpoint
 from netctl.stack.models import BridgeNetwork, NamespaceAttachment, Stack
+from netctl.stack.subnet_models import Subnet
 from netctl.twin.examination import Examination, examine_policies
 from netctl.twin.stand_ins import StandIns, with_stand_ins
 from tests.policy.stacks import loaded as load_text
@@ -125,16 +126,17 @@ def test_a_container_that_is_called_as_a_namespace_is_another_one() -> None:
 def test_a_subnet_that_docker_would_choose_is_apart_from_all_that_the_stack_names() -> None:
     text = lone(
         "ipv6: true, attach: [{container: web}]",
-        "  back: {subnet: {cidr: 172.16.0.0/24}}\n  other: {provider: docker}\n"
-        "hosts: {node1: {address: 172.16.4.11}}\n"
-        "expect: [{from: {network: front}, to: {cidr: 172.16.9.0/24}, port: 80, verdict: allow}]\n",
+        "  back: {subnet: {cidr: 172.31.252.0/24}}\n  other: {provider: docker}\n"
+        "hosts: {node1: {address: 172.31.248.11}}\n"
+        "expect:\n"
+        "  - {from: {network: front}, to: {cidr: 172.31.245.0/24}, port: 80, verdict: allow}\n"
+        "  - {from: {network: front}, to: {cidr: 172.16.0.0/12}, port: 80, verdict: allow}\n",
     )
     stack = standing(text).stack
     front, other = bridge(stack, "front").subnet, bridge(stack, "other").subnet
-    assert front is not None
-    assert other is not None
-    assert front.cidr == ["172.16.12.0/22", "fdd0:c4e7::/64"]  # type: ignore[union-attr]  # not a name
-    assert other.cidr == ["172.16.16.0/22"]  # type: ignore[union-attr]  # not a name
+    assert isinstance(front, Subnet)
+    assert isinstance(other, Subnet)
+    assert (front.cidr, other.cidr) == (["172.31.240.0/22", "fdd0:c4e7:0:ffff::/64"], ["172.31.236.0/22"])
 
 
 def test_networks_for_which_no_prefix_is_left_are_told() -> None:
@@ -186,6 +188,23 @@ def test_policies_between_containers_and_namespaces_do_as_they_say(ground: Groun
     assert {("front/web", "front/db"), ("back/admin", "front/db"), ("front/db", "back/logs")} <= tried
     ground.twin("down", "-f", file)
     assert ground.names() == []
+
+
+def test_warnings_are_those_that_hold_of_the_declaration_and_of_its_twin(ground: Ground) -> None:
+    file = ground.write(
+        lone(
+            "attach: [{container: web}]",
+            "  back: {subnet: {cidr: 10.20.0.0/24}, attach: [{netns: db}]}\n"
+            "policies: {jobs: {applies_to: {labels: {app: job}}, ingress: []}}\n"
+            "expect:\n"
+            "  - {from: {network: front}, to: {network: back}, port: 80, verdict: allow}\n"
+            "  - {from: {labels: {app: job}}, to: {labels: {app: job}}, port: 80, verdict: allow}\n",
+        )
+    )
+    told = ground.netctl("twin", "test", "-f", file).err
+    assert f"{file}:7" not in told, "which address the container has, the twin knows"
+    assert f"{file}:8:5: warning[NC272]" in told
+    assert "NC261" not in told, "whether a container has the label, the twin does not know"
 
 
 def test_a_container_that_is_reached_against_its_policy_is_named_with_it(ground: Ground) -> None:
