@@ -27,6 +27,7 @@ from netctl.errors import BackendError
 
 RESYNC = "resync"
 _CONTENDED = "someone else keeps changing it"
+_FOREIGN = "a foreign object is in its place"
 _ATTEMPTS = 2
 _GRACE = 0.03
 """Seconds: the kernel tells that a bridge's ports have left it 15 ms before the bridge is gone."""
@@ -172,7 +173,9 @@ class Keeper:
         """What is as declared is not drifted any more, and has nothing to wait for."""
         if self.drifts or self.waiting:
             for key in keys:
-                self.drifts.pop(key, None)
+                drift = self.drifts.pop(key, None)
+                if drift is not None and drift.trouble == _FOREIGN:  # and so may be what is on it
+                    self.look_again = "what was foreign is the stack's again, or gone"
                 self.waiting.pop(_named(key, tidings), None)
 
     def _allowed(self, changes: Mapping[Key, Change], tidings: Tidings) -> dict[Key, Change]:
@@ -310,9 +313,8 @@ class Keeper:
 
     def _conflict(self, conflict: Conflict) -> None:
         key = conflict.desired.key
-        trouble = "a foreign object is in its place"
         if key not in self.drifts:
-            self.drifts[key] = Drift(key, time(), "foreign", trouble=trouble)
+            self.drifts[key] = Drift(key, time(), "foreign", trouble=_FOREIGN)
             self._log.error("not repaired: a foreign object is in its place", resource=key)
 
 
