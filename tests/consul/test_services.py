@@ -185,3 +185,17 @@ def test_tags_that_others_may_change_are_only_set_when_registering(lab: Lab, age
         "catalog/register", {"Node": agent.node, "Address": row["Address"], "SkipNodeUpdate": True, "Service": service}
     )
     lab.demand_done(text, "h")
+
+
+def test_each_host_registers_its_own_instances_and_one_that_is_renamed_leaves_no_ghosts(lab: Lab, agent: Agent) -> None:
+    text = (
+        "stack: shop\nhosts:\n  h: {id: 1, address: 192.0.2.1}\n  other: {id: 2, address: 192.0.2.2}\n"
+        "services:\n  web:\n"
+        "    {port: 80, tags: [a], endpoints: [{address: 10.20.0.10, host: h}, {address: 10.20.0.11, host: other}]}\n"
+    )
+    lab.apply(text, "h")
+    assert list(agent.services()) == [WEB]
+    lab.names["renamed"] = lab.names["h"]
+    renamed = text.replace("  h: {id", "  renamed: {id").replace("host: h}", "host: renamed}")
+    lab.apply(renamed, "renamed")
+    assert list(agent.services()) == [WEB]
