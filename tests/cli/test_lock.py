@@ -59,13 +59,13 @@ def test_a_directory_that_cannot_be_made_is_an_error_with_a_way_out(tmp_path: Pa
 def test_what_happens_while_an_apply_waits_is_seen_by_it(site: Site, tmp_path: Path) -> None:
     with sole_writer("shop", site.host, "netctl apply", Changing(state_dir=tmp_path / "state"), Terminal()):
         child = subprocess.Popen(
-            [sys.executable, "-m", "netctl", "apply", *site.place],
+            [sys.executable, "-m", "netctl", "apply", *site.place, "--lock-timeout", "120"],
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment(),
         )  # fmt: skip
         assert child.stderr is not None
         assert child.stderr.readline().startswith(f"waiting for another netctl at work on shop@{site.host}: process ")
         ip(site.host, "link add nc-backend type bridge")
-    _, error = child.communicate(timeout=60)
+    _, error = child.communicate(timeout=150)
     assert "error[NC401]: kernel/link/nc-backend is there already" in error
     assert {link["ifname"] for link in ip_json(site.host, "link", "show")} == {"lo", "nc-backend"}
 
