@@ -14,6 +14,7 @@ from reconcilers.kernel.link_requests import (
     configure_link,
     delete_group,
     delete_link,
+    down_group,
     is_made_down,
     set_altnames,
     set_group,
@@ -70,7 +71,8 @@ class LinkWriter:
         while (group := doomed_group()) in taken:
             pass
         self._transact(view, [(p, c, set_group(view.index_of(_name(c)), group)) for p, c in victims])
-        error = view.socket.transact([delete_group(group)])[0]
+        # Links that are down already are deleted in half the time.
+        _, error = view.socket.transact([down_group(group), delete_group(group)])
         if error is not None:
             self._transact(view, [(p, c, delete_link(view.index_of(_name(c)))) for p, c in victims])
 
