@@ -33,7 +33,7 @@ ONE = """
 stack: shop
 networks:
   front:
-    subnet: {cidr: [10.10.0.0/24, "fd10::/64"]}
+    subnet: {cidr: [10.10.0.0/24, "fd10::/64"], reserved: [10.10.0.200]}
     attach: [{netns: "${a}"}, {netns: "${b}"}, {netns: "${c}"}]
 """
 
@@ -187,8 +187,7 @@ networks:
 
 def test_assigned_addresses_are_free_ones_of_the_range_and_stay(lab: Lab) -> None:
     text = ONE.replace(
-        'cidr: [10.10.0.0/24, "fd10::/64"]',
-        'cidr: [10.10.0.0/24, "fd10::/64"], range: [10.10.0.16/29, "fd10::100-fd10::103"], reserved: [10.10.0.17]',
+        "reserved: [10.10.0.200]", 'range: [10.10.0.16/29, "fd10::100-fd10::103"], reserved: [10.10.0.17]'
     )
     lab.apply(text, "h")
     found = {label: (lab.address(label), lab.address(label, 6)) for label in "abc"}

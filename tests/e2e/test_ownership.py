@@ -16,7 +16,7 @@ pytestmark = pytest.mark.xdist_group("ownership")
 SHOP = """
 stack: shop
 networks:
-  front: {subnet: {cidr: [10.10.0.0/24, "fd10::/64"]}, attach: [{netns: "${a}"}]}
+  front: {subnet: {cidr: [10.10.0.0/24, "fd10::/64"], reserved: [10.10.0.98-10.10.0.99]}, attach: [{netns: "${a}"}]}
   back: {subnet: {cidr: 10.20.0.0/24}, isolated: true, attach: [{netns: "${b}"}]}
 routes: [{to: 198.51.100.0/24, via: 192.0.2.1}, {to: 198.18.0.0/15, type: blackhole}]
 rules: [{priority: 1000, from: 10.20.0.0/24, table: 100}]
