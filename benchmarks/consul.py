@@ -22,8 +22,8 @@ from netctl.engine.resource import Desired, Key, Owner
 from netctl.engine.session import read_session, write_session
 from netctl.kinds.consul import Service
 from netctl.stack.loader import load
+from netctl.system.namespaces import inside
 from reconcilers.consul.definitions import registration
-from reconcilers.consul.namespace import inside
 
 _STACK = "bench"
 _ROUNDS = 5
@@ -60,12 +60,12 @@ def at_size(count: int) -> Figures:
     desired = _desired(count)
     services = {key: want for key, want in desired.items() if key.kind == "service"}
     with host():
-        with _agent(), uncollected():
-            put = inside(HOST, lambda: _put(services))
+        with _agent(), uncollected(), inside(HOST):
+            put = _put(services)
         with _agent(), uncollected():
             registered = _apply(services)
             _apply(desired)
-            rounds = [(_plan(desired), inside(HOST, _read)) for _ in range(_ROUNDS)]
+            rounds = [(_plan(desired), _read()) for _ in range(_ROUNDS)]
     planned, read = (median(seconds) for seconds in zip(*rounds, strict=True))
     return Figures(registered, put, planned, read)
 
@@ -90,7 +90,7 @@ def _agent() -> Iterator[None]:
         )
         try:
             end = time.monotonic() + _PATIENCE
-            while not inside(HOST, _is_ready):
+            while not _is_ready():
                 if time.monotonic() > end:
                     raise AssertionError("Consul does not start")
                 time.sleep(0.1)
@@ -101,12 +101,13 @@ def _agent() -> Iterator[None]:
 
 
 def _is_ready() -> bool:
-    try:
-        connection = http.client.HTTPConnection("127.0.0.1", 8500, timeout=5)
-        connection.request("GET", "/v1/catalog/service/consul")
-        return len(json.loads(connection.getresponse().read())) > 0
-    except (OSError, ValueError):
-        return False
+    with inside(HOST):
+        try:
+            connection = http.client.HTTPConnection("127.0.0.1", 8500, timeout=5)
+            connection.request("GET", "/v1/catalog/service/consul")
+            return len(json.loads(connection.getresponse().read())) > 0
+        except (OSError, ValueError):
+            return False
 
 
 def _put(services: Mapping[Key, Desired]) -> float:
@@ -131,7 +132,8 @@ def _put(services: Mapping[Key, Desired]) -> float:
 
 def _read() -> float:
     connection = http.client.HTTPConnection("127.0.0.1", 8500, timeout=30)
-    connection.connect()
+    with inside(HOST):
+        connection.connect()
     started = time.perf_counter()
     for path in _READ:
         connection.request("GET", f"/v1/{path}")

@@ -22,7 +22,7 @@ from netctl.engine.resource import Desired, Key, Owner
 from netctl.engine.session import Session, write_session
 from netctl.policy.model import PolicySet
 from netctl.stack.loader import LoadedStack, load
-from netctl.twin.namespaces import inside
+from netctl.system.namespaces import inside
 
 _STACK, _NODE = "bench", "node1"
 _OWNER = Owner(_STACK)

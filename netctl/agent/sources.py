@@ -7,8 +7,8 @@ from typing import Protocol
 
 from netctl.agent.declared import Declared
 from netctl.agent.git import Repository
-from netctl.engine.inotify import Inotify
 from netctl.errors import NetctlError
+from netctl.system.inotify import Inotify
 
 
 class Source(Protocol):

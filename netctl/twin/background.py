@@ -5,7 +5,6 @@ It holds a lock as long as it lives, and ends when somebody connects to its sock
 
 import fcntl
 import os
-import resource
 import signal
 import socket
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ from time import monotonic, sleep
 from typing import NoReturn
 
 from netctl.errors import BackendError, NetctlError
+from netctl.system.open_files import raise_limit
 from netctl.twin.children import undisturbed
 from netctl.twin.responders import Responder, Responders
 from netctl.twin.spaces import identities
@@ -87,8 +87,7 @@ def _leave(directory: Path, responders: Sequence[Responder], witness: str, pipe:
 
 def _serve(directory: Path, responders: Sequence[Responder], witness: str, pipe: int) -> None:
     pipe = _let_go_of_everything(pipe)
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    raise_limit()
     handle = os.open(directory / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     fcntl.flock(handle, fcntl.LOCK_EX)
     path = directory / _SOCKET

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from netctl.errors import BackendError
 from netctl.policy.model import Endpoint
-from netctl.twin.namespaces import inside
+from netctl.system.namespaces import inside
 from netctl.twin.trials import Trial
 
 AT_ONCE = 200

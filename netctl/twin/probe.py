@@ -5,7 +5,6 @@ silent are waited for together.
 """
 
 import errno
-import resource
 import socket
 import struct
 import time
@@ -19,14 +18,14 @@ from selectors import EVENT_READ, EVENT_WRITE, DefaultSelector
 from typing import NamedTuple
 
 from netctl.policy.model import Protocol
-from netctl.twin.namespaces import inside
+from netctl.system.namespaces import inside
+from netctl.system.open_files import make_room
 from netctl.twin.packets import echo_request, is_echo_reply, read_sctp, sctp_init
 
 TIMEOUT = 2.0
 """Seconds: a lost SYN is sent again after one."""
 AT_ONCE = 1000
 """Probes under way at a time, where so many files may be open: each has a socket."""
-_OTHER_FILES = 64
 _RESEND = 0.5
 """Seconds after which what is not TCP is sent again."""
 _DISCARD = 9
@@ -74,7 +73,7 @@ def probe(
     Raises BackendError where there is no such namespace, PrivilegeError without the privilege to enter it.
     """
     answers = [Answer.SILENT] * len(probes)
-    at_once = _room(min(at_once, len(probes)))
+    at_once = make_room(min(at_once, len(probes)))
     begun = [0.0] * len(probes)
     waiting = deque(enumerate(probes))
     identifiers = count(1)
@@ -107,17 +106,6 @@ def chosen_source(netns: str, address: str) -> str:
         except OSError:
             return ""
         return str(asking.getsockname()[0])
-
-
-def _room(sockets: int) -> int:
-    """How many of so many sockets this process may have open; where it may, its limit is raised for them."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = sockets + _OTHER_FILES
-    if soft == resource.RLIM_INFINITY or needed <= soft:
-        return sockets
-    most = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
-    return max(1, most - _OTHER_FILES)
 
 
 class _Attempt(ABC):

@@ -13,7 +13,7 @@ from typing import NamedTuple, Self
 
 from netctl.errors import BackendError
 from netctl.policy.model import Protocol
-from netctl.twin.namespaces import inside
+from netctl.system.namespaces import inside
 from netctl.twin.packets import read_sctp, sctp_init_ack
 
 _BACKLOG = 1024

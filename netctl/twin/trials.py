@@ -22,7 +22,7 @@ from netctl.policy.model import Connection, Endpoint, PolicySet, Protocol
 from netctl.policy.ranges import family_of
 from netctl.policy.verdicts import Verdict
 from netctl.stack.models import Stack
-from netctl.twin.namespaces import inside
+from netctl.system.namespaces import inside
 from netctl.twin.probe import TIMEOUT, Answer, Probe, chosen_source, probe
 
 

@@ -110,7 +110,7 @@ class Reader:
             return False
         if not agent.is_default:
             return False
-        from reconcilers.consul.namespace import listens
+        from reconcilers.consul.transport import listens
 
         return not listens(self.context.netns, agent.host, agent.port, _KNOCK)
 

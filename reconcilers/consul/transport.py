@@ -4,8 +4,8 @@ import http.client
 import socket
 
 from netctl.errors import BackendError
+from netctl.system.namespaces import inside
 from reconcilers.consul.agent import Agent, Tls
-from reconcilers.consul.namespace import inside
 
 
 class Connection(http.client.HTTPConnection):
@@ -27,7 +27,7 @@ class Connection(http.client.HTTPConnection):
 
 
 def open_socket(agent: Agent, netns: str, timeout: float | None) -> socket.socket:
-    """A connected socket. Raises OSError."""
+    """A connected socket. Raises OSError, BackendError where the namespace cannot be entered."""
     if agent.socket:
         opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
@@ -37,9 +37,20 @@ def open_socket(agent: Agent, netns: str, timeout: float | None) -> socket.socke
             opened.close()
             raise
         return opened
-    opened = inside(netns, lambda: socket.create_connection((agent.host, agent.port), timeout))
+    with inside(netns):
+        opened = socket.create_connection((agent.host, agent.port), timeout)
     opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return opened
+
+
+def listens(netns: str, host: str, port: int, timeout: float) -> bool:
+    """Whether something accepts connections there. Raises BackendError where the namespace cannot be entered."""
+    with inside(netns):
+        try:
+            socket.create_connection((host, port), timeout).close()
+        except OSError:
+            return False
+    return True
 
 
 def _secured(opened: socket.socket, agent: Agent) -> socket.socket:

@@ -15,8 +15,8 @@ from struct import pack, unpack_from
 from netctl.engine.change import Action, Change
 from netctl.errors import BackendError
 from netctl.kinds.address import Address
+from netctl.system.namespaces import inside
 from reconcilers.kernel import wire
-from reconcilers.kernel.namespaces import inside
 from reconcilers.kernel.neighbours import NDA_DST
 from reconcilers.kernel.rtnetlink import Request
 from reconcilers.kernel.sources import Sources

@@ -8,9 +8,9 @@ from typing import NamedTuple, cast
 from netctl.engine.change import Change
 from netctl.errors import BackendError
 from netctl.kinds.link import Link, Macvlan, Veth
+from netctl.system.namespaces import opened
 from reconcilers.kernel.link_requests import create_link, delete_link, is_made_down, rename_link
 from reconcilers.kernel.marks import unfinished_group
-from reconcilers.kernel.namespaces import opened
 from reconcilers.kernel.refusals import explain
 from reconcilers.kernel.rtnetlink import Request
 from reconcilers.kernel.sources import Sources

@@ -10,10 +10,10 @@ from netctl.kinds.link import Port, link_key, port_key
 from netctl.kinds.neighbour import FdbEntry, Neighbour, fdb_key, neighbour_key
 from netctl.kinds.route import CLAIM_TABLES, PROTOCOL, route_key, stack_number
 from netctl.kinds.rule import rule_key
+from netctl.system.namespaces import named_namespaces
 from reconcilers.kernel.addresses import decode_address, dump_addresses
 from reconcilers.kernel.links import Row, Surroundings, decode_link
 from reconcilers.kernel.marks import read_loans
-from reconcilers.kernel.namespaces import named_namespaces
 from reconcilers.kernel.neighbours import NUD_PERMANENT, dump_fdb, dump_neighbours
 from reconcilers.kernel.routes import RouteRow, dump_routes
 from reconcilers.kernel.rules import dump_rules

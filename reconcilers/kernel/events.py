@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from netctl.engine.protocol import Context
 from netctl.engine.resource import Key
-from reconcilers.kernel.namespaces import inside
+from netctl.system.namespaces import inside
 
 _SOL_NETLINK, _ADD_MEMBERSHIP = 270, 1
 _GROUPS = (1, 3, 5, 9, 7, 11, 8, 19, 24, 25)

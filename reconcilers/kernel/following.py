@@ -11,15 +11,15 @@ from contextlib import suppress
 from typing import cast
 
 from netctl.engine.following import Tidings
-from netctl.engine.inotify import Inotify
 from netctl.engine.protocol import Scope
 from netctl.engine.resource import Desired, Key
 from netctl.errors import BackendError
 from netctl.kinds.link import SYSTEM, VethPeer, link_key
 from netctl.kinds.route import Route
 from netctl.kinds.sysctl import Sysctl
+from netctl.system.inotify import Inotify
+from netctl.system.namespaces import DIRECTORY
 from reconcilers.kernel.links import Surroundings
-from reconcilers.kernel.namespaces import DIRECTORY
 from reconcilers.kernel.notices import Notices, Overrun
 from reconcilers.kernel.observation import Observer
 from reconcilers.kernel.programs import program

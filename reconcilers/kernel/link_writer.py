@@ -9,6 +9,7 @@ from netctl.engine.change import Action, Change, Failure
 from netctl.engine.resource import Owner
 from netctl.errors import BackendError
 from netctl.kinds.link import Bridge, Link, Veth, VethPeer
+from netctl.system.namespaces import inside
 from reconcilers.kernel.births import Birth, Descriptors, expect
 from reconcilers.kernel.link_requests import (
     configure_link,
@@ -22,7 +23,6 @@ from reconcilers.kernel.link_requests import (
     without_link_local,
 )
 from reconcilers.kernel.marks import doomed_group, is_passing, link_mark
-from reconcilers.kernel.namespaces import inside
 from reconcilers.kernel.refusals import explain, is_done
 from reconcilers.kernel.rtnetlink import Request, Rtnetlink
 from reconcilers.kernel.sources import Sources

@@ -6,9 +6,9 @@ from typing import cast
 from netctl.engine.change import Change, Failure
 from netctl.kinds.link import Port
 from netctl.kinds.sysctl import Sysctl
+from netctl.system.namespaces import inside
 from reconcilers.kernel.link_requests import set_altnames, set_master
 from reconcilers.kernel.marks import Loan, read_loans
-from reconcilers.kernel.namespaces import inside
 from reconcilers.kernel.refusals import explain
 from reconcilers.kernel.rtnetlink import Request
 from reconcilers.kernel.sources import Sources

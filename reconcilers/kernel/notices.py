@@ -5,7 +5,7 @@ import socket
 import sys
 from collections.abc import Iterator
 
-from reconcilers.kernel.namespaces import inside
+from netctl.system.namespaces import inside
 from reconcilers.kernel.rtnetlink import opened_socket
 
 _SOL_NETLINK, _ADD_MEMBERSHIP, _LISTEN_ALL_NSID = 270, 1, 8

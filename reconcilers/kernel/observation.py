@@ -18,10 +18,10 @@ from netctl.kinds.neighbour import FLOOD_MAC, FdbEntry, Neighbour, fdb_key, neig
 from netctl.kinds.route import PROTOCOL, Route, route_key, stack_number
 from netctl.kinds.rule import rule_key
 from netctl.kinds.sysctl import Sysctl, sysctl_key
+from netctl.system.namespaces import named_namespaces
 from reconcilers.kernel.addresses import AddressRow, decode_address
 from reconcilers.kernel.links import Row, Surroundings, decode_link
 from reconcilers.kernel.marks import is_passing, link_alias, read_loans, unfinished_group
-from reconcilers.kernel.namespaces import named_namespaces
 from reconcilers.kernel.neighbours import NTF_EXT_LEARNED, NUD_PERMANENT, dump_fdb, dump_neighbours
 from reconcilers.kernel.neighbours import Row as NeighbourRow
 from reconcilers.kernel.routes import RouteRow, dump_routes

@@ -10,11 +10,11 @@ from netctl.engine.protocol import Capability, Context, Observation, Scope
 from netctl.engine.resource import Key, Live
 from netctl.errors import BackendError
 from netctl.kinds.route import PROTOCOL
+from netctl.system.namespaces import named_namespaces
 from reconcilers.kernel.capabilities import kernel_capabilities
 from reconcilers.kernel.discovery import discover
 from reconcilers.kernel.events import watch_events
 from reconcilers.kernel.following import KernelFollower
-from reconcilers.kernel.namespaces import named_namespaces
 from reconcilers.kernel.observation import observe
 from reconcilers.kernel.sources import Sources
 

@@ -12,7 +12,7 @@ from time import monotonic
 from typing import NamedTuple
 
 from netctl.errors import BackendError
-from reconcilers.kernel.namespaces import inside
+from netctl.system.namespaces import inside
 from reconcilers.kernel.wire import (
     HEADER,
     NLM_F_ACK,

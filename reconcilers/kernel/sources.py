@@ -7,8 +7,9 @@ from contextlib import ExitStack, contextmanager
 from netctl.engine.protocol import Context
 from netctl.engine.resource import Key
 from netctl.errors import BackendError
+from netctl.system.namespaces import current, identity, inside, opened
+from netctl.system.open_files import make_room
 from reconcilers.kernel.if_link import DEVCONF_FORCE_FORWARDING, DEVCONF_FORWARDING
-from reconcilers.kernel.namespaces import current, identity, inside, make_room, opened
 from reconcilers.kernel.rtnetlink import Rtnetlink
 from reconcilers.kernel.sysctls import sysctl_path
 from reconcilers.kernel.view import View

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from netctl.engine.change import Failure
-from reconcilers.kernel.namespaces import inside
+from netctl.system.namespaces import inside
 
 _ROOT = Path("/proc/sys")
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from netctl.kinds.nftables import Table
 from reconcilers.nftables.attributes import attribute, parse
 from reconcilers.nftables.messages import RequestError, error_in, split
-from reconcilers.nftables.namespace import netfilter_socket
+from reconcilers.nftables.sockets import netfilter_socket
 from reconcilers.nftables.uapi import NLMSG_DONE, NLMSG_ERROR, Flag
 
 _CTNETLINK = 1

@@ -30,7 +30,7 @@ from reconcilers.nftables.messages import (
     transaction,
     unprivileged,
 )
-from reconcilers.nftables.namespace import netfilter_socket
+from reconcilers.nftables.sockets import netfilter_socket
 from reconcilers.nftables.uapi import Flag, Message
 
 _RECEIVE = 1 << 18

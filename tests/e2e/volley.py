@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 from netctl.policy.model import Protocol
-from netctl.twin.namespaces import inside
+from netctl.system.namespaces import inside
 from netctl.twin.packets import ECHO, echo_request, read_sctp, sctp_init, transport
 
 _FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}

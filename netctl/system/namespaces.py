@@ -7,7 +7,6 @@ A socket keeps the namespace that it was opened in, so it suffices to enter a na
 import ctypes
 import errno
 import os
-import resource
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -16,7 +15,6 @@ from netctl.errors import BackendError, PrivilegeError
 
 DIRECTORY = Path("/run/netns")
 _CLONE_NEWNET = 0x40000000
-_OTHER_FILES = 256
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -43,13 +41,6 @@ def inside(netns: str) -> Iterator[None]:
             yield
         finally:
             _enter(home, "the namespace it came from")
-
-
-def make_room(sockets: int) -> None:
-    """Let this process have as many open files as so many sockets, and what else it opens, take; if it may."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if sockets + _OTHER_FILES > soft and soft != hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def identity(netns: str) -> tuple[int, int]:
