@@ -8,7 +8,7 @@ from netctl.engine.facts import ConsulFacts
 from netctl.engine.protocol import Scope, Unread
 from netctl.engine.resource import Key, Live
 from netctl.kinds.consul import SYSTEM, Check, Service, service_key
-from reconcilers.consul.answers import Record, record, text
+from reconcilers.answers import Record, record, text
 from reconcilers.consul.api import ReadApi
 from reconcilers.consul.definitions import LiveCheck, ServiceRow, live_check, service_row
 

@@ -8,7 +8,7 @@ import json
 import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from netctl.errors import BackendError
 from reconcilers.consul.agent import Agent
@@ -137,11 +137,6 @@ class Api(ReadApi):
 
 
 _MOST_QUESTIONS = 64
-
-
-def segment(text: str) -> str:
-    """*text* as one segment of a path."""
-    return quote(text, safe="")
 
 
 def _message(status: int, content: bytes) -> str:

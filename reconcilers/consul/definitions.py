@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from netctl.engine.resource import Owner
 from netctl.kinds.consul import Check, Pairs, Sealed, Service, is_implied, spelled_address
-from reconcilers.consul.answers import Record, number, pairs, record, strings, text, texts
+from reconcilers.answers import Record, number, record, strings, text, texts
 from reconcilers.consul.marks import defined_checks, marked, owner_of, unmarked
 from reconcilers.consul.refusals import RefusalError
 
@@ -71,7 +71,7 @@ def _tagged(answer: Record, address: str, port: int) -> Pairs:
         name: spelled_address(text(record(entry).get("Address")), number(record(entry).get("Port")))
         for name, entry in answer.items()
     }
-    return pairs({name: where for name, where in found.items() if not is_implied(name, where, own)})
+    return tuple(sorted((name, where) for name, where in found.items() if not is_implied(name, where, own)))
 
 
 def _checks(name: str, definitions: Iterable[Check], ident: str, found: Iterable[LiveCheck]) -> tuple[Check, ...]:

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 from netctl.engine.protocol import Scope
 from netctl.engine.resource import Key, Live, Owner
 from netctl.kinds.consul import CLAIMS, external_key, kv_key, service_key
+from reconcilers.answers import entries, text
 from reconcilers.consul.agent_state import read_agent
-from reconcilers.consul.answers import entries, text
 from reconcilers.consul.api import ReadApi
 from reconcilers.consul.externals import EXTERNAL_NODE, read_external
 from reconcilers.consul.keys import below

@@ -13,9 +13,10 @@ from threading import Event, Thread
 from netctl.engine.resource import Key
 from netctl.errors import BackendError
 from reconcilers.consul.agent_state import agent_facts
-from reconcilers.consul.api import ReadApi, segment
+from reconcilers.consul.api import ReadApi
 from reconcilers.consul.keys import folders, path_segment
 from reconcilers.consul.refusals import RefusalError
+from reconcilers.requests import segment
 
 WAIT = 300
 """Seconds that an unanswered query lasts; Consul adds up to a sixteenth."""

@@ -9,10 +9,11 @@ from netctl.engine.change import Change
 from netctl.engine.protocol import Scope, Unread
 from netctl.engine.resource import Key, Live
 from netctl.kinds.consul import STACK_META, SYSTEM, Check, External, external_key
-from reconcilers.consul.answers import entries, number, record, strings, text, texts
-from reconcilers.consul.api import Api, ReadApi, segment
+from reconcilers.answers import entries, number, record, strings, text, texts
+from reconcilers.consul.api import Api, ReadApi
 from reconcilers.consul.definitions import settings
 from reconcilers.consul.marks import defined_checks, marked, owner_of, unmarked
+from reconcilers.requests import segment
 
 PART = "external services"
 EXTERNAL_NODE, _PROBE = "external-node", "external-probe"

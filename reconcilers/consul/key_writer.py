@@ -14,7 +14,7 @@ from netctl.engine.change import Change
 from netctl.engine.resource import Key
 from netctl.errors import BackendError
 from netctl.kinds.consul import KeyValue, claim_of
-from reconcilers.consul.answers import entries, number, record, text
+from reconcilers.answers import entries, number, record, text
 from reconcilers.consul.api import Api
 from reconcilers.consul.keys import KeyRow, KeyState, path_segment, read_key
 from reconcilers.consul.refusals import RefusalError

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from netctl.engine.protocol import Scope, Unread
 from netctl.engine.resource import Key, Live, Owner
 from netctl.kinds.consul import SYSTEM, KeyValue, claim_of, kv_key
-from reconcilers.consul.answers import Record, entries, number, text, texts
+from reconcilers.answers import Record, entries, number, text, texts
 from reconcilers.consul.api import ReadApi
 from reconcilers.consul.refusals import RefusalError
 

@@ -12,12 +12,13 @@ from netctl.engine.change import Action, Change
 from netctl.engine.resource import Key
 from netctl.errors import BackendError
 from netctl.kinds.consul import Check, Service
+from reconcilers.answers import record, strings, text
 from reconcilers.consul.agent_state import agent_facts
-from reconcilers.consul.answers import record, strings, text
-from reconcilers.consul.api import Api, segment
+from reconcilers.consul.api import Api
 from reconcilers.consul.definitions import MAINTENANCE, check_registration, registration
 from reconcilers.consul.marks import marked
 from reconcilers.consul.refusals import RefusalError, UnreachableError
+from reconcilers.requests import segment
 
 _CATALOG = 10.0
 """Seconds that the agent is given to tell the servers; it takes milliseconds."""

@@ -6,6 +6,7 @@ import socket
 from netctl.errors import BackendError
 from netctl.system.namespaces import inside
 from reconcilers.consul.agent import Agent, Tls
+from reconcilers.requests import unix_socket
 
 
 class Connection(http.client.HTTPConnection):
@@ -29,14 +30,7 @@ class Connection(http.client.HTTPConnection):
 def open_socket(agent: Agent, netns: str, timeout: float | None) -> socket.socket:
     """A connected socket. Raises OSError, BackendError where the namespace cannot be entered."""
     if agent.socket:
-        opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            opened.settimeout(timeout)
-            opened.connect(agent.socket)
-        except OSError:
-            opened.close()
-            raise
-        return opened
+        return unix_socket(agent.socket, timeout)
     with inside(netns):
         opened = socket.create_connection((agent.host, agent.port), timeout)
     opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

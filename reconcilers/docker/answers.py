@@ -6,9 +6,8 @@ from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 from typing import Any
 
 from netctl.kinds.docker import Pairs
+from reconcilers.answers import Record, strings, text
 from reconcilers.docker.refusals import UnreachableError
-
-Record = dict[str, Any]
 
 
 def records(answer: Any) -> Iterator[Record]:
@@ -18,31 +17,6 @@ def records(answer: Any) -> Iterator[Record]:
             "Docker does not answer as it should: a list was expected", "See whether something else listens."
         )
     yield from (entry for entry in answer if isinstance(entry, dict))
-
-
-def record(value: Any) -> Record:
-    """An object; an empty one where there is none."""
-    return value if isinstance(value, dict) else {}
-
-
-def entries(value: Any) -> list[Record]:
-    """The objects of a list; none where there is none."""
-    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
-
-
-def text(value: Any) -> str:
-    """A string; an empty one where there is none."""
-    return value if isinstance(value, str) else ""
-
-
-def texts(value: Any) -> list[str]:
-    """The strings of a list."""
-    return [entry for entry in value if isinstance(entry, str)] if isinstance(value, list) else []
-
-
-def strings(value: Any) -> dict[str, str]:
-    """The strings of an object, by their keys."""
-    return {key: entry for key, entry in record(value).items() if isinstance(entry, str)}
 
 
 def pairs(value: Any) -> Pairs:

@@ -10,7 +10,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from reconcilers.docker.engine import Engine
 from reconcilers.docker.refusals import RefusalError, UnreachableError
@@ -62,15 +62,28 @@ class Api:
         self._ask("DELETE", path)
 
     def lines(self, path: str, **query: str) -> Iterator[Any]:
-        """The JSON documents of an answer that does not end, as they come. Raises UnreachableError, RefusalError."""
+        """The JSON documents of an answer that does not end, as they come.
+
+        It has begun by the time that this returns. Raises UnreachableError, RefusalError, then and later.
+        """
         try:
             connection = self._connected()
             connection.request("GET", f"{self._prefix}{path}?{urlencode(query)}")
             if connection.sock is not None:
+                connection.sock.settimeout(self._limit("GET"))
+            answer = connection.getresponse()
+            if answer.status >= http.client.BAD_REQUEST:
+                raise RefusalError(answer.status, _message(answer.status, answer.read()))
+            if connection.sock is not None:
                 connection.sock.settimeout(None)
-            with connection.getresponse() as answer:
-                if answer.status >= http.client.BAD_REQUEST:
-                    raise RefusalError(answer.status, _message(answer.status, answer.read()))
+        except (OSError, http.client.HTTPException) as error:
+            self.close()
+            raise self._unreachable(error) from error
+        return self._documents(answer)
+
+    def _documents(self, answer: http.client.HTTPResponse) -> Iterator[Any]:
+        try:
+            with answer:
                 for line in answer:
                     yield json.loads(line)
         except (OSError, http.client.HTTPException, ValueError) as error:
@@ -128,11 +141,6 @@ class Api:
 
     def _unreachable(self, error: Exception, method: str = "GET") -> UnreachableError:
         return UnreachableError(f"Docker at {self.engine.url} {_reason(error, self._limit(method))}", _advice(error))
-
-
-def segment(text: str) -> str:
-    """*text* as one segment of a path."""
-    return quote(text, safe="")
 
 
 def _prefix(version: str) -> str:

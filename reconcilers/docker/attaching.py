@@ -4,13 +4,15 @@ from contextlib import suppress
 
 from netctl.engine.change import Action, Change
 from netctl.kinds.docker import Attachment
-from reconcilers.docker.answers import record, records
-from reconcilers.docker.api import Api, segment
+from reconcilers.answers import record
+from reconcilers.docker.answers import records
+from reconcilers.docker.api import Api
 from reconcilers.docker.connecting import connect, disconnect
 from reconcilers.docker.containers import Settings, changed, container_row, fitted
 from reconcilers.docker.networks import NetworkRow, network_row
 from reconcilers.docker.refusals import RefusalError
 from reconcilers.docker.snapshot import inspected, settings
+from reconcilers.requests import segment
 
 _NOT_FOUND = 404
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from netctl.engine.protocol import Capability
 from netctl.errors import BackendError
-from reconcilers.docker.answers import record, text
+from reconcilers.answers import record, text
 from reconcilers.docker.api import Api
 
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable
 
-from reconcilers.docker.api import Api, segment
+from reconcilers.docker.api import Api
 from reconcilers.docker.containers import Settings, connection
 from reconcilers.docker.refusals import RefusalError
+from reconcilers.requests import segment
 
 _GONE = ("no such container", "is not connected to")
 

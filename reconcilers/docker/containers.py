@@ -1,13 +1,14 @@
 """Containers and their endpoints, from the Engine's answers and to its requests."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import ip_address, ip_network
 from typing import Any, NamedTuple
 
 from netctl.engine.facts import ContainerFact
 from netctl.engine.resource import Owner
 from netctl.kinds.docker import DECLARATION_LABEL, OWN_LABELS, STACK_LABEL, Attachment, Network, Pairs
-from reconcilers.docker.answers import Record, address, entries, pairs, record, strings, text, texts
+from reconcilers.answers import Record, entries, record, strings, text, texts
+from reconcilers.docker.answers import address, pairs
 
 _SHORT_ID = 12
 _HEALTH = (("(healthy)", "healthy"), ("(unhealthy)", "unhealthy"), ("(health: starting)", "starting"))
@@ -71,7 +72,7 @@ def container_row(answer: Record) -> ContainerRow:
     )
 
 
-def _name(names: list[str]) -> str:
+def _name(names: Sequence[str]) -> str:
     """The container's own name; one with a further slash is an alias that a link gives it."""
     own = [name[1:] for name in names if name.startswith("/") and "/" not in name[1:]]
     return min(own, default="")

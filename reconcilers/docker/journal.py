@@ -11,11 +11,13 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from netctl.kinds.docker import STACK_LABEL
-from reconcilers.docker.answers import Record, pairs, record, strings, text, texts
-from reconcilers.docker.answers import entries as listed
-from reconcilers.docker.api import Api, segment
+from reconcilers.answers import Record, record, strings, text, texts
+from reconcilers.answers import entries as listed
+from reconcilers.docker.answers import pairs
+from reconcilers.docker.api import Api
 from reconcilers.docker.containers import Settings
 from reconcilers.docker.refusals import RefusalError
+from reconcilers.requests import segment
 
 NETWORK_LABEL = "io.netctl.replacing"
 ENDPOINTS_LABEL = "io.netctl.endpoints"
@@ -81,11 +83,11 @@ def _settings(written: Record) -> Settings:
     return Settings(
         text(written.get("container")),
         text(written.get("name")),
-        tuple(texts(written.get("addresses"))),
-        tuple(texts(written.get("fixed"))),
-        tuple(texts(written.get("aliases"))),
-        tuple(texts(written.get("link_local"))),
-        tuple(texts(written.get("links"))),
+        texts(written.get("addresses")),
+        texts(written.get("fixed")),
+        texts(written.get("aliases")),
+        texts(written.get("link_local")),
+        texts(written.get("links")),
         pairs(written.get("options")),
     )
 

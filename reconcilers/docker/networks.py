@@ -16,7 +16,8 @@ from netctl.kinds.docker import (
     Pool,
     digest,
 )
-from reconcilers.docker.answers import Record, address, entries, pairs, prefix, record, strings, text
+from reconcilers.answers import Record, entries, record, strings, text
+from reconcilers.docker.answers import address, pairs, prefix
 
 _TOOLS = "com.docker."
 """Labels by which Compose and its like know networks as theirs. They are kept, and no part of a declaration."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from netctl.engine.protocol import Scope
 from netctl.engine.resource import Desired, Key, Live, Owner
 from netctl.kinds.docker import SYSTEM, Attachment, Network, attachment_key, network_key
-from reconcilers.docker.answers import Record
+from reconcilers.answers import Record
 from reconcilers.docker.api import Api
 from reconcilers.docker.containers import Endpoint, Settings, settings_of
 from reconcilers.docker.journal import Entry

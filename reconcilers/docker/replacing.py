@@ -10,9 +10,10 @@ from collections.abc import Iterable
 from netctl.engine.change import Action, Change
 from netctl.engine.resource import Owner
 from netctl.kinds.docker import Network
+from reconcilers.answers import record, text
 from reconcilers.docker import journal
-from reconcilers.docker.answers import record, records, text
-from reconcilers.docker.api import Api, segment
+from reconcilers.docker.answers import records
+from reconcilers.docker.api import Api
 from reconcilers.docker.attaching import network_named
 from reconcilers.docker.connecting import connect_all, disconnect
 from reconcilers.docker.containers import Settings, container_row, fitted
@@ -20,6 +21,7 @@ from reconcilers.docker.former import Former
 from reconcilers.docker.networks import NetworkRow, completed, creation
 from reconcilers.docker.refusals import RefusalError, UnreachableError
 from reconcilers.docker.snapshot import settings
+from reconcilers.requests import segment
 
 _CONFLICT = 409
 _PAUSE = 0.05

@@ -4,12 +4,14 @@ from functools import cached_property
 from typing import NamedTuple
 
 from netctl.engine.facts import ContainerNetworkFact, EngineFacts
-from reconcilers.docker.answers import Record, records
-from reconcilers.docker.api import Api, segment
+from reconcilers.answers import Record
+from reconcilers.docker.answers import records
+from reconcilers.docker.api import Api
 from reconcilers.docker.containers import ContainerRow, Settings, container_row, settings_of
 from reconcilers.docker.journal import Entry, entries
 from reconcilers.docker.networks import NetworkRow, network_row
 from reconcilers.docker.refusals import RefusalError
+from reconcilers.requests import segment
 
 
 class Snapshot:

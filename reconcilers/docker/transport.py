@@ -1,10 +1,10 @@
 """Connections to the Engine: by its Unix socket, or by TCP, with TLS or without."""
 
 import http.client
-import socket
 
 from netctl.errors import BackendError
 from reconcilers.docker.engine import Engine
+from reconcilers.requests import unix_socket
 
 
 class UnixConnection(http.client.HTTPConnection):
@@ -16,14 +16,7 @@ class UnixConnection(http.client.HTTPConnection):
 
     def connect(self) -> None:
         """Open the socket."""
-        opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            opened.settimeout(self.timeout)
-            opened.connect(self._path)
-        except OSError:
-            opened.close()
-            raise
-        self.sock = opened
+        self.sock = unix_socket(self._path, self.timeout)
 
 
 def connect(engine: Engine, timeout: float) -> http.client.HTTPConnection:

@@ -1,12 +1,12 @@
 """What netctl changes of interfaces that are not its own: a port's master, a sysctl. It is marked, and given back."""
 
-from contextlib import AbstractContextManager
 from typing import cast
 
 from netctl.engine.change import Change, Failure
 from netctl.kinds.link import Port
 from netctl.kinds.sysctl import Sysctl
 from netctl.system.namespaces import inside
+from reconcilers.kernel.bridge_settings import is_bridge_setting, set_bridge_setting
 from reconcilers.kernel.link_requests import set_altnames, set_master
 from reconcilers.kernel.marks import Loan, read_loans
 from reconcilers.kernel.refusals import explain
@@ -81,8 +81,7 @@ def _take_sysctl(change: Change, sysctl: Sysctl, sources: Sources) -> Failure | 
         return failure
     if change.owner is None and any(loan.what == sysctl.name for loan in _loans(root, sysctl.link)):
         return None  # this is undone, and another stack needs it still
-    with _in_root(sources):
-        return write_sysctl(sysctl.name, sysctl.value or "")
+    return _set(change, sysctl, sysctl.value or "", sources)
 
 
 def _give_sysctl_back(change: Change, sysctl: Sysctl, sources: Sources) -> Failure | None:
@@ -92,13 +91,20 @@ def _give_sysctl_back(change: Change, sysctl: Sysctl, sources: Sources) -> Failu
     if loan is None:
         return None
     others = [other for other in _loans(root, sysctl.link) if other.what == sysctl.name and other != loan]
-    if not others:
-        with _in_root(sources):
-            failure = write_sysctl(sysctl.name, loan.before)
-        if failure is not None:
-            return failure
+    failure = None if others else _set(change, sysctl, loan.before, sources)
+    if failure is not None:
+        return failure
     request = set_altnames(root.index_of(sysctl.link), [loan.altname(sysctl.link)], present=False)
     return _send(change, root, [request])
+
+
+def _set(change: Change, sysctl: Sysctl, value: str, sources: Sources) -> Failure | None:
+    """Write a value, into ``/proc/sys`` or to a bridge."""
+    if is_bridge_setting(sysctl.name):
+        root = sources.root()
+        return _send(change, root, [set_bridge_setting(sysctl.name, value, root.index_of(sysctl.link))])
+    with inside(sources.netns):
+        return write_sysctl(sysctl.name, value)
 
 
 def _marking(change: Change, root: View, link: str, what: str, before: str) -> list[Request]:
@@ -126,7 +132,3 @@ def _loan(root: View, link: str, change: Change, what: str) -> Loan | None:
 def _send(change: Change, root: View, requests: list[Request]) -> Failure | None:
     errors = [error for error in root.socket.transact(requests) if error is not None]
     return explain(change, errors[0]) if errors else None
-
-
-def _in_root(sources: Sources) -> AbstractContextManager[None]:
-    return inside(sources.netns)

@@ -13,6 +13,7 @@ from netctl.engine.protocol import Observation, Scope, Unread
 from netctl.engine.resource import UNMARKED, Desired, Key, Live, Owner
 from netctl.errors import BackendError, PrivilegeError
 from netctl.kinds.address import address_key
+from netctl.kinds.docker import ENGINE
 from netctl.kinds.link import SYSTEM, Link, Port, Veth, VethPeer, link_key, port_key
 from netctl.kinds.neighbour import FLOOD_MAC, FdbEntry, Neighbour, fdb_key, neighbour_key
 from netctl.kinds.route import PROTOCOL, Route, route_key, stack_number
@@ -20,6 +21,7 @@ from netctl.kinds.rule import rule_key
 from netctl.kinds.sysctl import Sysctl, sysctl_key
 from netctl.system.namespaces import named_namespaces
 from reconcilers.kernel.addresses import AddressRow, decode_address
+from reconcilers.kernel.bridge_settings import is_bridge_setting, read_bridge_settings
 from reconcilers.kernel.links import Row, Surroundings, decode_link
 from reconcilers.kernel.marks import is_passing, link_alias, read_loans, unfinished_group
 from reconcilers.kernel.neighbours import NTF_EXT_LEARNED, NUD_PERMANENT, dump_fdb, dump_neighbours
@@ -197,10 +199,15 @@ class Observer:
             if key in self.desired["port"] or self.marked in owners:
                 port = Port("", row.name, root.names.get(row.master, ""), row.up)
                 self.live[key] = Live(key, port, owners[0] if owners else None)
-        for name, value in read_sysctls(sorted(wanted), self.sources.netns).items():
+        of_bridges = dict(read_bridge_settings(filter(is_bridge_setting, wanted), root.links))
+        plain = sorted(name for name in wanted if not is_bridge_setting(name))
+        for name, value in (of_bridges | read_sysctls(plain, self.sources.netns)).items():
             key, ours = sysctl_key(name), name in borrowed
             seen = value if ours else before_others.get(name, value)
-            self.live[key] = Live(key, Sysctl(name, wanted[name], seen), Owner(self.stack) if ours else None)
+            needs = (ENGINE,) if name in of_bridges else ()
+            self.live[key] = Live(
+                key, Sysctl(name, wanted[name], seen), Owner(self.stack) if ours else None, None, needs
+            )
 
     def _is_other(self, owner: Owner) -> bool:
         return owner != self.marked
