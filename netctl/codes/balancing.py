@@ -1,4 +1,4 @@
-"""NC29x: virtual addresses and published ports."""
+"""NC29x and NC361: virtual addresses and published ports."""
 
 from netctl.codes.code import Code
 
@@ -40,5 +40,11 @@ BALANCING = {
         "A port that is published twice",
         "Two publications are at the same port and protocol of the hosts. The message names the first.",
         "Publish one of them at another port.",
+    ),
+    "NC361": Code(
+        "An endpoint that is not healthy",
+        "A warning: a health check of the endpoint fails, its container does not run or is not healthy, or somebody "
+        "has put it into maintenance. Virtual addresses, published ports and DNS leave it out; its connections go on.",
+        "See what is wrong with it. It is taken in again by a running `netctl watch`, or the next `netctl apply`.",
     ),
 }

@@ -1,10 +1,11 @@
 """A stack to desired resources, for one host."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import NamedTuple
 
-from netctl.compiler.balancing.frontends import Frontend, frontends
+from netctl.compiler.balancing.balanced import Balanced
+from netctl.compiler.balancing.frontends import Frontend, balanced_services, frontends
 from netctl.compiler.balancing.tables import balance
 from netctl.compiler.checks import check
 from netctl.compiler.checks.decisions import check_decisions
@@ -25,6 +26,7 @@ from netctl.compiler.places import Places, Problems
 from netctl.compiler.policies import Resolution, resolve_policies
 from netctl.compiler.policies.endpoints import attachments_on
 from netctl.compiler.presence import check_presence
+from netctl.compiler.resting import resting, warn_of
 from netctl.compiler.routes import compile_routes
 from netctl.compiler.rules import compile_rules
 from netctl.compiler.services import compile_routes_to_services, surroundings
@@ -37,7 +39,7 @@ from netctl.engine.resource import Desired, Key
 from netctl.errors import Diagnostic
 from netctl.kinds.nftables import Table
 from netctl.kinds.route import Route, stack_number
-from netctl.policy.model import PolicySet
+from netctl.policy.model import Endpoint, PolicySet
 from netctl.stack.models import BridgeNetwork, MacvlanNetwork, Stack
 
 
@@ -50,6 +52,8 @@ class Compiled(NamedTuple):
     """Warnings."""
     policies: PolicySet | None = None
     """Those of the stack, resolved; None where it has none."""
+    balanced: Balanced | None = None
+    """Its services, for their endpoints' health to be followed; None where it has none."""
 
 
 def validate(stack: Stack, places: Places) -> list[Diagnostic]:
@@ -101,11 +105,19 @@ def compile_host(
     """As `compile_stack`, of a stack that has been examined, without an error: for one of several of its hosts."""
     topology, resolution = examined
     site = Site(topology, host or "", facts, places, problems, _enforcement(topology, resolution, host or ""))
-    fronts = tuple(frontends(topology, resolution.policies.endpoints, host or "")) if resolution is not None else ()
     endpoints = resolution.policies.endpoints if resolution is not None else {}
+    balanced = _balanced(topology, endpoints, facts, host or "") if resolution is not None else None
+    fronts = balanced.fronts if balanced is not None else ()
     resources = _collect(site, chain(_resources(site, fronts), compile_consul(site, endpoints)))
+    if balanced is not None:
+        warn_of(balanced.resting, problems)
     problems.stop_on_errors()
-    return Compiled(resources, problems.found, resolution and resolution.policies)
+    return Compiled(resources, problems.found, resolution and resolution.policies, balanced)
+
+
+def _balanced(topology: Topology, endpoints: Mapping[str, Endpoint], facts: Facts | None, host: str) -> Balanced:
+    unwell = resting(topology, endpoints, balanced_services(topology), facts, host)
+    return Balanced(topology, endpoints, host, unwell, tuple(frontends(topology, endpoints, host, unwell)))
 
 
 def _enforcement(topology: Topology, resolution: Resolution | None, host: str) -> Enforcement:

@@ -91,6 +91,10 @@ def _no_engine() -> EngineFacts | None:
     return None
 
 
+def _no_complaints() -> Mapping[str, str] | None:
+    return None
+
+
 class Facts(NamedTuple):
     """The facts of one host, or one reader's share of them."""
 
@@ -110,6 +114,13 @@ class Facts(NamedTuple):
     consul: Callable[[], ConsulFacts | None] = _no_consul
     """The host's Consul agent; None where it cannot be read. Asked only for a stack that registers services."""
 
+    complaints: Callable[[], Mapping[str, str] | None] = _no_complaints
+    """What Consul has against instances of services, on whatever host: why each is not healthy, by its id
+    (``shop:web:10.10.0.20``); None where it cannot be read. Asked only for a stack that registers services."""
+
+    failed_checks: Mapping[str, str] = {}
+    """The same by netctl's own checks, of services that Consul is not told of."""
+
     held: Held = _nothing_held
     """What endpoints have already. Asked only for those whose addresses are to be assigned."""
 
@@ -124,5 +135,7 @@ class Facts(NamedTuple):
             netns=self.netns or other.netns,
             engine=other.engine if self.engine is _no_engine else self.engine,
             consul=other.consul if self.consul is _no_consul else self.consul,
+            complaints=other.complaints if self.complaints is _no_complaints else self.complaints,
+            failed_checks={**self.failed_checks, **other.failed_checks},
             held=other.held if self.held is _nothing_held else self.held,
         )

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
-from netctl.stack.balancing_models import Affinity, Publications, Vip
+from netctl.stack.balancing_models import Affinity, Duration, Publications, Vip
 from netctl.stack.consul_models import Check, ExternalHost, InstanceId, TaggedAddress, Texts, Weights
 from netctl.stack.declaration import Declaration
 from netctl.stack.docker_models import ContainerSelector
@@ -181,9 +181,7 @@ class Service(Declaration):
     network: Name | None = Field(None, description="The network or overlay that its endpoints are on; default: any.")
     port: PortNumbers | None = Field(None, description="What it listens on, one or a list: `80` (TCP), `80/udp`.")
     ports: NamedPorts = Field(default_factory=dict, description="Ports with a name: `{http: 80/tcp}`.")
-    endpoints: _Endpoints = Field(
-        default_factory=list, description="A list of addresses, or what selects attachments."
-    )
+    endpoints: _Endpoints = Field(default_factory=list, description="A list of addresses, or what selects attachments.")
     vip: Vip | None = Field(
         None,
         description="A virtual address, whose connections go to the endpoints: `auto` (from subnet `vips`), an address "
@@ -194,6 +192,11 @@ class Service(Declaration):
     )
     affinity: Affinity | None = Field(
         None, description="Which connections go to one endpoint; default: each goes to any."
+    )
+    drain: Duration | None = Field(
+        None,
+        description="How long connections to an endpoint that is removed or unhealthy go on until a running watch cuts "
+        "them: `30s`. Default: as long as they last.",
     )
     external: ExternalHost | None = Field(
         None, description="In place of `endpoints`: a host name or an address outside, for Consul's catalog."

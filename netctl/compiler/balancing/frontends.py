@@ -1,10 +1,11 @@
 """The frontends of one host: what clients can connect to there, and the endpoints that may take the connection."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from netctl.compiler.balancing.addresses import virtual_addresses
 from netctl.compiler.policies.ports import port_ranges
+from netctl.compiler.resting import Resting, Subject
 from netctl.compiler.topology import Role, Topology
 from netctl.policy.model import Endpoint
 from netctl.stack.balancing_models import seconds
@@ -32,26 +33,53 @@ class Frontend(NamedTuple):
     """Sorted; none of weight 0."""
     affinity: int = 0
     """Seconds for which a client is remembered; 0: not at all."""
+    service: str = ""
+    drain: int = 0
+    """Seconds for which connections to an endpoint that is no backend any more go on; 0: as long as they last."""
+    resting: tuple[Backend, ...] = ()
+    """Endpoints that are unwell, and so no backends; sorted."""
+
+    def without(self, resting: Resting) -> Self:
+        """The same, where these endpoints are unwell and all others well."""
+        ends = sorted((*self.backends, *self.resting))
+        unwell = tuple(end for end in ends if Subject(self.service, end.address) in resting)
+        return self._replace(backends=tuple(end for end in ends if end not in unwell), resting=unwell)
 
 
-def frontends(topology: Topology, endpoints: Mapping[str, Endpoint], host: str | None) -> Iterator[Frontend]:
-    """The frontends of a host; of a stack that has been checked. Without endpoints a frontend has no backends."""
+def frontends(
+    topology: Topology, endpoints: Mapping[str, Endpoint], host: str | None, resting: Resting | None = None
+) -> Iterator[Frontend]:
+    """The frontends of a host; of a stack that has been checked. Without endpoints that are well one has no backends.
+
+    A service keeps its addresses, whoever is well.
+    """
+    found = _frontends(topology, endpoints, host)
+    return (front.without(resting) for front in found) if resting else found
+
+
+def balanced_services(topology: Topology) -> list[str]:
+    """The services whose connections are balanced."""
+    return [name for name, service in topology.stack.services.items() if service.vip is not None or service.publish]
+
+
+def _frontends(topology: Topology, endpoints: Mapping[str, Endpoint], host: str | None) -> Iterator[Frontend]:
     members = backends_by_service(topology, endpoints, host)
     families = families_by_service(backends_by_service(topology, endpoints, None))
     addresses = virtual_addresses(topology, families)
     for name, service in sorted(topology.stack.services.items()):
         affinity = seconds(service.affinity.client_ip) if service.affinity else 0
+        drain = seconds(service.drain) if service.drain else 0
         for address in addresses.get(name, ()):
             family = 6 if ":" in address else 4
             able = _of_family(members[name], family)
             for protocol, port in service_ports(service):
-                yield Frontend(family, address, protocol, port, port, able, affinity)
+                yield Frontend(family, address, protocol, port, port, able, affinity, name, drain)
         for text in service.publish or ():
             outer, _, inner = text.partition(":")
             number, _, protocol = inner.partition("/")
             for family in sorted(families[name]):
                 able = _of_family(members[name], family)
-                yield Frontend(family, "", protocol, int(outer), int(number), able, affinity)
+                yield Frontend(family, "", protocol, int(outer), int(number), able, affinity, name, drain)
 
 
 def backends_by_service(

@@ -29,7 +29,7 @@ def steady_slots(addresses: Sequence[str], weights: Sequence[int]) -> tuple[int,
 
     The endpoints choose by turns, each in an order of its own (as in Google's Maglev).
     """
-    size = _size(_STEADY_SIZES, _STEADY_EACH * len(weights))
+    size = steady_size(len(weights))
     shares = _shares(weights, size)
     turns = sorted(((2 * turn + 1) / share, place) for place, share in enumerate(shares) for turn in range(share))
     orders = [_Order(address, size) for address in addresses]
@@ -37,6 +37,11 @@ def steady_slots(addresses: Sequence[str], weights: Sequence[int]) -> tuple[int,
     for _, place in turns:
         chosen[orders[place].next_free(chosen)] = place
     return tuple(chosen)
+
+
+def steady_size(endpoints: int) -> int:
+    """How many slots `steady_slots` gives so many endpoints."""
+    return _size(_STEADY_SIZES, _STEADY_EACH * endpoints)
 
 
 class _Order:

@@ -14,11 +14,11 @@ affinity lasts. The slot is passed from one rule to the next as the packet's pri
 the packet mark belongs to others.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from netctl.compiler.balancing.frontends import Frontend
-from netctl.compiler.balancing.slots import slots, steady_slots
+from netctl.compiler.balancing.slots import slots, steady_size, steady_slots
 from netctl.compiler.prefixes import outermost
 from netctl.kinds.nftables import (
     Chain,
@@ -30,6 +30,7 @@ from netctl.kinds.nftables import (
     Remember,
     Rule,
     Set,
+    Table,
     Translate,
     VerdictMap,
     rule,
@@ -42,6 +43,7 @@ _SERVICE = ("meta l4proto", "th dport")
 _SERVICE_TYPES = ("inet_proto", "inet_service")
 _USUAL = range(1, 9)
 """Numbers of slots that have their chain before any service needs it, so that the first one adds elements only."""
+_NONE: frozenset[str] = frozenset()
 TRANSLATION, REFUSAL, SOURCE = -100, -90, 100
 """Priorities of the hooks."""
 
@@ -103,50 +105,73 @@ class _Way(NamedTuple):
 
 def balance(fronts: Sequence[Frontend], around: Surroundings) -> Balancing:
     """The sets and chains for a host's frontends; none where there is no frontend."""
-    if not fronts:
-        return Balancing()
-    ways = sorted({_Way(front.family, not front.address) for front in fronts})
     sets: list[Set] = []
-    chains: list[Chain] = []
-    for way in ways:
-        own = [front for front in fronts if (front.family, not front.address) == way]
-        found, sizes = _maps(way, own)
-        sets += found
-        chains += [_choice(way, size, affinity) for size, affinity in sorted(sizes)]
+    ways = _ways(fronts)
+    for way, own in ways.items():
+        sets += _maps(way, own)
     for family in sorted({way.family for way in ways}):
         sets += _surroundings(family, fronts, around)
-    chains += _hooks(ways)
-    return Balancing(tuple(sets), tuple(chains))
+    return Balancing(tuple(sets), tuple(_chains(ways)))
 
 
-def _maps(way: _Way, fronts: Iterable[Frontend]) -> tuple[list[Set], set[tuple[int, int]]]:
-    """The maps of frontends and of their slots; the numbers of slots, with the affinity."""
-    entries: list[str] = []
-    backends: list[str] = []
-    sizes = {(size, 0) for size in _USUAL}
+def rebalanced(table: Table, before: Sequence[Frontend], after: Sequence[Frontend]) -> Table:
+    """The table as it is to be when frontends have other backends: what `balance` would make of them.
+
+    *before* and *after* are all of them, in one order. Only elements of those that differ are worked out.
+    """
+    pairs = [(old, new) for old, new in zip(before, after, strict=True) if old != new]
+    gone, come = (_elements([pair[side] for pair in pairs]) for side in (0, 1))
+    touched = gone.keys() | come.keys()
+    sets = [
+        entry._replace(elements=entry.elements - gone.get(entry.name, _NONE) | come.get(entry.name, _NONE))
+        if entry.name in touched
+        else entry
+        for entry in table.sets
+    ]
+    former = {chain.name for chain in _chains(_ways(before))}
+    others = [chain for chain in table.chains if chain.name not in former]
+    chains = sorted((*others, *_chains(_ways(after))), key=lambda chain: chain.name)
+    return table._replace(sets=tuple(sets), chains=tuple(chains))
+
+
+def _ways(fronts: Iterable[Frontend]) -> dict[_Way, list[Frontend]]:
+    """The frontends by the maps that they are in, sorted."""
+    found: dict[_Way, list[Frontend]] = {}
+    for front in fronts:
+        found.setdefault(_way_of(front), []).append(front)
+    return dict(sorted(found.items()))
+
+
+def _way_of(front: Frontend) -> _Way:
+    return _Way(front.family, not front.address)
+
+
+def _maps(way: _Way, fronts: Sequence[Frontend]) -> Iterator[Set]:
+    """The maps of frontends and of their slots."""
+    elements = _elements(fronts)
+    yield Set(way.map, way.types, ("verdict",), elements=elements.get(way.map, _NONE))
+    backends = way.named("backends")
+    target = (_ADDRESS[way.family], "inet_service")
+    yield Set(backends, (*way.types, "mark"), target, elements=elements.get(backends, _NONE))
+    if any(front.affinity for front in fronts):
+        yield Set(way.named("affinity"), (_ADDRESS[way.family], *way.types), ("mark",), ("dynamic", "timeout"))
+
+
+def _elements(fronts: Iterable[Frontend]) -> dict[str, frozenset[str]]:
+    """The elements of the maps, by the name of the map."""
+    found: dict[str, list[str]] = {}
     for front in fronts:
         if not front.backends:
             continue
+        way = _way_of(front)
         key = f"{front.protocol} . {front.port}"
         key = f"{front.address} . {key}" if front.address else key
         chosen = _chosen(front)
-        sizes.add((len(chosen), front.affinity))
-        entries.append(f"{key} : goto {way.chain(len(chosen), front.affinity)}")
         targets = [f"{end.address} . {front.target}" for end in front.backends]
+        found.setdefault(way.map, []).append(f"{key} : goto {way.chain(len(chosen), front.affinity)}")
+        backends = found.setdefault(way.named("backends"), [])
         backends += [f"{key} . 0x{slot:08x} : {targets[place]}" for slot, place in enumerate(chosen)]
-    sets = [
-        Set(way.map, way.types, ("verdict",), elements=frozenset(entries)),
-        Set(
-            way.named("backends"),
-            (*way.types, "mark"),
-            (_ADDRESS[way.family], "inet_service"),
-            elements=frozenset(backends),
-        ),
-    ]
-    if any(affinity for _, affinity in sizes):
-        types = (_ADDRESS[way.family], *way.types)
-        sets.append(Set(way.named("affinity"), types, ("mark",), ("dynamic", "timeout")))
-    return sets, sizes
+    return {name: frozenset(elements) for name, elements in found.items()}
 
 
 def _chosen(front: Frontend) -> tuple[int, ...]:
@@ -154,6 +179,20 @@ def _chosen(front: Frontend) -> tuple[int, ...]:
     if front.affinity:
         return steady_slots([end.address for end in front.backends], weights)
     return slots(weights)
+
+
+def _size(front: Frontend) -> int:
+    """How many slots a frontend has; cheaper than the slots themselves."""
+    return steady_size(len(front.backends)) if front.affinity else len(_chosen(front))
+
+
+def _chains(ways: Mapping[_Way, Sequence[Frontend]]) -> Iterator[Chain]:
+    for way, fronts in ways.items():
+        sizes = {(size, 0) for size in _USUAL}
+        sizes |= {(_size(front), front.affinity) for front in fronts if front.backends}
+        yield from (_choice(way, size, affinity) for size, affinity in sorted(sizes))
+    if ways:
+        yield from _hooks(list(ways))
 
 
 def _choice(way: _Way, size: int, affinity: int) -> Chain:
@@ -172,7 +211,8 @@ def _choice(way: _Way, size: int, affinity: int) -> Chain:
 def _surroundings(family: int, fronts: Iterable[Frontend], around: Surroundings) -> Iterator[Set]:
     own = [front for front in fronts if front.family == family]
     address = _ADDRESS[family]
-    ends = {f"{end.address} . {front.protocol} . {front.target}" for front in own for end in front.backends}
+    # Those that rest, too: connections to them go on.
+    ends = {f"{e.address} . {front.protocol} . {front.target}" for front in own for e in front.backends + front.resting}
     yield Set(f"endpoints{family}", (address, *_SERVICE_TYPES), elements=frozenset(ends))
     yield Set(f"vips{family}", (address,), elements=frozenset(front.address for front in own if front.address))
     pairs = (f"{prefix} . {prefix}" for prefix in outermost(around.segments, family))

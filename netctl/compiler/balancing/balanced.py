@@ -1,0 +1,35 @@
+"""The services of one host apart from everything else that was compiled: enough to follow the health of endpoints."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from netctl.compiler.balancing.frontends import Frontend, balanced_services
+from netctl.compiler.balancing.tables import rebalanced
+from netctl.compiler.resting import Resting, resting
+from netctl.compiler.topology import Topology
+from netctl.engine.facts import Facts
+from netctl.kinds.nftables import Table
+from netctl.policy.model import Endpoint
+
+
+class Balanced(NamedTuple):
+    """A host's frontends, and what they were made of."""
+
+    topology: Topology
+    endpoints: Mapping[str, Endpoint]
+    host: str
+    resting: Resting
+    """The endpoints that are left out."""
+    fronts: tuple[Frontend, ...]
+
+    def seen(self, facts: Facts) -> Resting:
+        """The endpoints to leave out by these facts."""
+        return resting(self.topology, self.endpoints, balanced_services(self.topology), facts, self.host)
+
+    def without(self, resting: Resting) -> "Balanced":
+        """The same with other endpoints left out."""
+        return self._replace(resting=resting, fronts=tuple(front.without(resting) for front in self.fronts))
+
+    def table(self, table: Table, former: "Balanced") -> Table:
+        """The stack's table for these frontends, from what it is for the *former* ones."""
+        return rebalanced(table, former.fronts, self.fronts)

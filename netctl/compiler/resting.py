@@ -1,0 +1,109 @@
+"""Which endpoints of services take no new connections now, and why: health is a fact, as far as somebody tells it.
+
+Docker tells of the host's own containers, Consul of what is registered with it, on whatever host, and netctl's own
+checks of the rest while it watches. Who is not known to be unwell is well: a service is never emptied because nothing
+could be read.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import NamedTuple
+
+from netctl.compiler.consul.registration import registered
+from netctl.compiler.places import Problems
+from netctl.compiler.policies.services import members
+from netctl.compiler.topology import Topology
+from netctl.engine.facts import ContainerFact, Facts
+from netctl.policy.model import Endpoint
+from netctl.stack.policy_models import AttachmentSelector
+
+_NOT_READY = {"unhealthy": "is unhealthy", "starting": "has not been found healthy yet"}
+
+
+class Subject(NamedTuple):
+    """A service at one address."""
+
+    service: str
+    address: str
+
+
+Resting = Mapping[Subject, str]
+"""Why it is left out."""
+
+
+def resting(
+    topology: Topology, endpoints: Mapping[str, Endpoint], services: Collection[str], facts: Facts | None, host: str
+) -> dict[Subject, str]:
+    """Of these services the endpoints that are known to be unwell, as *host* sees it."""
+    if not services or facts is None:
+        return {}
+    chosen = frozenset(services)
+    asks_consul = any(name in chosen for name in registered(topology.stack))
+    complaints = {**((facts.complaints() if asks_consul else None) or {}), **facts.failed_checks}
+    still = _resting_containers(topology, facts, host)
+    found: dict[Subject, str] = {}
+    for end in endpoints.values() if complaints or still else ():
+        for name in end.services & chosen:
+            for address, ident in _instances(topology, name, end):
+                own = instance_id(topology, name, address)
+                reason = still.get((end.network, address)) or complaints.get(ident) or complaints.get(own)
+                if reason:
+                    found[Subject(name, address)] = reason
+    return found
+
+
+def warn_of(resting: Resting, problems: Problems) -> None:
+    """Say of each service which of its endpoints is left out, and why."""
+    for subject, reason in sorted(resting.items()):
+        problems.warn(
+            "NC361",
+            ("services", subject.service),
+            f"endpoint {subject.address} of service '{subject.service}' gets no new connections: {reason}",
+            "It is taken in again as soon as it is well.",
+        )
+
+
+def instance_id(topology: Topology, service: str, address: str) -> str:
+    """What an instance is called in Consul, unless it is given another id; and what netctl's own checks call it."""
+    return f"{topology.stack.stack}:{service}:{address}"
+
+
+def dead_containers(topology: Topology, facts: Facts | None, host: str) -> frozenset[tuple[str, str]]:
+    """The network and the address of each container of the host that does not run, though the stack has it there."""
+    return frozenset(place for place, container in _containers(topology, facts, host) if not _runs(container))
+
+
+def _resting_containers(topology: Topology, facts: Facts, host: str) -> dict[tuple[str, str], str]:
+    """Why containers take no connections, by network and address."""
+    found: dict[tuple[str, str], str] = {}
+    for (network, address), container in _containers(topology, facts, host):
+        if not _runs(container):
+            found[network, address] = "its container does not run"
+        elif container is not None and container.health in _NOT_READY:
+            found[network, address] = f"container {container.name} {_NOT_READY[container.health]}"
+    return found
+
+
+def _containers(
+    topology: Topology, facts: Facts | None, host: str
+) -> Iterator[tuple[tuple[str, str], ContainerFact | None]]:
+    """The host's containers at their networks and addresses; nothing where the Engine cannot be read."""
+    here = [member for member in topology.members if member.host == host]
+    engine = facts.engine() if here and facts is not None else None
+    for member in here if engine is not None else ():
+        for address in member.addresses:
+            yield (member.network, address), engine.containers.get(member.container) if engine else None
+
+
+def _runs(container: ContainerFact | None) -> bool:
+    return container is not None and container.running
+
+
+def _instances(topology: Topology, name: str, end: Endpoint) -> Iterator[tuple[str, str]]:
+    """The addresses at which an endpoint is the service, each with the id of the instance in Consul."""
+    service = topology.stack.services[name]
+    if isinstance(service.endpoints, AttachmentSelector):
+        yield from ((address, instance_id(topology, name, end.addresses[0])) for address in end.addresses)
+        return
+    for entry in members(service):
+        if entry.address in end.addresses:
+            yield entry.address, entry.id or instance_id(topology, name, entry.address)
