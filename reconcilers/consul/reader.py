@@ -58,14 +58,21 @@ class Reader:
         return find_agent()
 
     def facts(self) -> Facts:
-        """The agent's version and settings, read when they are asked for."""
-        return Facts(consul=self._agent_facts)
+        """The agent's version and settings, and what Consul has against instances; read when they are asked for."""
+        return Facts(consul=self._agent_facts, complaints=self._complaints)
 
     def _agent_facts(self) -> ConsulFacts | None:
         from reconcilers.consul.agent_state import agent_facts
 
         with suppress(BackendError):
             return agent_facts(self.api)
+        return None
+
+    def _complaints(self) -> dict[str, str] | None:
+        from reconcilers.consul.complaints import complaints
+
+        with suppress(BackendError):
+            return complaints(self.api)
         return None
 
     def observe(self, scope: Scope) -> Observation:
