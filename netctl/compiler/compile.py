@@ -26,7 +26,7 @@ from netctl.compiler.places import Places, Problems
 from netctl.compiler.policies import Resolution, resolve_policies
 from netctl.compiler.policies.endpoints import attachments_on
 from netctl.compiler.presence import check_presence
-from netctl.compiler.resting import resting, warn_of
+from netctl.compiler.resting import living, resting, warn_of
 from netctl.compiler.routes import compile_routes
 from netctl.compiler.rules import compile_rules
 from netctl.compiler.services import compile_routes_to_services, surroundings
@@ -108,11 +108,13 @@ def compile_host(
     endpoints = resolution.policies.endpoints if resolution is not None else {}
     balanced = _balanced(topology, endpoints, facts, host or "") if resolution is not None else None
     fronts = balanced.fronts if balanced is not None else ()
-    resources = _collect(site, chain(_resources(site, fronts), compile_consul(site, endpoints)))
+    instances = living(topology, endpoints, facts, host or "")
+    policies = resolution and resolution.policies
+    resources = _collect(site, chain(_resources(site, fronts), compile_consul(site, instances, policies)))
     if balanced is not None:
         warn_of(balanced.resting, problems)
     problems.stop_on_errors()
-    return Compiled(resources, problems.found, resolution and resolution.policies, balanced)
+    return Compiled(resources, problems.found, policies, balanced)
 
 
 def _balanced(topology: Topology, endpoints: Mapping[str, Endpoint], facts: Facts | None, host: str) -> Balanced:

@@ -67,9 +67,18 @@ def instance_id(topology: Topology, service: str, address: str) -> str:
     return f"{topology.stack.stack}:{service}:{address}"
 
 
-def dead_containers(topology: Topology, facts: Facts | None, host: str) -> frozenset[tuple[str, str]]:
-    """The network and the address of each container of the host that does not run, though the stack has it there."""
-    return frozenset(place for place, container in _containers(topology, facts, host) if not _runs(container))
+def living(
+    topology: Topology, endpoints: Mapping[str, Endpoint], facts: Facts | None, host: str
+) -> Mapping[str, Endpoint]:
+    """The endpoints less the containers of the host that do not run: those are nobody's instances."""
+    dead = {place for place, container in _containers(topology, facts, host) if not _runs(container)}
+    if not dead:
+        return endpoints
+    return {
+        name: end
+        for name, end in endpoints.items()
+        if dead.isdisjoint((end.network, address) for address in end.addresses)
+    }
 
 
 def _resting_containers(topology: Topology, facts: Facts, host: str) -> dict[tuple[str, str], str]:

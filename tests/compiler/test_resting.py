@@ -126,6 +126,7 @@ def test_nobody_is_left_out_because_consul_cannot_be_read() -> None:
 
 CONTAINERS = """
 stack: shop
+consul: {}
 networks:
   front:
     provider: docker
@@ -154,5 +155,7 @@ def test_containers_are_as_well_as_docker_says(two: dict[str, Any], reason: str)
     }
     engine = EngineFacts(containers, {"shop_front": ContainerNetworkFact("shop_front", "bridge", ("10.10.0.0/24",))})
     found = _compiled(CONTAINERS, Facts(engine=lambda: engine))
+    instances = {key.id for key in found.resources if key.system == "consul"}
+    assert instances == {"shop:web:10.10.0.2", *(["shop:web:10.10.0.3"] if two["running"] else [])}
     left_out = [item.message.partition(": ")[2] for item in found.diagnostics if item.code == "NC361"]
     assert left_out == ([reason] if reason else [])
