@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -23,10 +23,12 @@ from netctl.cli.saved_plan import (
 )
 from netctl.cli.terminal import Terminal
 from netctl.cli.workspace import Workspace, writing
+from netctl.engine.apply import Report
 from netctl.engine.plan import Plan
 from netctl.engine.protocol import Writer
 from netctl.errors import NetctlError, UsageError
 from netctl.report.apply_report import success_text
+from netctl.report.plan_text import changes_text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,9 +51,11 @@ def run(options: Options) -> int:
         make_plan = partial(work.plan, adopt=inputs.adopt, targets=inputs.target)
         plan = make_plan()
         _agree(plan, work, saved, options, terminal)
-        report, seconds = carry_out(plan, Job(make_plan, work.desired, work.session, options, terminal, options.output))
+        renew = partial(work.renew, targets=inputs.target)
+        job = Job(make_plan, work.desired, work.session, options, terminal, options.output, renew)
+        report, seconds = carry_out(plan, job)
         if report.done and options.output is Format.TEXT:
-            terminal.say(success_text(report, seconds, terminal.paint))
+            _tell(report, seconds, plan, terminal)
         _refuse_to_call_it_complete(work, plan)
     return 0
 
@@ -101,6 +105,15 @@ def _agree(plan: Plan, work: Workspace[Writer], saved: SavedPlan | None, options
         print_plan(plan, work.warnings(plan), PlanFormat.TEXT, terminal)
     refuse_conflicts(plan)
     refuse_mass_deletion(plan, options.max_deletes)
+
+
+def _tell(report: Report, seconds: float, plan: Plan, terminal: Terminal) -> None:
+    """Say what was done, first what the plan did not know yet."""
+    shown = {change.key for change in plan.changes}
+    besides = tuple(change for change in report.done if change.key not in shown)
+    if besides:
+        terminal.say(f"Besides, with what was known by then:\n{changes_text(replace(plan, batches=(besides,)))}\n")
+    terminal.say(success_text(report, seconds, terminal.paint))
 
 
 def _refuse_to_call_it_complete(work: Workspace[Writer], plan: Plan) -> None:

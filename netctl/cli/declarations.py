@@ -47,10 +47,11 @@ class Declarations:
         """The declared host that this machine is; empty for a stack without hosts."""
         return choose_host(self.loaded.stack, wanted, facts) or ""
 
-    def compile(self, host: str, facts: Facts, terminal: Terminal) -> Compiled:
-        """What *host* is to have; warnings are remarked upon. Raises DeclarationError."""
+    def compile(self, host: str, facts: Facts, terminal: Terminal | None = None) -> Compiled:
+        """What *host* is to have; with a terminal, warnings are remarked upon. Raises DeclarationError."""
         compiled = compile_stack(self.loaded.stack, self.loaded, host or None, facts)
-        terminal.remark(text(compiled.diagnostics, terminal.error_paint))
+        if terminal is not None:
+            terminal.remark(text(compiled.diagnostics, terminal.error_paint))
         return compiled
 
 

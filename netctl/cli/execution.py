@@ -12,6 +12,7 @@ from netctl.engine.apply import ApplyError, Report, apply_plan
 from netctl.engine.plan import Plan
 from netctl.engine.protocol import Writer
 from netctl.engine.resource import Desired, Key
+from netctl.engine.sequel import Renew
 from netctl.engine.session import Session
 from netctl.errors import RefusedError
 from netctl.report.apply_report import report_document
@@ -27,6 +28,8 @@ class Job(NamedTuple):
     options: Changing
     terminal: Terminal
     output: Format = Format.TEXT
+    renew: Renew | None = None
+    """Works out anew what the first changes may have told."""
 
 
 def carry_out(plan: Plan, job: Job) -> tuple[Report, float]:
@@ -41,6 +44,7 @@ def carry_out(plan: Plan, job: Job) -> tuple[Report, float]:
             job.session,
             keep_partial=job.options.keep_partial,
             progress=job.terminal.progress("changes"),
+            renew=job.renew,
         )
     except ApplyError as error:
         _print_document(error.report, plan, job, perf_counter() - started)

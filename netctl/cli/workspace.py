@@ -10,12 +10,15 @@ from netctl.cli.options import Changing, Compiling
 from netctl.cli.sessions import open_reader, open_writer, place_name
 from netctl.cli.ssh_connection import ssh_connection
 from netctl.cli.terminal import Terminal
+from netctl.engine.change import Change
 from netctl.engine.facts import Facts
 from netctl.engine.plan import Plan
 from netctl.engine.protocol import Reader, Unread, Writer
 from netctl.engine.resource import Desired, Key
+from netctl.engine.sequel import Sequel
 from netctl.engine.session import Session
 from netctl.engine.targets import restrict
+from netctl.kinds.docker import SYSTEM as DOCKER
 from netctl.policy.model import PolicySet
 from netctl.report.ssh_cut import ssh_warnings
 from netctl.report.ssh_policies import policy_warnings
@@ -53,6 +56,22 @@ class Workspace(Generic[AnyReader]):
         """The plan for what is live now, restricted to the *targets*."""
         plan = self.session.plan(self.desired, stack=self.stack, host=self.place, adopt=adopt)
         return restrict(plan, self.desired, targets)
+
+    def renew(self, made: Sequence[Change], targets: Sequence[str] = ()) -> Sequel | None:
+        """The stack compiled anew after changes to Docker, which assigns addresses and names bridges as it makes them.
+
+        None where nothing follows, or where Docker cannot be read any more, which verification will tell.
+        """
+        if not any(change.key.system == DOCKER for change in made):
+            return None
+        facts = self.session.facts()
+        if facts.engine() is None:
+            return None
+        desired = self.declarations.compile(self.host, facts).resources
+        if desired == self.desired:
+            return None
+        plan = self.session.plan(desired, stack=self.stack, host=self.place)
+        return Sequel(desired, restrict(plan, desired, targets))
 
     def unread(self, plan: Plan) -> list[Unread]:
         """What *plan* could not see, less what the user left out."""

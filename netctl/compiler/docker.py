@@ -9,7 +9,8 @@ from netctl.compiler.site import Site
 from netctl.compiler.subnets import Pool
 from netctl.engine.resource import Desired, Key, Origin
 from netctl.kinds import docker as kinds
-from netctl.kinds.docker import Attachment, Network, Pairs, attachment_key, network_key
+from netctl.kinds.docker import ENGINE, Attachment, Network, Pairs, attachment_key, network_key
+from netctl.kinds.sysctl import Sysctl, bridge_setting, sysctl_key
 from netctl.stack.docker_models import DockerNetwork, NamedContainer, SelectedContainers
 
 _MTU = "com.docker.network.driver.mtu"
@@ -18,7 +19,10 @@ _MASQUERADE = "com.docker.network.bridge.enable_ip_masquerade"
 
 
 def compile_docker(site: Site) -> Iterator[Desired]:
-    """The networks of the host's Engine, and the attachments of the containers that are there."""
+    """The networks of the host's Engine, the attachments of the containers that are there, and what their bridges need
+    for policies.
+    """
+    yield from {want.key: want for net in site.dockers for want in _bridge_settings(net, site)}.values()
     for net in site.dockers:
         origin = site.origin(net.path)
         within = None
@@ -81,13 +85,26 @@ def _pool(net: DockerNet, pool: Pool, prefix: Prefix) -> kinds.Pool:
     return kinds.Pool(str(prefix), gateway, str(assigned) if assigned else "", _pairs(auxiliary))
 
 
+def _bridge_settings(net: DockerNet, site: Site) -> Iterator[Desired]:
+    """What stays on the bridge of a network is judged too, where policies govern containers on it."""
+    found = site.engine.networks.get(net.docker_name) if site.engine is not None else None
+    if found is None or net.name not in site.enforcement.networks or not site.exists(found.interface):
+        return
+    families = {":" in subnet for subnet in found.subnets}
+    for is_ipv6, setting in ((False, "nf_call_iptables"), (True, "nf_call_ip6tables")):
+        if is_ipv6 in families:
+            name = bridge_setting(found.interface, setting)
+            yield Desired(sysctl_key(name), Sysctl(name, found.interface, "1"), site.origin(net.path), (ENGINE,))
+
+
 def judged_networks(site: Site) -> tuple[Key, ...]:
-    """The networks whose containers policies judge. With Docker out of reach, nobody knows who is on them: what was
-    made of them must then be left as it is.
+    """The networks whose containers policies and services may mean. With Docker out of reach, nobody knows who is on
+    them, or on those that are only referred to: what was made of them must then be left as it is.
     """
-    if not site.topology.stack.policies:
+    stack = site.topology.stack
+    if not site.dockers or not (stack.policies or stack.services):
         return ()
-    return tuple(network_key(net.docker_name) for net in site.dockers if not net.spec.is_reference)
+    return (ENGINE, *(network_key(net.docker_name) for net in site.dockers if not net.spec.is_reference))
 
 
 def _demand_presence(net: DockerNet, site: Site) -> None:

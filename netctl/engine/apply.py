@@ -8,11 +8,13 @@ did not stick, or cannot be read any more, is a failure. What was touched is the
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import chain
 
 from netctl.engine.change import Action, Change, Failure, Outcome
 from netctl.engine.plan import Plan
 from netctl.engine.protocol import Scope, Writer
 from netctl.engine.resource import Desired, Key
+from netctl.engine.sequel import MOST, Batches, Renew, additions, joined, joined_change
 from netctl.engine.session import Session
 from netctl.engine.undo import Undo
 from netctl.errors import NetctlError
@@ -61,15 +63,16 @@ def apply_plan(
     *,
     keep_partial: bool = False,
     progress: Progress | None = None,
+    renew: Renew | None = None,
 ) -> Report:
-    """Make the changes of *plan*, so that the host matches *desired*.
+    """Make the changes of *plan*, so that the host matches *desired*, and what *renew* adds to it.
 
     Raises ApplyError where a change fails or does not stick, after undoing what was done (unless *keep_partial*).
     An interrupt undoes too, and is raised again, with a note that says what has become of the host.
     """
     if not plan.batches:
         return Report(Result.UNCHANGED)
-    run = _Run(plan, desired, session, progress)
+    run = _Run(plan, desired, session, progress, renew)
     try:
         run.execute()
         unverified = () if run.failed else tuple(run.verify())
@@ -77,7 +80,7 @@ def apply_plan(
         error.add_note(_after(run.broken_off(keep_partial=keep_partial)))
         raise
     if not run.failed and not unverified:
-        return Report(Result.APPLIED, tuple(run.done))
+        return Report(Result.APPLIED, tuple(run.done.values()))
     report = run.broken_off(unverified, keep_partial=keep_partial)
     raise ApplyError(_summary(report, run.total), report, _advice(report)) from run.crash
 
@@ -86,14 +89,20 @@ class _Run:
     """One apply under way: what has been done so far."""
 
     def __init__(
-        self, plan: Plan, desired: Mapping[Key, Desired], session: Session[Writer], progress: Progress | None
+        self,
+        plan: Plan,
+        desired: Mapping[Key, Desired],
+        session: Session[Writer],
+        progress: Progress | None,
+        renew: Renew | None,
     ) -> None:
         self.plan = plan
         self.desired = desired
         self.session = session
         self.progress = progress
+        self.renew = renew
         self.total = sum(map(len, plan.batches))
-        self.done: list[Change] = []
+        self.done: dict[Key, Change] = {}
         self.failed: list[Outcome] = []
         self.skipped: list[Change] = []
         self.started: set[Key] = set()
@@ -102,8 +111,20 @@ class _Run:
         """A bug that undoing met with."""
 
     def execute(self) -> None:
-        """Execute the plan; after a failure the rest is skipped."""
-        self._execute(self.plan.batches)
+        """Execute the plan, and what it leads to; after a failure the rest is skipped."""
+        made: Batches = self.plan.batches
+        self._execute(made)
+        for _ in range(MOST):
+            if self.failed or not made or not self.renew:
+                return
+            sequel = self.renew(tuple(chain.from_iterable(made)))
+            if sequel is None:
+                return
+            made = additions(sequel.plan)
+            self.desired = sequel.desired
+            self.plan = joined(self.plan, made, sequel.plan.held_back)
+            self.total = len(list(self.plan.changes))
+            self._execute(made)
 
     def _execute(self, batches: Iterable[tuple[Change, ...]]) -> None:
         for batch in batches:
@@ -113,7 +134,8 @@ class _Run:
             self.started.update(change.key for change in batch)
             for outcome in self.session.execute(batch):
                 if outcome.failure is None:
-                    self.done.append(outcome.change)
+                    key = outcome.change.key
+                    self.done[key] = joined_change(self.done.get(key), outcome.change)
                 else:
                     self.failed.append(outcome)
             if self.progress:
@@ -143,7 +165,7 @@ class _Run:
     def _look(self) -> Plan:
         return self.session.plan(self.desired, stack=self.plan.stack, host=self.plan.host)
 
-    def _take_for_touched(self, lost: tuple[tuple[Change, ...], ...]) -> None:
+    def _take_for_touched(self, lost: Batches) -> None:
         """Add to the plan what was lost, so that it is verified, and brought back where the apply is undone."""
         as_declared = (
             tuple(change._replace(before=change.after, owner_before=change.owner) for change in batch) for batch in lost
@@ -155,25 +177,21 @@ class _Run:
         not_undone = () if keep_partial else self._undo()
         return Report(
             Result.PARTIAL if keep_partial or not_undone else Result.UNDONE,
-            tuple(self.done), tuple(self.failed), tuple(self.skipped), unverified, not_undone,
+            tuple(self.done.values()), tuple(self.failed), tuple(self.skipped), unverified, not_undone,
         )  # fmt: skip
 
     def _undo(self) -> tuple[Outcome, ...]:
         # What was not started may be touched all the same: detached from something that was deleted or replaced.
         touched = [change for change in self.plan.changes if change.key in self.started or change.before is not None]
-        acknowledged = {change.key for change in self.done}
-        undo = Undo(touched, acknowledged, self.session, Scope(self.plan.stack, self.desired))
+        undo = Undo(touched, self.done.keys(), self.session, Scope(self.plan.stack, self.desired))
         not_undone = undo.run()
         self.crash = undo.crash
         return not_undone
 
 
-def _lost(again: Plan, known: frozenset[Key]) -> tuple[tuple[Change, ...], ...]:
+def _lost(again: Plan, known: frozenset[Key]) -> Batches:
     """The changes of *again*, in batches, to what was as declared before: to what it was not *known* had to change."""
-    kept = (
-        tuple(change for change in batch if change.key not in known and change.action in {Action.CREATE, Action.UPDATE})
-        for batch in again.batches
-    )
+    kept = (tuple(change for change in batch if change.key not in known) for batch in additions(again))
     return tuple(batch for batch in kept if batch)
 
 

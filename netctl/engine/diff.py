@@ -59,7 +59,7 @@ class _Comparison:
     ) -> None:
         self.desired = desired
         self.live = observation.live
-        self.unread = frozenset[Key]().union(*(part.keys for part in observation.unread))
+        self.unread = frozenset[Key]().union(*(part.keys | part.needed for part in observation.unread))
         self.kinds = kinds
         self.stack = stack
         self.adopt = adopt
@@ -89,7 +89,7 @@ class _Comparison:
             elif have.attributes != want.attributes or not self._marked(want, have.owner):
                 self._compare(want, have)
         for have in self._leftovers():
-            if blocked.isdisjoint(_anchors(have)):
+            if blocked.isdisjoint(_anchors(have)) and blocked.isdisjoint(self.kinds[have.key[:2]].hinges_on):
                 self.changes[have.key] = self._delete(have)
         self._follow_moves(blocked)
         self._cascade(blocked)

@@ -94,6 +94,11 @@ class Kind(NamedTuple):
     incompatible: Callable[[Attributes, Attributes], bool] = _always_changeable
     """Whether what is wanted cannot be made in place of what is live because of the values: some attributes can be
     changed between certain values only."""
+    deleted_last: bool = False
+    """Whether it is refused to be deleted while something leads to it, and nothing can take its place: what needs it is
+    changed first."""
+    hinges_on: frozenset[Key] = frozenset()
+    """What tells which of its resources are desired: with it unread, none is deleted."""
 
     def must_be_replaced(self, wanted: Attributes, live: Attributes, fields: Collection[str]) -> bool:
         """Whether *live*, which differs in *fields*, becomes *wanted* only by being made anew."""

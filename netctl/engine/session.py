@@ -52,7 +52,7 @@ class Session(Generic[AnyReader]):
             try:
                 seen = member.observe(scope)
             except BackendError as error:
-                unread.append(Unread(name, "everything", str(error), _keys_of(name, scope)))
+                unread.append(_nothing_of(name, str(error), scope))
             else:
                 live.update(seen.live)
                 unread.extend(seen.unread)
@@ -75,8 +75,8 @@ class Session(Generic[AnyReader]):
                 yield from failed(share, error.message, error.advice)
 
     def _unserved(self, scope: Scope) -> Sequence[Unread]:
-        systems = sorted({key.system for key in scope.desired} - set(self.members))
-        return [Unread(name, "everything", "it was left out", _keys_of(name, scope)) for name in systems]
+        systems = {key.system for key in scope.desired}.union(need.system for need in _needs(scope))
+        return [_nothing_of(name, "it was left out", scope) for name in sorted(systems - set(self.members))]
 
 
 def read_session(systems: Sequence[System], context: Context) -> Session[Reader]:
@@ -102,5 +102,11 @@ def failed(share: Sequence[Change], answer: str, advice: str = "") -> Iterator[O
     return (Outcome(change, Failure(f"{change.action} {change.key}", answer, advice)) for change in share)
 
 
-def _keys_of(system: str, scope: Scope) -> frozenset[Key]:
-    return frozenset(key for key in scope.desired if key.system == system)
+def _nothing_of(system: str, reason: str, scope: Scope) -> Unread:
+    """Of a system, nothing could be read."""
+    keys = frozenset(key for key in scope.desired if key.system == system)
+    return Unread(system, "everything", reason, keys, frozenset(n for n in _needs(scope) if n.system == system) - keys)
+
+
+def _needs(scope: Scope) -> Iterator[Key]:
+    return (need for want in scope.desired.values() for need in want.needs)

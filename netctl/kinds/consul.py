@@ -9,6 +9,7 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from netctl.engine.resource import Key, Kind
+from netctl.kinds.docker import ENGINE
 
 SYSTEM = "consul"
 
@@ -121,8 +122,10 @@ class Service(NamedTuple):
     """Those that netctl has put there; what others add is left alone."""
 
 
-SERVICE = Kind(SYSTEM, "service", immutable=frozenset({"name"}), identity=frozenset({"id"}))
-"""An instance that is renamed in place leaves its checks under the former name."""
+SERVICE = Kind(
+    SYSTEM, "service", immutable=frozenset({"name"}), identity=frozenset({"id"}), hinges_on=frozenset({ENGINE})
+)
+"""An instance that is renamed in place leaves its checks under the former name. Containers may be instances."""
 
 
 class External(NamedTuple):

@@ -20,6 +20,9 @@ OWN_LABELS = "io.netctl."
 PREDEFINED = frozenset({"bridge", "host", "none"})
 """The networks that every Engine has. They can be referred to, and are never changed."""
 
+ENGINE = Key(SYSTEM, "engine", "")
+"""What the Engine alone can tell: which containers there are, and where. It is needed, and never desired."""
+
 LATEST = ":latest"
 """What the Engine adds to the name of a plugin that says no version; left out here."""
 

@@ -25,11 +25,19 @@ _NOTE = " " * 9
 def plan_text(plan: Plan, *, warnings: Sequence[str] = (), paint: Paint = PLAIN, verbose: bool = False) -> str:
     """The whole plan; what endangers the user's own connection comes first, the count last."""
     lines = [paint("red", f"Warning: {warning}") for warning in warnings]
-    for system, rows in rows_by_system(plan, verbose=verbose).items():
-        lines += [*_gap(lines), paint("bold", system), *_table(rows, paint)]
+    if plan.batches:
+        lines += [*_gap(lines), changes_text(plan, paint=paint, verbose=verbose)]
     for part in (_conflicts(plan.conflicts, paint), _unread(plan, paint)):
         lines += [*_gap(lines), *part] if part else []
     return "\n".join([*lines, *_gap(lines), *_closing(plan, paint)])
+
+
+def changes_text(plan: Plan, *, paint: Paint = PLAIN, verbose: bool = False) -> str:
+    """The changes alone, by system."""
+    lines: list[str] = []
+    for system, rows in rows_by_system(plan, verbose=verbose).items():
+        lines += [*_gap(lines), paint("bold", system), *_table(rows, paint)]
+    return "\n".join(lines)
 
 
 def count_text(plan: Plan) -> str:

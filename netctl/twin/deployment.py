@@ -73,7 +73,8 @@ def _apply(loaded: LoadedStack, examined: Examined, host: str, session: Session[
 
     def compiled() -> tuple[dict[Key, Desired], list[Diagnostic]]:
         found = compile_host(examined, host or None, session.facts(), loaded, Problems(loaded))
-        return {key: want for key, want in found.resources.items() if key.system in SYSTEMS}, found.diagnostics
+        wanted = {key: _within_reach(want) for key, want in found.resources.items() if key.system in SYSTEMS}
+        return wanted, found.diagnostics
 
     def make_plan(desired: Mapping[Key, Desired]) -> Plan:
         return session.plan(desired, stack=loaded.stack.stack, host=host or LONE)
@@ -87,6 +88,11 @@ def _apply(loaded: LoadedStack, examined: Examined, host: str, session: Session[
     if again:
         raise BackendError(f"there is something to do again after all has been applied: {_first(again)}")
     return Deployed(host or LONE, len(desired), tuple(warnings))
+
+
+def _within_reach(want: Desired) -> Desired:
+    """Without what it needs of systems that a namespace has not got."""
+    return want._replace(needs=tuple(need for need in want.needs if need.system in SYSTEMS))
 
 
 def _first(plan: Plan) -> str:

@@ -9,7 +9,7 @@ from netctl.engine.facts import EngineFacts, Facts
 from netctl.engine.protocol import Capability, Context, Observation, Scope, Unread
 from netctl.engine.resource import Key, Live
 from netctl.errors import BackendError
-from netctl.kinds.docker import SYSTEM
+from netctl.kinds.docker import ENGINE, SYSTEM
 from reconcilers.docker.engine import Engine, find_engine
 from reconcilers.docker.refusals import UnreachableError
 
@@ -79,7 +79,7 @@ class Reader:
     def observe(self, scope: Scope) -> Observation:
         """The stack's networks and attachments. Of an Engine that is not there, nothing where nothing is declared."""
         wanted = frozenset(key for key in scope.desired if key.system == SYSTEM)
-        if not wanted and self._is_absent():
+        if not wanted and self._is_absent() and not _is_asked(scope):
             return Observation({})
         from reconcilers.docker.observation import mapping_of, observe
 
@@ -89,7 +89,8 @@ class Reader:
                 raise reading
             live = observe(reading or self._read(), self.api, scope)
         except BackendError as error:
-            return Observation({}, (Unread(SYSTEM, "everything", _reason(error, scope), wanted),))
+            unread = Unread(SYSTEM, "everything", _reason(error, scope), wanted, frozenset({ENGINE}))
+            return Observation({}, (unread,))
         return Observation(mapping_of(live, scope.keys))
 
     def _is_absent(self) -> bool:
@@ -119,7 +120,12 @@ class Reader:
         from reconcilers.docker.api import Api
         from reconcilers.docker.events import changed_keys
 
-        return changed_keys(Api(self._find()))
+        return changes(Api(self._find()))
+
+
+def _is_asked(scope: Scope) -> bool:
+    """Whether something waits for what the Engine tells, though nothing of it is declared."""
+    return any(ENGINE in want.needs for want in scope.desired.values())
 
 
 def _reason(error: BackendError, scope: Scope) -> str:
