@@ -17,9 +17,11 @@ from typing import Any
 
 from netctl.agent.declared import Declared, Load
 from netctl.agent.keeper import Keeper
+from netctl.agent.knowledge import Knowledge
 from netctl.agent.listening import Listening
 from netctl.agent.log import Log
 from netctl.agent.metrics import Metrics
+from netctl.agent.rumours import Rumours, look
 from netctl.agent.service import Service
 from netctl.agent.sources import Source
 from netctl.engine.following import Tidings
@@ -93,7 +95,8 @@ class Agent:
         """Whether a thread is at work; what is kept is then left to it."""
         self._unreachable = False
         """Whether the source could not be looked at the last time."""
-        self._facts: Any = None
+        self._knowledge = Knowledge()
+        self._rumours = Rumours()
 
     @property
     def ready(self) -> bool:
@@ -145,8 +148,7 @@ class Agent:
                 f"the declaration is of stack '{loaded.stack}' now, and '{self.keeper.declared.stack}' is kept here",
                 "Start another watch for the other stack.",
             )
-        self._facts = self.session.facts()
-        return loaded.compile(self._facts)
+        return loaded.compile(self._knowledge.tell(self.session.facts()))
 
     def _attend(self, keeper: Keeper) -> None:
         self._listening.attend(keeper.scope)
@@ -210,7 +212,7 @@ class Agent:
 
     def _check_facts(self) -> None:
         """Compile anew where what is known of the host has changed; what was refused may be possible now."""
-        if self.error or self.session.facts() != self._facts:
+        if self.error or self._knowledge.is_outdated(self.session.facts()):
             self._renew(only_if_changed=True)
 
     def _resync(self, reason: str) -> None:
@@ -229,6 +231,8 @@ class Agent:
             self._not_whole(f"{left.failed} repairs failed")
         elif left.unread:
             self._not_whole(f"{left.unread[0].system} could not be read: {left.unread[0].reason}")
+            if all(part.system in self._listening.away for part in left.unread):
+                self._pause = 0.0  # they tell when they are back
         else:
             self.trouble = ""
             self._pause = 0.0
@@ -253,7 +257,7 @@ class Agent:
             loop.add_reader(source_descriptor, self._source_changed)
         self._plan_look()
         while self._exit is None:
-            self._listening.start_threads(loop, self._keeper.scope, self._heard)
+            self._listening.start_threads(loop, self._keeper.scope, self._heard, self._lost)
             self._listen(loop, on=True)
             self._take_all()
             await self._noticed.wait()
@@ -272,28 +276,31 @@ class Agent:
                     loop.remove_reader(descriptor)
 
     async def _work(self) -> None:
-        """Do what has been asked for, in a thread."""
-        while self._jobs and self._exit is None:
-            name = next(iter(self._jobs))
-            job = self._jobs.pop(name)
-            if name == "reload":
-                self._service.reloading()
-            self._busy = True
-            try:
-                await asyncio.to_thread(job)
-            except NetctlError as error:
-                self._not_whole(str(error))
-            except Exception as bug:  # noqa: BLE001 - a bug must not leave the host unkept; it is told, and tried again
-                self._tell_bug(bug)
-            finally:
-                self._busy = False
-            if name == "reload":
-                self._service.ready(self.summary())
-            else:
-                self._service.status(self.summary())
-            if self._pause:
-                self._later("retry", self._pause, self._ask_resync, AGAIN)
-            self._look_again()
+        """Do one thing that has been asked for, in a thread: what events tell of is not to wait for all of them."""
+        if not self._jobs or self._exit is not None:
+            return
+        name = next(iter(self._jobs))
+        job = self._jobs.pop(name)
+        if name == "reload":
+            self._service.reloading()
+        self._busy = True
+        try:
+            await asyncio.to_thread(job)
+        except NetctlError as error:
+            self._not_whole(str(error))
+        except Exception as bug:  # noqa: BLE001 - a bug must not leave the host unkept; it is told, and tried again
+            self._tell_bug(bug)
+        finally:
+            self._busy = False
+        if name == "reload":
+            self._service.ready(self.summary())
+        else:
+            self._service.status(self.summary())
+        if self._pause:
+            self._later("retry", self._pause, self._ask_resync, AGAIN)
+        self._look_again()
+        if self._jobs:
+            self._noticed.set()
 
     def _take_all(self) -> None:
         for name in self._listening.followers:
@@ -338,6 +345,9 @@ class Agent:
     def _retry(self) -> None:
         if self._busy:  # asked for again when that has been done
             return
+        if self._keeper.ripe_systems() & self._listening.threaded:
+            self._ask("retry", self._keeper.retry)
+            return
         try:
             self._keeper.retry()
         except NetctlError as error:
@@ -346,17 +356,33 @@ class Agent:
 
     def _heard(self, name: str, keys: frozenset[Key]) -> None:
         """A system that cannot be followed has told of something."""
-        if keys:
-            self._ask(f"look {name} {min(keys)}", lambda: self._look_at(name, keys))
-        else:
-            self._ask_resync(f"{name} has changed")
+        if name in self._listening.away:
+            self._listening.away.remove(name)
+            self.log.info("the events of a system can be heard again", system=name)
+            self._ask_resync(f"{name} can be heard again")
+        self._rumours.note(name, keys)
+        self._ask(f"look at {name}", lambda: self._look_at(name))
 
-    def _look_at(self, name: str, keys: frozenset[Key]) -> None:
+    def _lost(self, name: str, reason: str) -> None:
+        """A system that cannot be followed cannot be heard, either."""
+        if name not in self._listening.away:
+            self._listening.away.add(name)
+            self.trouble = f"the events of {name} cannot be heard: {reason}"
+            self.log.error("the events of a system cannot be heard", system=name, error=reason)
+            self._service.status(self.summary())
+
+    def _look_at(self, name: str) -> None:
+        """Look where events of a system told to, and repair what differs there."""
+        keys = self._rumours.take(name)
+        if keys is None:
+            return
+        noticed = monotonic()
+        if not keys:
+            self._check_facts()
         keeper = self._keeper
         try:
-            seen = self.session.members[name].observe(keeper.scope._replace(keys=keys))
-            live = {key: seen.live.get(key) for key in keys if key in keeper.declared.desired} | seen.live
-            keeper.heed(name, Tidings(live), monotonic())
+            keeper.heed(name, look(name, self.session.members[name], keeper.scope, keys), noticed)
+            self.metrics.looks.add(system=name)
         except NetctlError as error:
             keeper.look_again = str(error)
 

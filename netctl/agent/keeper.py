@@ -205,6 +205,11 @@ class Keeper:
         """When the first of what waits may be repaired."""
         return min((waiting.due for _, waiting in self.waiting.values()), default=None)
 
+    def ripe_systems(self) -> set[str]:
+        """The systems of what has waited long enough."""
+        now = monotonic()
+        return {key.system for key, waiting in self.waiting.values() if waiting.due <= now}
+
     def retry(self) -> None:
         """Repair what has waited long enough."""
         now = monotonic()

@@ -1,7 +1,7 @@
 """What tells of changes: followers, waited for in the loop, and for other systems a thread each."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from threading import Thread
 from time import sleep
@@ -12,11 +12,13 @@ from netctl.engine.protocol import Reader, Scope
 from netctl.engine.resource import Key
 from netctl.errors import BackendError
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 300.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 5.0
 """Seconds between attempts to listen to a system that cannot be listened to."""
 
 Heard = Callable[[str, frozenset[Key]], None]
 """Told, in the loop, which system has changed, and which of its keys; none: all may have."""
+Lost = Callable[[str, str], None]
+"""Told, in the loop, which system cannot be heard any more, and why."""
 
 
 class Listening:
@@ -24,46 +26,48 @@ class Listening:
 
     def __init__(self, members: Mapping[str, Reader], log: Log) -> None:
         self.followers: dict[str, Follower] = {}
-        self._threaded: list[str] = []
+        self.threaded: set[str] = set()
+        """The systems that cannot be followed. They may take their time to answer."""
+        self.away: set[str] = set()
+        """Those of them that cannot be heard at present. They tell when they can."""
+        self._unstarted: list[str] = []
         self._members = members
         self._log = log
         for name, member in members.items():
             if isinstance(member, Followable):
                 self.followers[name] = member.follow()
             else:
-                self._threaded.append(name)
+                self._unstarted.append(name)
+        self.threaded.update(self._unstarted)
 
     def attend(self, scope: Scope) -> None:
         """Listen for what concerns this desired state."""
         for follower in self.followers.values():
             follower.attend(scope)
 
-    def start_threads(self, loop: asyncio.AbstractEventLoop, scope: Scope, heard: Heard) -> None:
+    def start_threads(self, loop: asyncio.AbstractEventLoop, scope: Scope, heard: Heard, lost: Lost) -> None:
         """Listen to the systems that have something desired and cannot be followed, each in a thread of its own."""
         concerned = {key.system for key in scope.desired}
-        for name in [name for name in self._threaded if name in concerned]:
-            self._threaded.remove(name)
-            Thread(target=self._listen, args=(loop, name, heard), name=f"events of {name}", daemon=True).start()
+        for name in [name for name in self._unstarted if name in concerned]:
+            self._unstarted.remove(name)
+            arguments = loop, name, heard, lost
+            Thread(target=self._listen, args=arguments, name=f"events of {name}", daemon=True).start()
 
-    def _listen(self, loop: asyncio.AbstractEventLoop, name: str, heard: Heard) -> None:
+    def _listen(self, loop: asyncio.AbstractEventLoop, name: str, heard: Heard, lost: Lost) -> None:
         pause = _FIRST_PAUSE
         with suppress(RuntimeError):  # the loop has been closed: this is the end
-            whole = True
             while True:
-                for keys in self._events(name, pause):
-                    # What happened while nobody listened is not known.
-                    loop.call_soon_threadsafe(heard, name, keys if whole else frozenset())
-                    whole, pause = True, _FIRST_PAUSE
+                reason = "its events have ended"
+                try:
+                    # The first is empty: what happened while nobody listened is not known.
+                    for keys in self._members[name].events():
+                        loop.call_soon_threadsafe(heard, name, keys)
+                        pause = _FIRST_PAUSE
+                except (BackendError, OSError) as error:
+                    reason = str(error)
+                loop.call_soon_threadsafe(lost, name, reason)
                 sleep(pause)
-                whole, pause = False, min(pause * 2, _LONGEST_PAUSE)
-
-    def _events(self, name: str, pause: float) -> Iterator[frozenset[Key]]:
-        """The events of a system until they break off, which is told once."""
-        try:
-            yield from self._members[name].events()
-        except (BackendError, OSError) as error:
-            if pause == _FIRST_PAUSE:
-                self._log.error("the events of a system cannot be heard", system=name, error=error)
+                pause = min(pause * 2, _LONGEST_PAUSE)
 
     def close(self) -> None:
         """Stop following."""

@@ -80,6 +80,7 @@ class Metrics:
         self.drifted = Family("netctl_drifted_resources", "gauge", "Resources that are not as declared.")
         self.contended = Family("netctl_contended_resources", "gauge", "Resources that someone else keeps changing.")
         self.resyncs = Family("netctl_resyncs_total", "counter", "Looks at everything, by reason.")
+        self.looks = Family("netctl_looks_total", "counter", "Looks at a system whose events only say that it changed.")
         self.resources = Family("netctl_desired_resources", "gauge", "Resources that are kept.")
         self.state_errors = Family("netctl_desired_state_errors_total", "counter", "New desired states refused.")
         self.webhook_refusals = Family("netctl_webhook_refusals_total", "counter", "Webhook requests refused.")

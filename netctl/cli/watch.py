@@ -23,7 +23,7 @@ from netctl.cli.options import Changing, Compiling
 from netctl.cli.sessions import open_reader, open_writer
 from netctl.engine.facts import Facts
 from netctl.engine.plan import Plan
-from netctl.engine.protocol import Writer
+from netctl.engine.protocol import Context, Writer
 from netctl.engine.session import Session
 from netctl.errors import NetctlError, UsageError
 from netctl.stack.source import STDIN
@@ -63,6 +63,11 @@ class Options(Changing, Compiling):
         typer.Option("--webhook-secret-file", metavar="FILE", help="Take POST /webhook with it."),
     ] = None
     log_format: Annotated[LogFormat, typer.Option("--log-format", help="How log lines are written.")] = LogFormat.TEXT
+
+    @property
+    def context(self) -> Context:
+        """Where the systems are to act. Nothing waits for one that restarts: it is heard of when it is back."""
+        return super().context._replace(patient=False)
 
 
 def run(options: Options) -> int:

@@ -21,6 +21,8 @@ class Context(NamedTuple):
     """A named network namespace; empty for the caller's own."""
     timeout: float = 30.0
     """Seconds that a single call may wait for the system."""
+    patient: bool = True
+    """Whether a system that has answered before is waited for, for longer than that, while it restarts."""
 
 
 class Scope(NamedTuple):
@@ -88,7 +90,11 @@ class Reader(Protocol):
         ...
 
     def events(self) -> Iterator[frozenset[Key]]:
-        """Keys that may have changed, as the system reports them; an empty set asks for a full observation."""
+        """Keys that may have changed, as the system reports them; an empty set for all of its own, and for its facts.
+
+        The first is empty, as soon as it listens: what happened before is not known. Raises BackendError where
+        it cannot listen, or not any more.
+        """
         ...
 
 

@@ -128,6 +128,10 @@ class Watcher:
             error.add_note(f"{describe(plan[0])} {plan[0].conflicts} {plan[0].unread}\n{self.text()}")
             raise
 
+    def await_heard(self, system: str) -> None:
+        """Wait until it hears of a system that it cannot follow, and has looked at it."""
+        wait_until(lambda: self.metric(f'netctl_looks_total{{system="{system}"}}') > 0, 60)
+
     def end(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Its exit code after that signal."""
         self.process.send_signal(number)
