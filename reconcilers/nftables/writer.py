@@ -11,10 +11,12 @@ from contextlib import suppress
 from typing import Self
 
 from netctl.engine.change import Action, Change, Failure, Outcome
+from netctl.engine.flows import Left
 from netctl.engine.resource import Key, Owner
 from netctl.errors import BackendError
 from netctl.kinds.nftables import ForeignRule, Table
 from reconcilers.nftables.chains import MarkedRule, rules_by_key
+from reconcilers.nftables.cutting import cut
 from reconcilers.nftables.flows import changed_tables, forget_stale
 from reconcilers.nftables.marks import Place, name_in, rule_mark
 from reconcilers.nftables.messages import Interrupted, Refusal, Request, RequestError
@@ -38,6 +40,9 @@ _ADVICE = {
     errno.ERESTART: "another program keeps changing nftables; find it with: nft monitor",
     errno.ENOMEM: "the kernel is out of memory for it",
 }
+
+
+_TRACKING = "where the kernel lacks nf_conntrack_netlink, load it: modprobe nf_conntrack_netlink"
 
 
 class Unmakeable(Exception):  # noqa: N818 - carries a failure, which is not an exception
@@ -76,6 +81,15 @@ class Writer(Reader):
                 stale = Refusal(None, errno.ERESTART)
                 return _outcomes(batch, {0: Failure("change nftables", stale.answer, _ADVICE[errno.ERESTART])})
 
+    def cut(self, left: Sequence[Left]) -> int:
+        """Cut connections to endpoints that have left; how many there were. Raises BackendError."""
+        try:
+            return cut(self.context.netns, self.context.timeout, left)
+        except OSError as error:
+            raise BackendError(
+                f"tracked connections cannot be removed: {error.strerror or error}", _TRACKING
+            ) from error
+
     def _attempt(self, batch: Sequence[Change]) -> dict[int, Failure] | None:
         """Failures by the change's number, none where all were made; None where the rule set changed meanwhile."""
         generation = self.connection.generation()
@@ -95,8 +109,7 @@ class Writer(Reader):
             for before, after in changed_tables((change.before, change.after) for change in batch):
                 forget_stale(self.context.netns, self.context.timeout, before, after)
         except (BackendError, OSError) as error:
-            advice = "where the kernel lacks nf_conntrack_netlink, load it: modprobe nf_conntrack_netlink"
-            return {0: Failure("remove tracked flows to former endpoints", str(error), advice)}
+            return {0: Failure("remove tracked flows to former endpoints", str(error), _TRACKING)}
         return {}
 
     def _prepared(self, batch: Sequence[Change]) -> tuple[list[Request], dict[int, Failure]]:
