@@ -17,8 +17,7 @@ class Peer(NamedTuple):
 
 
 def peers_of(net: Net, site: Site) -> list[Peer]:
-    """The hosts of *net* but this one, by name."""
+    """The hosts of *net* but this one and those that are gone, by name."""
     declared = site.topology.stack.hosts
-    return [
-        Peer(name, declared[name].id or 0, declared[name].address) for name in sorted(net.hosts) if name != site.host
-    ]
+    others = net.hosts - {site.host} - (site.facts.gone if site.facts is not None else frozenset())
+    return [Peer(name, declared[name].id or 0, declared[name].address) for name in sorted(others)]

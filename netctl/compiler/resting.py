@@ -41,11 +41,12 @@ def resting(
     complaints = {**((facts.complaints() if asks_consul else None) or {}), **facts.failed_checks}
     still = _resting_containers(topology, facts, host)
     found: dict[Subject, str] = {}
-    for end in endpoints.values() if complaints or still else ():
+    for end in endpoints.values() if complaints or still or facts.gone else ():
+        gone = f"host '{end.host}' is gone" if end.host in facts.gone else ""
         for name in end.services & chosen:
             for address, ident in _instances(topology, name, end):
                 own = instance_id(topology, name, address)
-                reason = still.get((end.network, address)) or complaints.get(ident) or complaints.get(own)
+                reason = gone or still.get((end.network, address)) or complaints.get(ident) or complaints.get(own)
                 if reason:
                     found[Subject(name, address)] = reason
     return found

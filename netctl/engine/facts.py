@@ -124,6 +124,9 @@ class Facts(NamedTuple):
     held: Held = _nothing_held
     """What endpoints have already. Asked only for those whose addresses are to be assigned."""
 
+    gone: frozenset[str] = frozenset()
+    """Other hosts of the stack that have died, as far as somebody tells: declared still, and not reached any more."""
+
     def merged(self, other: "Facts") -> "Facts":
         """These facts and another reader's."""
         return Facts(
@@ -138,4 +141,5 @@ class Facts(NamedTuple):
             complaints=other.complaints if self.complaints is _no_complaints else self.complaints,
             failed_checks={**self.failed_checks, **other.failed_checks},
             held=other.held if self.held is _nothing_held else self.held,
+            gone=self.gone | other.gone,
         )
