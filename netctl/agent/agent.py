@@ -52,6 +52,8 @@ class Settings:
     detect_only: bool = False
     agree: Callable[[Plan], None] = lambda _: None
     """Raises where a new desired state may not be made so: too many deletions, a foreign object in its place."""
+    told: Callable[[str], None] = lambda _: None
+    """Told what is wrong, or that nothing is (empty), whenever that may have changed."""
 
 
 Serve = Callable[["Agent", AsyncExitStack], Awaitable[None]]
@@ -196,6 +198,8 @@ class Agent:
             keeper.look_again = "not everything could be read"
 
     def _good_again(self) -> None:
+        if self._source.trouble:  # what is known is good, but the newest is not known
+            return
         if self.error:
             self.log.info("the desired state is good again")
         self.error = ""
@@ -256,6 +260,7 @@ class Agent:
         if source_descriptor is not None:
             loop.add_reader(source_descriptor, self._source_changed)
         self._plan_look()
+        self._look_again()
         while self._exit is None:
             self._listening.start_threads(loop, self._keeper.scope, self._heard, self._lost)
             self._listen(loop, on=True)
@@ -334,7 +339,8 @@ class Agent:
         self._look_again()
 
     def _look_again(self) -> None:
-        """Arrange for what the keeper could not do at once."""
+        """Tell how things are, and arrange for what the keeper could not do at once."""
+        self.settings.told(self.error or self.trouble)
         keeper = self._keeper
         if keeper.look_again and not self._pause:
             self._ask_resync(keeper.look_again)
@@ -387,8 +393,20 @@ class Agent:
             keeper.look_again = str(error)
 
     def _source_changed(self) -> None:
-        if self._source.changed():
+        changed = self._source.changed()
+        self._heed_source()
+        if changed:
             self._later("reload", _SETTLING, self._reload, "file")
+
+    def _heed_source(self) -> None:
+        """Report, once, that the newest desired state cannot be known or used; and that it can again."""
+        if self._source.trouble:
+            self._unreachable = True
+            self._refuse(NetctlError(self._source.trouble))
+        elif self._unreachable:
+            self._unreachable = False
+            self._good_again()
+        self._look_again()
 
     def _reload(self, reason: str) -> None:
         if reason == "signal":

@@ -19,7 +19,7 @@ class Source(Protocol):
     interval: float
     """Seconds between two `look`; 0 for none."""
     trouble: str
-    """Why the first desired state is not the newest one; empty where it is."""
+    """Why the newest desired state is not known, or not used; empty where it is."""
 
     def look(self) -> bool:
         """Whether there is a new state, looked for now; may take long. Raises NetctlError."""
@@ -112,6 +112,7 @@ class Git:
     def look(self) -> bool:
         """Whether there is a new commit."""
         newest = self.repository.fetch()
+        self.trouble = ""
         if newest == self.commit:
             return False
         self.commit = newest

@@ -27,6 +27,7 @@ COMMANDS = (
     Command("apply", "apply", CHANGE, "-f F | PLAN", "Make it so, verify it; undo it where it fails"),
     Command("destroy", "destroy", CHANGE, "-f F | --stack S", "Remove all that the stack owns, and nothing else"),
     Command("watch", "watch", CHANGE, "-f F", "Keep it so: repair drift as it happens"),
+    Command("publish", "publish", CHANGE, "-f F", "Put it into Consul, for hosts that watch --consul"),
     Command("dns", "dns", CHANGE, "-f F", "Answer for services by DNS"),
     Command("status", "status", LOOK, "-f F", "Which declarations hold, and which have drifted"),
     Command("get", "get", LOOK, "[RESOURCE]", "What is live here and owned by a stack"),

@@ -5,9 +5,9 @@ import gc
 import os
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, Protocol, cast
 
 import typer
 
@@ -62,6 +62,19 @@ class Options(Changing, Compiling):
         Path | None,
         typer.Option("--webhook-secret-file", metavar="FILE", help="Take POST /webhook with it."),
     ] = None
+    consul: Annotated[
+        bool, typer.Option("--consul", help="Follow what 'netctl publish' puts into Consul, in place of -f.")
+    ] = False
+    stack: Annotated[str, typer.Option("--stack", metavar="NAME", help="The published stack.")] = ""
+    address: Annotated[
+        str, typer.Option("--address", metavar="A", help="By which peers reach this host (default: as Consul's do).")
+    ] = ""
+    label: Annotated[
+        list[str], typer.Option("--label", metavar="K=V", help="A label of this host, if not declared; repeatable.")
+    ] = field(default_factory=list)
+    grace: Annotated[
+        str, typer.Option("--grace", metavar="TIME", help="Take a host that has died for gone after this.")
+    ] = "30s"
     log_format: Annotated[LogFormat, typer.Option("--log-format", help="How log lines are written.")] = LogFormat.TEXT
 
     @property
@@ -77,14 +90,15 @@ def run(options: Options) -> int:
     seconds = duration(options.resync)
     terminal = options.terminal()
     log = Log(options.log_format, quiet=options.quiet)
-    origin = _origin(options)
+    origin = _origin(options, log)
     with (
         _session(options) as session,
-        stack_lock(origin.first.name, options.netns, "netctl watch", options, terminal),
+        stack_lock(origin.name, options.netns, "netctl watch", options, terminal),
     ):
-        settings = Settings(seconds, options.detect_only, _consent(options))
+        origin.begin()
+        settings = Settings(seconds, options.detect_only, _consent(options), origin.told)
         agent = Agent(session, origin.load, origin.source, settings, log, os.environ)
-        return asyncio.run(agent.run(_serving(options, origin.first.name)))
+        return asyncio.run(agent.run(_serving(options, origin.name)))
 
 
 def _refuse_contradictions(options: Options) -> None:
@@ -93,18 +107,53 @@ def _refuse_contradictions(options: Options) -> None:
         raise UsageError("standard input cannot be watched", "Name a file: -f stack.yaml.")
     if options.git and options.file:
         raise UsageError("-f and --git cannot both be given", "Name the file in the repository with --path.")
+    if options.consul and (options.file or options.git):
+        raise UsageError("--consul takes the place of -f and --git", "Publish the file: netctl publish -f F.")
+    if options.consul != bool(options.stack):
+        raise UsageError("--consul and --stack go together", "Write: netctl watch --consul --stack NAME.")
     if options.webhook_secret_file and not (options.git and options.listen):
         raise UsageError("a webhook needs a repository and an address", "Give --git and --listen, too.")
 
 
-class _Origin:
-    """Where the declaration is read from: files, or a commit."""
+class _Origin(Protocol):
+    """Where the declaration is read from."""
+
+    source: Source
+    name: str
+    """The stack's."""
+
+    def begin(self) -> None:
+        """Begin to follow: no other process does so on this host. Raises NetctlError."""
+        ...
+
+    def told(self, trouble: str) -> None:
+        """How this host is; empty where all is as declared."""
+        ...
+
+    def load(self) -> Loaded:
+        """Read the declaration. Raises NetctlError."""
+        ...
+
+
+class _Ready:
+    """An origin that has nothing to begin, and tells nobody."""
+
+    def begin(self) -> None:
+        """Nothing."""
+
+    def told(self, trouble: str) -> None:
+        """Nothing."""
+
+
+class _FileOrigin(_Ready):
+    """Files."""
 
     def __init__(self, options: Options) -> None:
         self._options = options
         self.source: Source = Files(options.file)
-        self.first = load_declarations(options)
-        self._ready = [self.first]
+        first = load_declarations(options)
+        self.name = first.name
+        self._ready = [first]
 
     def load(self) -> Loaded:
         """Read the declaration; the first time, what has been read already."""
@@ -112,29 +161,32 @@ class _Origin:
         return Loaded(declarations.name, lambda facts: _compiled(declarations, self._options, facts, ""))
 
 
-class _GitOrigin:
+class _GitOrigin(_Ready):
     """A commit of a repository."""
 
     def __init__(self, options: Options) -> None:
         directory = options.state_dir / "git"
         verify = options.verify_signatures
         self._repository = Repository(options.git, options.ref, options.path, directory, verify=verify)
-        self.source = Git(self._repository, duration(options.interval))
+        source = Git(self._repository, duration(options.interval))
         self._options = options
-        self._commit = self.source.first()
+        self._git = source
+        self.source: Source = source
+        self._commit = source.first()
         try:
-            self.first = self._read(self._commit)
+            first = self._read(self._commit)
         except NetctlError as error:
-            self._commit = self.source.fall_back(error)
-            self.first = self._read(self._commit)
-        self._ready = [self.first]
+            self._commit = source.fall_back(error)
+            first = self._read(self._commit)
+        self.name = first.name
+        self._ready = [first]
 
     def load(self) -> Loaded:
         """Read the declaration in the newest commit that has been fetched."""
         if self._ready:
             declarations, commit = self._ready.pop(), self._commit
         else:
-            commit = self.source.commit or self._commit
+            commit = self._git.commit or self._commit
             declarations = self._read(commit)
         return Loaded(declarations.name, lambda facts: _compiled(declarations, self._options, facts, commit))
 
@@ -143,8 +195,16 @@ class _GitOrigin:
         return load_declarations(replace(self._options, file=[str(path)]))
 
 
-def _origin(options: Options) -> "_Origin | _GitOrigin":
-    return _GitOrigin(options) if options.git else _Origin(options)
+def _origin(options: Options, log: Log) -> _Origin:
+    if options.consul:
+        from netctl.cli.published import Here, PublishedOrigin
+
+        here = Here(
+            options.stack, options.host, options.address, options.label, duration(options.grace), options.netns,
+            options.state_dir,
+        )  # fmt: skip
+        return PublishedOrigin(here, log, options.context)
+    return _GitOrigin(options) if options.git else _FileOrigin(options)
 
 
 def _serving(options: Options, stack: str) -> Callable[[Agent, AsyncExitStack], Awaitable[None]]:

@@ -1,0 +1,35 @@
+"""A stack that is published in the store which coordinates hosts, as a source of desired states."""
+
+from netctl.agent.declared import Declared
+from netctl.cluster.follower import Follower
+
+
+class Published:
+    """The published version, completed with who is there; the follower's thread tells when it has changed."""
+
+    interval = 0.0
+
+    def __init__(self, follower: Follower) -> None:
+        self._follower = follower
+        self.descriptor: int | None = follower.descriptor
+
+    @property
+    def trouble(self) -> str:
+        """Why the newest state is not known, or not used."""
+        return self._follower.trouble
+
+    def look(self) -> bool:
+        """Nothing: the descriptor tells."""
+        return False
+
+    def changed(self) -> bool:
+        """Whether there is another state, or another trouble."""
+        return self._follower.take()
+
+    def good(self, declared: Declared) -> None:
+        """Remember it, to begin with should the store be out of reach; and tell the store."""
+        self._follower.holds(declared.revision)
+
+    def close(self) -> None:
+        """Stop following."""
+        self._follower.close()

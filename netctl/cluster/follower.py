@@ -1,0 +1,284 @@
+"""Following the store on one host: a thread waits for changes there, and works out what is to hold here.
+
+What it works out is an `Offer`: a version, completed with who is there. It stays as it is while the store cannot be
+asked, or says what cannot be used; `trouble` then tells why.
+"""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from random import uniform
+from threading import Condition, Event, Thread
+from time import monotonic
+from typing import NamedTuple
+
+from netctl.cluster.completion import complete, declared_ids, highest_id, needs_lease
+from netctl.cluster.layout import Layout
+from netctl.cluster.leases import lease
+from netctl.cluster.membership import Absence, View, view_of
+from netctl.cluster.memory import Memory
+from netctl.cluster.presence import Presence
+from netctl.cluster.publication import fetch
+from netctl.cluster.records import HostRecord, Publication
+from netctl.cluster.rollout import take_slot
+from netctl.cluster.telling import Telling
+from netctl.engine.store import Store
+from netctl.errors import DeclarationError, NetctlError
+from netctl.stack.loader import LoadedStack
+
+_LONGEST_WAIT = 300.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 15.0
+"""Seconds between attempts to ask a store that does not answer."""
+
+
+class Settings(NamedTuple):
+    """This host, and how it follows."""
+
+    layout: Layout
+    host: str
+    address: str
+    """Empty: the one that the store's agent advertises."""
+    labels: dict[str, str]
+    grace: float
+    """Seconds without a session after which another host is gone."""
+    directory: Path
+    """Where it is remembered what held."""
+
+
+class Offer(NamedTuple):
+    """What is to hold on this host."""
+
+    publication: Publication
+    loaded: LoadedStack
+    """The version, completed."""
+    view: View
+    gone: frozenset[str]
+    leads: bool
+    """Whether this host writes what is cluster-wide."""
+
+    def is_like(self, other: "Offer | None") -> bool:
+        """Whether the other one comes to the same."""
+        return (
+            other is not None
+            and self[3:] == other[3:]
+            and self.publication == other.publication
+            and self.loaded.stack.hosts == other.loaded.stack.hosts
+        )
+
+
+class Follower:
+    """Follows one stack for one host."""
+
+    def __init__(
+        self, settings: Settings, connect: Callable[[], Store], warn: Callable[[str], None] = lambda _: None
+    ) -> None:
+        self.settings = settings
+        self.descriptor = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        """Readable when there is another offer, or another trouble."""
+        self.offer: Offer | None = None
+        self.trouble = ""
+        self._connect = connect
+        self._warn = warn
+        self._warned: set[str] = set()
+        self._changed = Condition()
+        self._ended = Event()
+        self._memory = Memory(settings.directory)
+        recalled = self._memory.recall()
+        self._recalled = recalled
+        self._absence = Absence(settings.grace, recalled.gone if recalled else frozenset())
+        self._telling = Telling(settings.layout, settings.host, connect)
+        self._presence: Presence | None = None
+        self._version: tuple[Publication, LoadedStack] | None = None
+        """What is on offer, or to be: as it was published."""
+        self._index = 0
+        self._threads = [
+            Thread(target=self._follow, name="cluster", daemon=True),
+            Thread(target=self._telling.run, name="cluster state", daemon=True),
+        ]
+
+    def begin(self) -> Offer:
+        """The first offer, once there is one: the store's, or where that cannot be asked, the last that held.
+
+        Raises NetctlError where there is neither.
+        """
+        self._begin_from_memory()
+        for thread in self._threads:
+            thread.start()
+        with self._changed:
+            self._changed.wait_for(lambda: self.offer or self.trouble)
+            if self.offer is None:
+                self.offer = self._last_good()
+                if self.offer is None:
+                    raise NetctlError(self.trouble, "See whether Consul works: consul members.")
+            return self.offer
+
+    def take(self) -> bool:
+        """Whether something has changed since the last time; never waits."""
+        try:
+            os.eventfd_read(self.descriptor)
+        except BlockingIOError:
+            return False
+        return True
+
+    def holds(self, digest: str) -> None:
+        """The version holds on this host."""
+        offer = self.offer
+        if offer is not None and offer.publication.digest == digest:
+            self._memory.remember(offer.publication, offer.view, offer.gone)
+            self._telling.holds(offer.publication.version)
+
+    def told(self, trouble: str) -> None:
+        """How the host is; empty where all is as declared."""
+        self._telling.told(trouble)
+
+    def close(self) -> None:
+        """Stop following. The session stays: this host's network does, too."""
+        self._ended.set()
+        self._telling.end()
+
+    # ------------------------------------------------------------------------------------------------ in the thread
+
+    def _follow(self) -> None:
+        store = self._connect()
+        pause = 0.0
+        while not self._ended.is_set():
+            try:
+                self._step(store)
+            except NetctlError as error:
+                trouble = _text(error)
+            except Exception as bug:  # noqa: BLE001 - whatever it was, what is kept must be kept on
+                trouble = f"netctl has a bug: {bug!r}"
+            else:
+                pause = 0.0
+                continue
+            self._tell(None, trouble)
+            store.close()
+            self._index = 0
+            pause = min(max(pause * 2, _FIRST_PAUSE), _LONGEST_PAUSE)
+            self._ended.wait(uniform(pause / 2, pause))  # noqa: S311 - no secret
+        store.close()
+
+    def _step(self, store: Store) -> None:
+        """Wait for a change, and work out what comes of it."""
+        due = self._absence.next_due(monotonic())
+        wait = _LONGEST_WAIT if due is None else min(max(due, 0.05), _LONGEST_WAIT)
+        reading = store.read(self.settings.layout.live, self._index, wait)
+        self._index = reading.at
+        view = view_of(self.settings.layout, reading)
+        gone = self._absence.see(view, monotonic()) - {self.settings.host}
+        try:
+            self._show(store, view)
+            self._choose(store, view)
+        except NetctlError as error:
+            # Who is there is heeded, whatever is wrong with the rest.
+            self._tell(self._offer(view, gone), _text(error))
+            raise
+        self._tell(self._offer(view, gone), "")
+
+    def _show(self, store: Store, view: View) -> None:
+        """See to it that the others know of this host."""
+        if self._presence is None:
+            self._presence = self._introduce(store)
+        self._presence.keep(store, view)
+        self._presence.lead(store, view)
+
+    def _introduce(self, store: Store) -> Presence:
+        settings = self.settings
+        place = store.place()
+        address = settings.address or place.address
+        if address.startswith("127.") or address in {"::1", ""}:
+            raise NetctlError(
+                f"Consul's node '{place.node}' advertises {address or 'no address'}, by which no peer reaches it",
+                "Name the host's address on the underlay with --address.",
+            )
+        record = HostRecord(address=address, labels=settings.labels, node=place.node)
+        return Presence(settings.layout, settings.host, record)
+
+    def _choose(self, store: Store, view: View) -> None:
+        """Which version is to hold, and this host's id in it."""
+        if view.publication is not None:
+            self._take_up(store, view.publication)
+        if self._version is not None and needs_lease(self._version[1].stack, self.settings.host):
+            stack = self._version[1].stack
+            if self.settings.host not in view.leases:
+                lease(store, self.settings.layout, self.settings.host, declared_ids(stack), highest_id(stack))
+        if view.error:
+            raise NetctlError(view.error)
+
+    def _take_up(self, store: Store, wanted: Publication) -> None:
+        """Make a published version the one to hold, as soon as it is this host's turn."""
+        known = self._version
+        if known is not None and known[0] == wanted:
+            return
+        if known is not None and known[0].digest == wanted.digest:
+            self._version = wanted, known[1]
+            return
+        loaded = self._memory.document(wanted.digest)
+        if loaded is None:
+            loaded = self._memory.store(wanted.digest, fetch(store, self.settings.layout, wanted))
+        if loaded.stack.stack != self.settings.layout.stack:
+            raise NetctlError(
+                f"version {wanted.version} is of stack '{loaded.stack.stack}', and '{self.settings.layout.stack}' is "
+                "followed here",
+                "Publish the right one: netctl publish.",
+            )
+        if known is not None and not take_slot(store, self.settings.layout, self.settings.host, wanted):
+            self._telling.waits(f"other hosts are taking up version {wanted.version}, or have failed to")
+            return
+        self._telling.waits("")
+        self._version = wanted, loaded
+
+    def _offer(self, view: View, gone: frozenset[str]) -> Offer | None:
+        """What comes of what was read; None as long as it has no place for this host."""
+        if self._version is None:
+            if view.publication is None and not view.error:
+                self._warn_once(f"nothing is published for stack '{self.settings.layout.stack}' yet; waiting for it")
+            return None
+        publication, loaded = self._version
+        completed = complete(loaded.stack, view)
+        for problem in (*view.problems, *completed.problems):
+            self._warn_once(problem)
+        if self.settings.host not in completed.stack.hosts:
+            return None
+        leads = self._presence is not None and self._presence.leads(view)
+        return Offer(publication, loaded.having(completed.stack), view, gone, leads)
+
+    def _warn_once(self, text: str) -> None:
+        if text not in self._warned:
+            self._warned.add(text)
+            self._warn(text)
+
+    def _tell(self, offer: Offer | None, trouble: str) -> None:
+        """Pass on what has changed."""
+        with self._changed:
+            is_new = offer is not None and not offer.is_like(self.offer)
+            if not is_new and trouble == self.trouble:
+                return
+            self.offer = offer if is_new else self.offer
+            self.trouble = trouble
+            self._changed.notify_all()
+        os.eventfd_write(self.descriptor, 1)
+
+    # ------------------------------------------------------------------------------------------------- from memory
+
+    def _begin_from_memory(self) -> None:
+        """Begin with the version that held: a newer one is taken up in its turn."""
+        recalled = self._recalled
+        if recalled is not None:
+            loaded = self._memory.document(recalled.publication.digest)
+            self._version = (recalled.publication, loaded) if loaded is not None else None
+
+    def _last_good(self) -> Offer | None:
+        if self._recalled is None or self._version is None:
+            return None
+        publication, loaded = self._version
+        completed = complete(loaded.stack, self._recalled.view)
+        gone = self._recalled.gone
+        return Offer(publication, loaded.having(completed.stack), self._recalled.view, gone, leads=False)
+
+
+def _text(error: NetctlError) -> str:
+    if isinstance(error, DeclarationError) and error.diagnostics:
+        first = error.diagnostics[0]
+        return f"the published version cannot be used: {first.position or ''} {first.message}".replace("  ", " ")
+    return error.message

@@ -1,0 +1,54 @@
+"""Ids, each leased by one host: its key is created only where there is none, and bound to no session.
+
+So a host keeps its id, and with it its blocks of addresses, while it is away; a host that comes back takes its own.
+"""
+
+from collections.abc import Collection
+
+from netctl.cluster.layout import Layout
+from netctl.cluster.membership import view_of
+from netctl.cluster.records import Lease, RecordError
+from netctl.engine.store import Entry, Store, Write
+from netctl.errors import NetctlError
+
+
+def lease(store: Store, layout: Layout, host: str, avoid: Collection[int], highest: int) -> int:
+    """The host's id: its own, or the lowest that is free and not to be avoided. Raises NetctlError where none is."""
+    wanted = Lease(host=host).encoded()
+    while True:
+        view = view_of(layout, store.read(layout.ids))
+        if host in view.leases:
+            return view.leases[host]
+        taken = view.taken.union(avoid)
+        free = next((number for number in range(1, highest + 1) if number not in taken), None)
+        if free is None:
+            raise NetctlError(
+                f"no id is left for host '{host}': the stack's subnets have blocks for {highest} hosts",
+                "Publish larger subnets, or take ids from hosts that are no more: netctl publish --forget HOST.",
+            )
+        # Where somebody else was faster, there is one less to choose from.
+        store.write([Write(f"{layout.ids}{free}", wanted, 0)])
+
+
+def forget(store: Store, layout: Layout, host: str) -> bool:
+    """Take a host's ids from it, its record and its state; False where there was none of them.
+
+    Raises NetctlError where the host is there.
+    """
+    reading = store.read(layout.live)
+    if host in view_of(layout, reading).sessions:
+        raise NetctlError(
+            f"host '{host}' is there: its watch has a session", "Stop its watch, and its Consul agent: consul leave."
+        )
+    ids = [key for key in reading.entries if key.startswith(layout.ids) and _is_of(host, key, reading.entries[key])]
+    state = store.get(layout.states + host)
+    found = {key: reading.entries[key] for key in (*ids, layout.hosts + host) if key in reading.entries}
+    found |= {layout.states + host: state} if state else {}
+    return bool(found) and store.write([Write(key, None, entry.modified) for key, entry in found.items()])
+
+
+def _is_of(host: str, key: str, entry: Entry) -> bool:
+    try:
+        return Lease.read(key, entry.value).host == host
+    except RecordError:
+        return False

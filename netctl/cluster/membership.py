@@ -1,0 +1,108 @@
+"""Who is there: the hosts that have shown themselves, the ids that they have leased, and which of them have died.
+
+A host that has died has lost its session; its record stays. It is *gone* once that has lasted for a while, and as long
+as the store says so: while the store cannot be asked, nobody has gone.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple, TypeVar
+
+from netctl.cluster.layout import Layout
+from netctl.cluster.publication import understood
+from netctl.cluster.records import HostRecord, Lease, Publication, Record, RecordError, Rollout
+from netctl.engine.store import Entry, Reading
+from netctl.errors import NetctlError
+
+HIGHEST_ID = 65535
+AnyRecord = TypeVar("AnyRecord", bound=Record)
+
+
+class View(NamedTuple):
+    """What the store says, as of one moment."""
+
+    publication: Publication | None
+    """None where nothing has been published, or what has been cannot be understood."""
+    hosts: Mapping[str, HostRecord]
+    """By name."""
+    sessions: Mapping[str, str]
+    """By name, of the hosts that have one."""
+    leases: Mapping[str, int]
+    """By host, its id."""
+    taken: frozenset[int]
+    """Every id that is somebody's."""
+    writer: str = ""
+    """The session that holds the lock for what is cluster-wide; empty where none does."""
+    rollout: Rollout = Rollout()
+    error: str = ""
+    """What is wrong with the publication."""
+    problems: tuple[str, ...] = ()
+    """What is wrong with the rest; the hosts that are concerned are left out."""
+
+
+def view_of(layout: Layout, reading: Reading) -> View:
+    """What was read, as far as it can be understood."""
+    problems: list[str] = []
+    publication, error = _publication(layout, reading.entries.get(layout.current))
+    hosts = _records(reading, layout.hosts, HostRecord, problems)
+    sessions = {name: entry.session for name in hosts if (entry := reading.entries[layout.hosts + name]).session}
+    leases = _leases(_records(reading, layout.ids, Lease, problems), problems)
+    taken = frozenset(_id(key.removeprefix(layout.ids)) for key in reading.entries if key.startswith(layout.ids))
+    rollout = _records(reading, layout.rollout, Rollout, problems).get("", Rollout())
+    held = reading.entries.get(layout.writer)
+    return View(
+        publication, hosts, sessions, leases, taken - {0}, held.session if held else "", rollout, error, tuple(problems)
+    )  # fmt: skip
+
+
+def _publication(layout: Layout, entry: Entry | None) -> tuple[Publication | None, str]:
+    if entry is None:
+        return None, ""
+    try:
+        return understood(layout, entry.value), ""
+    except NetctlError as error:
+        return None, error.message
+
+
+def _records(reading: Reading, prefix: str, kind: type[AnyRecord], problems: list[str]) -> dict[str, AnyRecord]:
+    """The records below a prefix, by the rest of their keys."""
+    found: dict[str, AnyRecord] = {}
+    for key in sorted(key for key in reading.entries if key.startswith(prefix)):
+        try:
+            found[key.removeprefix(prefix)] = kind.read(key, reading.entries[key].value)
+        except RecordError as error:
+            problems.append(error.message)
+    return found
+
+
+def _id(text: str) -> int:
+    """The id that a key names; 0 for none."""
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0
+    return number if str(number) == text and number <= HIGHEST_ID else 0
+
+
+def _leases(found: Mapping[str, Lease], problems: list[str]) -> dict[str, int]:
+    """By host its id; of several, the lowest counts."""
+    leases: dict[str, int] = {}
+    for number, lease in sorted((_id(text), lease) for text, lease in found.items()):
+        if number and (first := leases.setdefault(lease.host, number)) != number:
+            problems.append(f"host '{lease.host}' has leased the ids {first} and {number}: {first} counts")
+    return leases
+
+
+class Absence:
+    """Since when hosts have had no session, as far as the store could be asked. Times are monotonic seconds."""
+
+    def __init__(self, grace: float, gone: frozenset[str] = frozenset()) -> None:
+        self._grace = grace
+        self._since = dict.fromkeys(gone, float("-inf"))
+
+    def see(self, view: View, now: float) -> frozenset[str]:
+        """The hosts that are gone, by what has just been read."""
+        absent = view.hosts.keys() - view.sessions.keys()
+        self._since = {name: self._since.get(name, now) for name in absent}
+        return frozenset(name for name, since in self._since.items() if now - since >= self._grace)
+
+    def next_due(self, now: float) -> float | None:
+        """In how many seconds the next one may be gone."""
+        waiting = [since + self._grace - now for since in self._since.values() if now - since < self._grace]
+        return min(waiting, default=None)

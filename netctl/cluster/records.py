@@ -1,0 +1,137 @@
+"""What is in the store, as JSON. Whoever may write there may write anything: nothing is used that does not fit."""
+
+import json
+from enum import StrEnum
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.functional_validators import AfterValidator
+
+from netctl.errors import NetctlError
+from netctl.stack.scalars import Address, Labels, Name
+
+FORMAT = 1
+"""Of everything in the store. A later netctl raises it where this one could not make use of what it writes."""
+_LONGEST = 64 * 1024
+
+
+class RecordError(NetctlError):
+    """Something in the store is not what it should be."""
+
+
+class NewerError(RecordError):
+    """Something in the store is of a later netctl."""
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("not printable")
+    return text
+
+
+Line = Annotated[str, Field(max_length=500), AfterValidator(_printable)]
+Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+HostId = Annotated[int, Field(ge=1, le=65535)]
+
+
+class Record(BaseModel):
+    """A value of the store; keys that a later netctl has added are ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
+
+    format: int = FORMAT
+
+    @classmethod
+    def read(cls, key: str, value: bytes) -> Self:
+        """The record that a key has. Raises RecordError."""
+        try:
+            _demand_format(key, json.loads(value[:_LONGEST]))
+            return cls.model_validate_json(value)
+        except (ValueError, RecursionError) as error:  # of which pydantic's and JSON's errors are some
+            raise RecordError(f"the key {key} is not what netctl writes: {_reason(error)}", _MEND) from error
+
+    def encoded(self) -> bytes:
+        """The value to be written."""
+        return self.model_dump_json(exclude_none=True).encode()
+
+
+_MEND = "See who has written it; then publish again: netctl publish."
+
+
+def _demand_format(key: str, content: Any) -> None:
+    if not isinstance(content, dict):
+        raise ValueError("it is no object")  # noqa: TRY004 - it is told as one of several ways to be wrong
+    found = content.get("format")
+    if isinstance(found, int) and found > FORMAT:
+        raise NewerError(
+            f"the key {key} is of a newer netctl (format {found}; this one knows {FORMAT})", "Update netctl here."
+        )
+    if found != FORMAT:
+        raise ValueError("it does not name its format")
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False, include_input=False)[0]
+        return f"{'.'.join(map(str, first['loc'])) or 'it'}: {first['msg']}"
+    return str(error) if len(str(error)) < 100 else type(error).__name__
+
+
+class Publication(Record):
+    """Which version of a stack is to hold."""
+
+    stack: Name
+    version: int = Field(ge=1)
+    """Counts up."""
+    digest: Digest
+    """SHA-256 of the document."""
+    parts: int = Field(ge=1, le=256)
+    max_unavailable: int | None = Field(None, ge=1)
+    """So many hosts at once take it up; None: all."""
+    author: Line = ""
+    time: int = Field(ge=0)
+    """Seconds since the epoch."""
+    kept: tuple[Digest, ...] = Field((), max_length=100)
+    """The versions that are still there, the newest first."""
+
+
+class HostRecord(Record):
+    """A host that runs `netctl watch --consul`."""
+
+    address: Address
+    labels: Labels = Field(default_factory=dict)
+    node: Line = ""
+    """The Consul node that its session is of."""
+
+
+class Lease(Record):
+    """Whose an id is."""
+
+    host: Name
+
+
+class Condition(StrEnum):
+    """How a host is."""
+
+    CONVERGED = "converged"
+    WAITING = "waiting"
+    FAILING = "failing"
+
+
+class State(Record):
+    """What a host says of itself."""
+
+    version: int = Field(0, ge=0)
+    """The version that it holds; 0 for none."""
+    state: Condition
+    reason: Line = ""
+    time: int = Field(ge=0)
+    """Since when, in seconds since the epoch."""
+
+
+class Rollout(Record):
+    """The hosts that are taking up a version, or have failed to."""
+
+    version: int = Field(0, ge=0)
+    slots: dict[Name, Annotated[int, Field(ge=0)]] = Field(default_factory=dict)
+    """Since when each has had its slot, in seconds since the epoch."""
