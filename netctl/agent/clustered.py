@@ -11,6 +11,7 @@ class Published:
 
     def __init__(self, follower: Follower) -> None:
         self._follower = follower
+        self._known = follower.offer
         self.descriptor: int | None = follower.descriptor
 
     @property
@@ -23,8 +24,10 @@ class Published:
         return False
 
     def changed(self) -> bool:
-        """Whether there is another state, or another trouble."""
-        return self._follower.take()
+        """Whether there is another state; that there is another trouble is told by the descriptor, too."""
+        self._follower.take()
+        known, self._known = self._known, self._follower.offer
+        return self._known is not known
 
     def good(self, declared: Declared) -> None:
         """Remember it, to begin with should the store be out of reach; and tell the store."""

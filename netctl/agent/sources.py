@@ -18,8 +18,11 @@ class Source(Protocol):
     """Readable when `changed` should be asked; None where only `look` tells."""
     interval: float
     """Seconds between two `look`; 0 for none."""
-    trouble: str
-    """Why the newest desired state is not known, or not used; empty where it is."""
+
+    @property
+    def trouble(self) -> str:
+        """Why the newest desired state is not known, or not used; empty where it is."""
+        ...
 
     def look(self) -> bool:
         """Whether there is a new state, looked for now; may take long. Raises NetctlError."""

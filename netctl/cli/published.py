@@ -8,6 +8,7 @@ from typing import NamedTuple
 from netctl.agent.clustered import Published
 from netctl.agent.declared import Declared, Loaded
 from netctl.agent.log import Log
+from netctl.agent.sources import Source
 from netctl.cli.options import stack_name
 from netctl.cluster.follower import Follower, Settings
 from netctl.cluster.layout import Layout
@@ -48,8 +49,8 @@ class PublishedOrigin:
             Layout(self.name), host, _address(here.address), _labels(here.labels), here.grace, directory
         )
         self._host = host
-        self._follower = Follower(settings, lambda: open_store(context), lambda text: log.warning(text))
-        self.source = Published(self._follower)
+        self._follower = Follower(settings, lambda: open_store(context), log.warning)
+        self.source: Source = Published(self._follower)
 
     def begin(self) -> None:
         """Wait for the first version. Raises NetctlError."""

@@ -6,6 +6,7 @@ asked, or says what cannot be used; `trouble` then tells why.
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from random import uniform
 from threading import Condition, Event, Thread
@@ -112,13 +113,10 @@ class Follower:
                     raise NetctlError(self.trouble, "See whether Consul works: consul members.")
             return self.offer
 
-    def take(self) -> bool:
-        """Whether something has changed since the last time; never waits."""
-        try:
+    def take(self) -> None:
+        """Have the descriptor wait for the next change."""
+        with suppress(BlockingIOError):
             os.eventfd_read(self.descriptor)
-        except BlockingIOError:
-            return False
-        return True
 
     def holds(self, digest: str) -> None:
         """The version holds on this host."""
