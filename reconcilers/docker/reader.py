@@ -44,7 +44,7 @@ class Reader:
         if self._api is None:
             from reconcilers.docker.api import Api
 
-            self._api = Api(self._find(), patient=self.patient)
+            self._api = Api(self._find(), patient=self.patient and self.context.patient)
         return self._api
 
     def _find(self) -> Engine:
@@ -116,9 +116,9 @@ class Reader:
         return capabilities(lambda: self.api)
 
     def events(self) -> Iterator[frozenset[Key]]:
-        """The keys of what changes, as the Engine reports it."""
+        """Asks for a look at all of the Engine when it is listened to, and at whatever it reports."""
         from reconcilers.docker.api import Api
-        from reconcilers.docker.events import changed_keys
+        from reconcilers.docker.events import changes
 
         return changes(Api(self._find()))
 
