@@ -21,6 +21,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from netctl.cli.commands import help_text
 
         return _print(help_text())
+    # Pydantic would look through every installed distribution for plugins, longer than it takes to check a stack.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     from netctl.cli.run import run
 
     return run(given)

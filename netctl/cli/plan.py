@@ -1,19 +1,18 @@
 """``netctl plan``."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
-from netctl.cli.inputs import inputs_of
 from netctl.cli.options import PlanFormat, Planning
-from netctl.cli.saved_plan import write_plan
 from netctl.cli.terminal import Terminal
-from netctl.cli.workspace import reading
+from netctl.cli.workspace import Workspace, reading
 from netctl.engine.plan import Plan
-from netctl.engine.protocol import Unread
+from netctl.engine.protocol import Reader, Unread
 
 CHANGES = 2
 
@@ -35,14 +34,23 @@ def run(options: Options) -> int:
     """Print what would change on this host, and why. Changes nothing."""
     terminal = options.terminal()
     with reading(options, terminal) as work:
-        inputs = inputs_of(work, options) if options.out else None
+        save = _saving(work, options) if options.out else None
         plan = work.plan(adopt=options.adopt, targets=options.target)
         warnings = work.warnings(plan)
         unread = work.unread(plan)
-    if options.out and inputs:
-        write_plan(options.out, plan, inputs, warnings)
+    if save:
+        save(plan, warnings)
     print_plan(plan, warnings, options.output, terminal)
     return _exit_code(plan, unread, detailed=options.detailed_exitcode)
+
+
+def _saving(work: Workspace[Reader], options: Options) -> Callable[[Plan, list[str]], None]:
+    """Writes the plan to the file that was asked for. Raises UsageError where the stack comes from standard input."""
+    from netctl.cli.inputs import inputs_of
+    from netctl.cli.saved_plan import write_plan
+
+    inputs = inputs_of(work, options)
+    return lambda plan, warnings: write_plan(cast(Path, options.out), plan, inputs, warnings)
 
 
 def print_plan(plan: Plan, warnings: list[str], form: PlanFormat, terminal: Terminal) -> None:

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 
 import typer
 
-from netctl.cli.crash import write_crash
 from netctl.cli.terminal import Terminal, discard
 from netctl.engine.apply import ApplyError
 from netctl.errors import DeclarationError, NetctlError
@@ -43,6 +42,8 @@ def run(arguments: Sequence[str]) -> int:
         terminal.error(failure_text(error, terminal.error_paint, verbose="-v" in arguments or "--verbose" in arguments))
         return error.exit_code
     except Exception as error:  # noqa: BLE001 - the last resort: a bug is reported, not shown as a traceback
+        from netctl.cli.crash import write_crash
+
         terminal.error(write_crash(error, arguments))
         return FAILED
     return code

@@ -21,6 +21,7 @@ from netctl.stack.locations import Locations
 from netctl.stack.merging import merge
 from netctl.stack.models import Stack
 from netctl.stack.source import Source, mistake
+from netctl.stack.validation import validated
 from netctl.stack.variables import Unexpandable, Variables, substitute
 from netctl.stack.yaml_events import Document, Path, dotted
 
@@ -137,7 +138,7 @@ class _Loading:
 
     def _validated(self, content: dict[str, Any], locations: Locations, unexpanded: set[Path]) -> Stack | None:
         try:
-            return Stack.model_validate(content)
+            return validated(content)
         except ValidationError as error:
             # Needed only where something is wrong; its import is a tenth of a command's start.
             from netctl.stack.diagnostics import schema_diagnostics

@@ -26,8 +26,9 @@ STDIN_NAME = "<stdin>"
 
 # The line breaks of libyaml, so that lines are counted as the parser counts them.
 LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
-# Everything but c-printable of YAML 1.2, section 5.1.
-_CONTROL = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# Everything but c-printable of YAML 1.2, section 5.1; what all of it needs to be compiled takes milliseconds.
+_ASCII_CONTROL = re.compile("[^\t\n\r\x20-\x7e]")
+_CONTROL = "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _LIMIT = f"{MAX_BYTES // 1024 // 1024} MiB"
 
@@ -55,7 +56,8 @@ class Source:
 
     def control_character(self) -> Diagnostic | None:
         """The first character that YAML does not allow, if there is one."""
-        if not (found := _CONTROL.search(self.text)):
+        pattern = _ASCII_CONTROL if self.text.isascii() else re.compile(_CONTROL)
+        if not (found := pattern.search(self.text)):
             return None
         before = LINE_BREAK.split(self.text[: found.start()])
         position = self.position(len(before), len(before[-1]) + 1)

@@ -1,4 +1,6 @@
-"""Reads Consul: the host's own agent, the catalog, and keys; each for itself, since each can fail for itself."""
+"""Reads Consul: the host's own agent, the catalog, keys, and what the whole cluster is told; each for itself, since each
+can fail for itself.
+"""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -14,6 +16,7 @@ from netctl.kinds.consul import SYSTEM
 if TYPE_CHECKING:  # what speaks HTTP is imported where there is an agent to speak to
     from reconcilers.consul.agent import Agent
     from reconcilers.consul.api import ReadApi
+    from reconcilers.consul.entries import EntryRow
     from reconcilers.consul.keys import KeyState
 
 Part = tuple[dict[Key, Live], list[Unread]]
@@ -29,6 +32,9 @@ class Reader:
         self._api: ReadApi | None = None
         self.keys: KeyState | None = None
         """What the last observation has told of keys."""
+        self.entries: dict[Key, EntryRow] = {}
+        """What it has told of config entries."""
+        self._intentions_are_entries = False
 
     def __enter__(self) -> Self:
         return self
@@ -95,16 +101,31 @@ class Reader:
         return Observation(chosen, _joined(unread))
 
     def _parts(self, scope: Scope) -> Iterator[tuple[str, str, Callable[[], Part]]]:
-        from reconcilers.consul import agent_state, externals, keys
+        from reconcilers.consul import agent_state, entries, externals, intentions, keys, queries
 
         yield "service", agent_state.PART, lambda: agent_state.observe_services(self.api, scope)
         yield "external", externals.PART, lambda: externals.observe_externals(self.api, scope)
         yield "kv", keys.PART, lambda: self._observe_keys(scope)
+        yield "query", queries.PART, lambda: queries.observe_queries(self.api, scope)
+        yield "intention", intentions.PART, lambda: self._observe_intentions(scope)
+        yield "config", entries.PART, lambda: self._observe_entries(scope)
 
     def _observe_keys(self, scope: Scope) -> Part:
         from reconcilers.consul.keys import observe_keys
 
         live, unread, self.keys = observe_keys(self.api, scope)
+        return live, unread
+
+    def _observe_intentions(self, scope: Scope) -> Part:
+        from reconcilers.consul.intentions import observe_intentions
+
+        live, unread, self._intentions_are_entries = observe_intentions(self.api, scope)
+        return live, unread
+
+    def _observe_entries(self, scope: Scope) -> Part:
+        from reconcilers.consul.entries import observe_entries
+
+        live, unread, self.entries = observe_entries(self.api, scope, has_intentions=self._intentions_are_entries)
         return live, unread
 
     def _is_absent(self) -> bool:
@@ -117,7 +138,7 @@ class Reader:
             return False
         if not agent.is_default:
             return False
-        from reconcilers.consul.transport import listens
+        from reconcilers.consul.knocking import listens
 
         return not listens(self.context.netns, agent.host, agent.port, _KNOCK)
 
@@ -152,7 +173,7 @@ def _joined(unread: list[Unread]) -> tuple[Unread, ...]:
     return tuple(unread)
 
 
-_PARTS = 3
+_PARTS = 6
 
 
 def _reason(error: BackendError, scope: Scope, keys: frozenset[Key]) -> str:

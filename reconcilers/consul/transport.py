@@ -37,16 +37,6 @@ def open_socket(agent: Agent, netns: str, timeout: float | None) -> socket.socke
     return opened
 
 
-def listens(netns: str, host: str, port: int, timeout: float) -> bool:
-    """Whether something accepts connections there. Raises BackendError where the namespace cannot be entered."""
-    with inside(netns):
-        try:
-            socket.create_connection((host, port), timeout).close()
-        except OSError:
-            return False
-    return True
-
-
 def _secured(opened: socket.socket, agent: Agent) -> socket.socket:
     import ssl
 
