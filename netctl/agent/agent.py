@@ -16,6 +16,7 @@ from traceback import format_exception
 from typing import Any
 
 from netctl.agent.declared import Declared, Load
+from netctl.agent.health import Health
 from netctl.agent.keeper import Keeper
 from netctl.agent.knowledge import Knowledge
 from netctl.agent.listening import Listening
@@ -24,6 +25,8 @@ from netctl.agent.metrics import Metrics
 from netctl.agent.rumours import Rumours, look
 from netctl.agent.service import Service
 from netctl.agent.sources import Source
+from netctl.engine.facts import Facts
+from netctl.engine.flows import Cutting
 from netctl.engine.following import Tidings
 from netctl.engine.plan import Plan
 from netctl.engine.protocol import Writer
@@ -54,6 +57,8 @@ class Settings:
     """Raises where a new desired state may not be made so: too many deletions, a foreign object in its place."""
     told: Callable[[str], None] = lambda _: None
     """Told what is wrong, or that nothing is (empty), whenever that may have changed."""
+    netns: str = ""
+    """Where health checks are made from; empty for the process's own namespace."""
 
 
 Serve = Callable[["Agent", AsyncExitStack], Awaitable[None]]
@@ -99,6 +104,7 @@ class Agent:
         """Whether the source could not be looked at the last time."""
         self._knowledge = Knowledge()
         self._rumours = Rumours()
+        self._health = Health(settings.netns, log, lambda: self._ask("health", self._follow_health))
 
     @property
     def ready(self) -> bool:
@@ -117,6 +123,7 @@ class Agent:
         async with AsyncExitStack() as stack:
             stack.callback(self._listening.close)
             stack.callback(self._source.close)
+            stack.callback(self._health.close)
             await serve(self, stack)
             self._feed_watchdog()
             await asyncio.to_thread(self._begin)
@@ -150,7 +157,7 @@ class Agent:
                 f"the declaration is of stack '{loaded.stack}' now, and '{self.keeper.declared.stack}' is kept here",
                 "Start another watch for the other stack.",
             )
-        return loaded.compile(self._knowledge.tell(self.session.facts()))
+        return loaded.compile(self._health.told(self._knowledge.tell(self.session.facts())))
 
     def _attend(self, keeper: Keeper) -> None:
         self._listening.attend(keeper.scope)
@@ -262,7 +269,8 @@ class Agent:
         self._plan_look()
         self._look_again()
         while self._exit is None:
-            self._listening.start_threads(loop, self._keeper.scope, self._heard, self._lost)
+            self._listening.start_threads(loop, self._concerned(), self._heard, self._lost)
+            self._attend_health()
             self._listen(loop, on=True)
             self._take_all()
             await self._noticed.wait()
@@ -366,6 +374,7 @@ class Agent:
             self._listening.away.remove(name)
             self.log.info("the events of a system can be heard again", system=name)
             self._ask_resync(f"{name} can be heard again")
+        self._ask(f"health by {name}", lambda: self._follow_health(name))
         self._rumours.note(name, keys)
         self._ask(f"look at {name}", lambda: self._look_at(name))
 
@@ -391,6 +400,33 @@ class Agent:
             self.metrics.looks.add(system=name)
         except NetctlError as error:
             keeper.look_again = str(error)
+
+    def _follow_health(self, name: str = "") -> None:
+        """Move endpoints in or out of what is balanced, by what a system or checks now tell of their health."""
+        keeper = self._keeper
+        facts = self.session.members[name].facts() if name else Facts()
+        moved = self._health.moved(keeper.declared, facts)
+        if moved is not None:
+            keeper.move(moved)
+            self._listening.attend(keeper.scope)
+
+    def _concerned(self) -> set[str]:
+        """The systems that have something desired, or tell of the health of endpoints."""
+        declared = self._keeper.declared
+        return {key.system for key in declared.desired} | (declared.balanced.told_by if declared.balanced else set())
+
+    def _attend_health(self) -> None:
+        self._health.attend(self._keeper.declared, monotonic())
+        due = self._health.cut_due
+        if due is not None:
+            self._later("cut", max(due - monotonic(), 0), self._ask, "cut", self._cut)
+
+    def _cut(self) -> None:
+        """Cut connections to endpoints that have left, and whose grace is over."""
+        left = self._health.ripe(monotonic())
+        for member in self.session.members.values() if left and not self.settings.detect_only else ():
+            if isinstance(member, Cutting) and (number := member.cut(left)):
+                self.log.info("connections to endpoints that have left are cut", connections=number)
 
     def _source_changed(self) -> None:
         changed = self._source.changed()

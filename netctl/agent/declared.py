@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from netctl.compiler.balancing.balanced import Balanced
 from netctl.engine.facts import Facts
 from netctl.engine.resource import Desired, Key
 
@@ -19,6 +20,8 @@ class Declared(NamedTuple):
     """A digest of the declaration, or a commit: for people, to tell one state from another."""
     files: tuple[Path, ...] = ()
     """What it was read from."""
+    balanced: Balanced | None = None
+    """Its services, whose endpoints' health is followed."""
 
 
 class Loaded(NamedTuple):

@@ -21,7 +21,7 @@ from netctl.engine.following import Tidings
 from netctl.engine.graph import batches
 from netctl.engine.plan import Plan
 from netctl.engine.protocol import Observation, Scope, Unread, Writer
-from netctl.engine.resource import Desired, Key, Live
+from netctl.engine.resource import Desired, Key, Live, Owner
 from netctl.engine.session import Session
 from netctl.errors import BackendError
 
@@ -108,6 +108,19 @@ class Keeper:
         self.drifts = {key: drift for key, drift in self.drifts.items() if key in declared.desired}
         if self.detect_only:
             self._detected(plan)
+
+    def move(self, declared: Declared) -> None:
+        """Make another desired state so that differs in a few resources, from what the former one was; nothing is
+        looked at. Where that fails, everything will be.
+        """
+        former, self.declared = self.declared.desired, declared
+        wanted = {key: want for key, want in declared.desired.items() if want is not former.get(key)}
+        owner = Owner(declared.stack)
+        live = {key: Live(key, former[key].attributes, owner) for key in wanted if key in former}
+        found = diff(wanted, Observation(live), self.session.kinds, declared.stack)
+        for outcome in self.session.execute(list(found.changes.values())) if not self.detect_only else ():
+            if outcome.failure is not None:
+                self.look_again = f"a change failed: {outcome.failure}"
 
     def resync(self, reason: str) -> Incomplete:
         """Look at everything, and repair what differs."""

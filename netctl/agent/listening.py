@@ -1,7 +1,7 @@
 """What tells of changes: followers, waited for in the loop, and for other systems a thread each."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from threading import Thread
 from time import sleep
@@ -45,9 +45,10 @@ class Listening:
         for follower in self.followers.values():
             follower.attend(scope)
 
-    def start_threads(self, loop: asyncio.AbstractEventLoop, scope: Scope, heard: Heard, lost: Lost) -> None:
-        """Listen to the systems that have something desired and cannot be followed, each in a thread of its own."""
-        concerned = {key.system for key in scope.desired}
+    def start_threads(
+        self, loop: asyncio.AbstractEventLoop, concerned: Collection[str], heard: Heard, lost: Lost
+    ) -> None:
+        """Listen to those of these systems that cannot be followed, each in a thread of its own."""
         for name in [name for name in self._unstarted if name in concerned]:
             self._unstarted.remove(name)
             arguments = loop, name, heard, lost

@@ -96,7 +96,7 @@ def run(options: Options) -> int:
         stack_lock(origin.name, options.netns, "netctl watch", options, terminal),
     ):
         origin.begin()
-        settings = Settings(seconds, options.detect_only, _consent(options), origin.told)
+        settings = Settings(seconds, options.detect_only, _consent(options), origin.told, options.netns)
         agent = Agent(session, origin.load, origin.source, settings, log, os.environ)
         return asyncio.run(agent.run(_serving(options, origin.name)))
 
@@ -245,7 +245,8 @@ def _compiled(declarations: Declarations, options: Options, facts: Facts, commit
     host = declarations.choose_host(options.host, facts)
     compiled = declarations.compile(host, facts, options.terminal())
     files = tuple(Path(file.path).absolute() for file in declarations.loaded.files)
-    return Declared(declarations.name, host, compiled.resources, commit or declarations.loaded.digest, files)
+    revision = commit or declarations.loaded.digest
+    return Declared(declarations.name, host, compiled.resources, revision, files, compiled.balanced)
 
 
 def _consent(options: Options) -> Callable[[Plan], None]:

@@ -119,7 +119,8 @@ def compile_host(
 
 def _balanced(topology: Topology, endpoints: Mapping[str, Endpoint], facts: Facts | None, host: str) -> Balanced:
     unwell = resting(topology, endpoints, balanced_services(topology), facts, host)
-    return Balanced(topology, endpoints, host, unwell, tuple(frontends(topology, endpoints, host, unwell)))
+    fronts = tuple(frontends(topology, endpoints, host, unwell))
+    return Balanced(topology, endpoints, host, unwell, fronts, facts.gone if facts is not None else frozenset())
 
 
 def _enforcement(topology: Topology, resolution: Resolution | None, host: str) -> Enforcement:

@@ -5,9 +5,13 @@ from typing import NamedTuple
 
 from netctl.compiler.balancing.frontends import Frontend, balanced_services
 from netctl.compiler.balancing.tables import rebalanced
+from netctl.compiler.consul.registration import registered
+from netctl.compiler.probes import Probe, probes
 from netctl.compiler.resting import Resting, resting
 from netctl.compiler.topology import Topology
 from netctl.engine.facts import Facts
+from netctl.kinds.consul import SYSTEM as CONSUL
+from netctl.kinds.docker import SYSTEM as DOCKER
 from netctl.kinds.nftables import Table
 from netctl.policy.model import Endpoint
 
@@ -21,10 +25,25 @@ class Balanced(NamedTuple):
     resting: Resting
     """The endpoints that are left out."""
     fronts: tuple[Frontend, ...]
+    gone: frozenset[str] = frozenset()
+    """The hosts that are known to be gone."""
+
+    @property
+    def told_by(self) -> set[str]:
+        """The systems that tell of the endpoints' health."""
+        told = registered(self.topology.stack)
+        asks_consul = any(name in told for name in balanced_services(self.topology))
+        return ({CONSUL} if asks_consul else set()) | ({DOCKER} if self.topology.dockers else set())
+
+    @property
+    def probes(self) -> tuple[Probe, ...]:
+        """The checks that netctl makes itself."""
+        return tuple(probes(self.topology, self.endpoints, balanced_services(self.topology), self.host))
 
     def seen(self, facts: Facts) -> Resting:
-        """The endpoints to leave out by these facts."""
-        return resting(self.topology, self.endpoints, balanced_services(self.topology), facts, self.host)
+        """The endpoints to leave out by these facts of health; hosts that are gone stay so."""
+        known = facts._replace(gone=self.gone)
+        return resting(self.topology, self.endpoints, balanced_services(self.topology), known, self.host)
 
     def without(self, resting: Resting) -> "Balanced":
         """The same with other endpoints left out."""

@@ -1,0 +1,140 @@
+"""Endpoints that fail netctl's own checks, in a running watch: no new connections, and a grace for those there are."""
+
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from tests.agent.watcher import WATCHED, watching
+from tests.e2e.host import HOST, build
+from tests.e2e.lab import Lab
+from tests.e2e.offering import ask, connected, datagrams, offering, question, spread
+from tests.e2e.rules import rules
+from tests.support.namespaces import Namespaces, call_in, wait_until
+
+pytestmark = pytest.mark.xdist_group("services")
+
+VIP = "10.96.0.10"
+SIX = "fd96::10"
+CHECK = "checks: [{http: /healthz, interval: 200ms, timeout: 1s}]"
+
+
+def declared(check: str = CHECK, drain: str = "", ends: str = "endpoints: {labels: {app: web}}") -> str:
+    return f"""
+stack: shop
+subnets: {{vips: {{cidr: [10.96.0.0/24, "fd96::/64"]}}}}
+networks:
+  front:
+    subnet: {{cidr: [10.10.0.0/24, "fd10::/64"]}}
+    attach:
+      - {{netns: "${{a}}", address: [10.10.0.20, "fd10::20"], labels: {{app: web}}}}
+      - {{netns: "${{b}}", address: [10.10.0.21, "fd10::21"], labels: {{app: web}}}}
+  back:
+    subnet: {{cidr: [10.20.0.0/24, "fd20::/64"]}}
+    attach: [{{netns: "${{c}}", address: [10.20.0.30, "fd20::30"]}}]
+services:
+  web:
+    port: [8000, 80, 80/udp]
+    vip: [{VIP}, "{SIX}"]
+    publish: ["8080:80"]
+    {ends}
+    {check}
+    {drain}
+"""
+
+
+class Doctor:
+    """Says over HTTP how an endpoint is."""
+
+    def __init__(self, listener: socket.socket) -> None:
+        self.status = "200 OK"
+        self.asked = 0
+        self._listener = listener
+        threading.Thread(target=self._answer, daemon=True).start()
+
+    def _answer(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            with connection, suppress(OSError):
+                connection.settimeout(5)
+                connection.recv(1000)
+                connection.sendall(f"HTTP/1.1 {self.status}\r\nContent-Length: 0\r\n\r\n".encode())
+            self.asked += 1
+
+    def close(self) -> None:
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+
+@contextmanager
+def doctors(lab: Lab, labels: str, port: int = 8000) -> Iterator[dict[str, Doctor]]:
+    """One in each namespace."""
+    with ExitStack() as stack:
+        found = {}
+        for label in labels:
+            listener = call_in(
+                lab[label], lambda: socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True)
+            )
+            found[label] = Doctor(listener)
+            stack.callback(found[label].close)
+        yield found
+
+
+@pytest.fixture
+def lab(netns: Namespaces, tmp_path: Path) -> Lab:
+    lab = Lab(netns, tmp_path)
+    build(lab)
+    (lab.directory / WATCHED).parent.mkdir()
+    lab.names["node1"] = lab["h"]
+    return lab
+
+
+def backends(lab: Lab, family: int = 4) -> set[str]:
+    """The addresses that connections to the virtual address go to now."""
+    listed = json.loads(lab.run("h", "nft", "-j", "list", "map", "inet", "netctl-shop", f"backends{family}"))
+    (found,) = [entry["map"] for entry in listed["nftables"] if "map" in entry]
+    return {target["concat"][0] for _, target in found.get("elem", ())}
+
+
+def test_who_fails_its_check_gets_no_new_connections_until_it_is_well(lab: Lab) -> None:
+    with offering(lab, "ab"), doctors(lab, "ab") as well, watching(lab, declared(), host="") as watcher:
+        assert set(spread(lab, "c", VIP, count=40)) == {"a", "b"}
+        with connected(lab, "c", VIP) as one, datagrams(lab, "c", SIX) as flow:
+            old, udp = question(one).server, question(flow).server
+            for label in {old, udp}:
+                well[label].status = "503 Busy"
+            left = {"a", "b"} - {old, udp}
+            watcher.await_said("^left out", times=2 * len({old, udp}), timeout=60)
+            if left:
+                assert set(spread(lab, "c", VIP, count=20)) == left
+                assert question(flow).server in left
+            else:
+                with pytest.raises(ConnectionRefusedError):
+                    ask(lab, "c", VIP)
+            assert question(one).server == old, "it keeps the connections that it has"
+            for doctor in well.values():
+                doctor.status = "200 OK"
+            watcher.await_said("^taken in again", times=2 * len({old, udp}), timeout=60)
+        assert set(spread(lab, "c", VIP, count=40)) == {"a", "b"}
+        assert set(spread(lab, "out", HOST[4], 8080, count=40)) == {"a", "b"}
+
+
+def test_health_changes_elements_alone_and_nothing_is_compiled(lab: Lab) -> None:
+    with doctors(lab, "ab") as well, watching(lab, declared(), host="") as watcher:
+        before = rules(lab["h"])
+        well["a"].status = "500 Broken"
+        watcher.await_said("^left out", times=2, timeout=60)
+        wait_until(lambda: backends(lab) == {"10.10.0.21"} and backends(lab, 6) == {"fd10::21"}, timeout=60)
+        assert rules(lab["h"]) == before
+        assert not watcher.said("^(reloaded|looking|repaired)")
+        # What was changed for health is what is kept from now on.
+        lab.run("h", "nft", "flush", "map", "inet", "netctl-shop", "backends4")
+        wait_until(lambda: backends(lab) == {"10.10.0.21"}, timeout=60)
