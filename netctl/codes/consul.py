@@ -20,6 +20,12 @@ CONSUL = {
         "host's, in no network of the stack, and `host` is not given.",
         "Write `{address: …, host: …}`, or `register: false` on the service.",
     ),
+    "NC279": Code(
+        "A config entry, query or intention that Consul refuses",
+        "Config entries have the fields that Consul's documentation names; a splitter's weights are 100 together; a "
+        "source has one intention; a query asks in one way. The message says what is wrong.",
+        "Correct it; Consul's own documentation tells what each field means.",
+    ),
     "NC351": Code(
         "A check that the agent does not run",
         "The host's Consul agent takes no checks that are programs (`script`, `docker`) unless its configuration says "
@@ -36,5 +42,11 @@ CONSUL = {
         "A key under `kv` takes its value from a file that does not exist, is not readable, or is larger than the "
         "512 KiB that Consul takes.",
         "Correct the path, which is relative to the file that names it, or divide the value.",
+    ),
+    "NC354": Code(
+        "Policies that intentions cannot follow",
+        "An intention is about services as a whole. It cannot say what holds for some of their endpoints only, nor is "
+        "it derived for containers, of which each host knows only its own.",
+        "Declare the intentions of the service, or let the policies select services.",
     ),
 }

@@ -7,7 +7,7 @@ from netctl.compiler.enforcement import Enforcement
 from netctl.compiler.hosts import Hosts, Selector
 from netctl.compiler.places import Path, Places, Problems
 from netctl.compiler.topology import Net, Role, Topology
-from netctl.engine.facts import EngineFacts, Facts
+from netctl.engine.facts import ConsulFacts, EngineFacts, Facts
 from netctl.engine.resource import Key, Origin
 from netctl.kinds.link import link_key
 from netctl.stack.models import VxlanOverlay
@@ -71,6 +71,11 @@ class Site:
     def engine(self) -> EngineFacts | None:
         """What the container engine runs; None where nothing is known of it."""
         return self.facts.engine() if self.facts is not None else None
+
+    @cached_property
+    def consul(self) -> ConsulFacts | None:
+        """The host's own Consul agent; None where nothing is known of it."""
+        return self.facts.consul() if self.facts is not None else None
 
     @property
     def engine_bridges(self) -> frozenset[str]:

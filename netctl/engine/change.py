@@ -45,6 +45,8 @@ class Change(NamedTuple):
     within: Key | None = None
     implied: bool = False
     """True for a deletion that another deletion brings about: an address goes with its link. Nothing is executed."""
+    deferred: bool = False
+    """True for a deletion that has to wait until what needs the resource has been changed."""
 
     def inverse(self) -> "Change":
         """The change that undoes this one. What went with another resource comes back by a creation of its own."""
@@ -56,6 +58,7 @@ class Change(NamedTuple):
             owner_before=self.owner,
             owner=self.owner_before,
             implied=self.implied and self.action is not Action.DELETE,
+            deferred=False,
         )
 
 

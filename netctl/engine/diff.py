@@ -95,6 +95,7 @@ class _Comparison:
         self._cascade(blocked)
         self._follow_exchanges(blocked)
         self._imply_deletions()
+        self._defer_deletions()
 
     def _behind(self, keys: frozenset[Key]) -> frozenset[Key]:
         """The *keys* and, transitively, what needs them."""
@@ -232,6 +233,17 @@ class _Comparison:
         for key, change in self.changes.items():
             if change.action is Action.DELETE and change.within in ending:
                 self.changes[key] = change._replace(implied=True)
+
+    def _defer_deletions(self) -> None:
+        """Mark deletions that must wait until what needed the resource leads elsewhere."""
+        deleted = {
+            key for key, change in self.changes.items()
+            if change.action is Action.DELETE and self.kinds[key[:2]].deleted_last
+        }  # fmt: skip
+        for key, change in list(self.changes.items()) if deleted else ():
+            if change.action is Action.UPDATE and key in self.live:
+                for need in deleted.intersection(self.live[key].needs):
+                    self.changes[need] = self.changes[need]._replace(deferred=True)
 
 
 def _place(change: Change) -> tuple[str, str, Key | None]:

@@ -1,6 +1,7 @@
 """The order of changes: a directed acyclic graph by need, cut into batches.
 
-Deletions come first, dependants before what they need; then everything else, what is needed before its dependants.
+Deletions come first, dependants before what they need; then everything else, what is needed before its dependants;
+last the deletions that have to wait for changes.
 Changes in one batch need nothing of one another.
 """
 
@@ -13,9 +14,10 @@ from netctl.engine.resource import Key
 
 def batches(changes: Mapping[Key, Change]) -> tuple[tuple[Change, ...], ...]:
     """The changes in order of execution. Within a batch they keep the order in which they were given."""
-    ends = {key: change for key, change in changes.items() if change.action is Action.DELETE}
+    ends = {key: change for key, change in changes.items() if change.action is Action.DELETE and not change.deferred}
     makes = {key: change for key, change in changes.items() if change.action is not Action.DELETE}
-    return (*reversed(_levels(ends)), *_levels(makes))
+    last = {key: change for key, change in changes.items() if change.deferred}
+    return (*reversed(_levels(ends)), *_levels(makes), *reversed(_levels(last)))
 
 
 def _levels(changes: Mapping[Key, Change]) -> list[tuple[Change, ...]]:

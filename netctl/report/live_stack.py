@@ -5,6 +5,7 @@
     macvlans on one parent                      a network of driver macvlan
     routes, rules                               routes, rules
     Consul's services and keys                  services, kv
+    config entries, queries, intentions         consul, and within services
 
 What the language cannot say is left out, and told in a remark.
 """
@@ -24,6 +25,7 @@ from netctl.kinds.route import IPV6_DEFAULT_METRIC, MAIN_TABLE, Route
 from netctl.kinds.rule import Rule
 from netctl.report.live_consul import consul_keys, consul_services
 from netctl.report.live_docker import docker_networks
+from netctl.report.live_mesh import add_queries_and_intentions, consul_section
 from netctl.report.wording import type_name
 
 _DEFAULT_MTU = 1500
@@ -60,11 +62,14 @@ class _Conversion:
         content: dict[str, Any] = {"stack": name}
         overlays, hosts = self._overlays()
         specs = {entry["name"]: entry["spec"] for entry in self._overlay_specs(overlays)}
+        services = consul_services(self._found, self.remarks)
+        add_queries_and_intentions(self._found, services, self.remarks)
         sections = {
             "hosts": hosts if specs else {},
             "networks": self._networks(set(overlays.values())) | self._macvlans() | self._docker_networks(),
             "overlays": specs,
-            "services": consul_services(self._found, self.remarks),
+            "services": services,
+            "consul": consul_section(self._found),
             "kv": consul_keys(self._found, self.remarks),
             "routes": [entry for route in self._all(Route) for entry in self._route(route)],
             "rules": [_rule(rule) for rule in self._all(Rule)],

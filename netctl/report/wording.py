@@ -7,6 +7,7 @@ from netctl.engine.change import Action, Change, Reason
 from netctl.engine.resource import Attributes, Live, Owner
 from netctl.kinds.address import Address
 from netctl.kinds.consul import Check, External, KeyValue, Service, spelled_address
+from netctl.kinds.consul_mesh import ConfigEntry, Intention, Query
 from netctl.kinds.docker import Attachment, Pool
 from netctl.kinds.docker import Network as DockerNetwork
 from netctl.kinds.link import Bridge, Macvlan, OtherLink, Port, Veth, VethPeer, Vxlan
@@ -280,6 +281,23 @@ def _key_value(pair: KeyValue) -> str:
     return _join(said, f"flags {pair.flags}" if pair.flags else "")
 
 
+def _config_entry(entry: ConfigEntry) -> str:
+    return _cut(_join(*(f"{name} {value}" for name, value in entry.settings or ())))
+
+
+def _query(query: Query) -> str:
+    return _join(
+        f"of {query.service}",
+        f"tags {_several(query.tags)}" if query.tags else "",
+        f"nearest {query.nearest}" if query.nearest else "",
+        f"failover {_several(query.failover)}" if query.failover else "",
+    )
+
+
+def _intention(intention: Intention) -> str:
+    return _join(str(intention.action), intention.description or "")
+
+
 def _foreign_rule(entry: ForeignRule) -> str:
     return _cut(str(entry.rule))
 
@@ -312,6 +330,9 @@ _SUMMARIES: dict[type, Callable[[Any], str]] = {
     Service: _service,
     External: _external,
     KeyValue: _key_value,
+    ConfigEntry: _config_entry,
+    Query: _query,
+    Intention: _intention,
 }
 
 _TYPE_NAMES: dict[type, str] = {
@@ -323,4 +344,6 @@ _TYPE_NAMES: dict[type, str] = {
     DockerNetwork: "Docker network",
     External: "external service",
     KeyValue: "key",
+    ConfigEntry: "config entry",
+    Query: "prepared query",
 }

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema, model_va
 
 from netctl.stack.declaration import Declaration
 from netctl.stack.durations import Duration
+from netctl.stack.mesh_models import ClusterEntries
 from netctl.stack.scalars import AS_WRITTEN, LISTED, ONE_OR_MORE, Text, canonical_address
 
 _TARGET = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[^\s:/\[\]]+):(?P<port>\d{1,5})(?P<path>/\S+)?\Z", re.ASCII)
@@ -156,6 +157,9 @@ class KeyEntry(Declaration):
 
     value: Text | None = Field(None, description="The value.")
     file: Text | None = Field(None, description="A file that has the value; relative to the file that names it.")
+    sensitive: bool | None = Field(
+        None, description="Never show the value. Default: only that of a `file` is not shown."
+    )
     flags: int = Field(0, ge=0, le=0xFFFFFFFFFFFFFFFF, description="A number of the application's own.")
 
     @model_validator(mode="after")
@@ -170,3 +174,5 @@ class ConsulSettings(Declaration):
     """What is asked of Consul beyond single services. Where it listens is told by the environment, not here."""
 
     register_: bool = Field(True, alias="register", description="Register services that do not say otherwise.")
+    intentions: bool = Field(False, description="Derive intentions from `policies`, for services without their own.")
+    config_entries: ClusterEntries | None = Field(None, description="Config entries that bear no service's name.")

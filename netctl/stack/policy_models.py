@@ -8,6 +8,7 @@ from netctl.stack.balancing_models import Affinity, Duration, Publications, Vip
 from netctl.stack.consul_models import Check, ExternalHost, InstanceId, TaggedAddress, Texts, Weights
 from netctl.stack.declaration import Declaration
 from netctl.stack.docker_models import ContainerSelector
+from netctl.stack.mesh_models import IntentionEntry, QueryEntry, QueryName, ServiceEntries
 from netctl.stack.policy_scalars import (
     ExpectedPort,
     LabelExpression,
@@ -215,6 +216,14 @@ class Service(Declaration):
     )
     enable_tag_override: bool = Field(
         False, description="Others may change the tags in the catalog; they are then only set when registering."
+    )
+    queries: dict[QueryName, QueryEntry] = Field(default_factory=dict, description="Consul's prepared queries.")
+    config_entries: ServiceEntries | None = Field(
+        None, description="Consul's config entries that bear the service's name."
+    )
+    intentions: bool | list[IntentionEntry] | None = Field(
+        None,
+        description="Who may connect to it in Consul's mesh; `true`: what `policies` say; else `consul.intentions`.",
     )
 
     @field_validator("endpoints")

@@ -13,7 +13,7 @@ from annotated_types import Ge, Le, MaxLen, MinLen
 from pydantic import AfterValidator, BaseModel, Discriminator, Tag, TypeAdapter
 from pydantic.fields import FieldInfo
 
-from netctl.stack import consul_models, docker_models, durations, policy_scalars, scalars
+from netctl.stack import consul_models, docker_models, durations, mesh_models, policy_scalars, scalars
 
 
 class Scalar(NamedTuple):
@@ -116,6 +116,8 @@ _NOUNS: dict[Callable[..., Any], str] = {
     consul_models.key_path: "a key",
     consul_models.external_host: "a host name or an address",
     consul_models.tagged_address: "an address",
+    mesh_models.mesh_name: "a name in Consul or `*`",
+    mesh_models.query_name: "a name",
 }
 _PLAIN = {str: "text", int: "an integer", bool: "`true` or `false`"}
 
@@ -161,6 +163,8 @@ def shape_of(annotation: Any, metadata: tuple[Any, ...] = ()) -> Shape:
         return Sequence(shape_of(args[0]), scalars.LISTED in marks, (_limit(marks, MinLen), _limit(marks, MaxLen)))
     if origin is dict:
         return Mapping(shape_of(args[0]), shape_of(args[1]))
+    if annotation is Any:
+        return Scalar(object, "anything")
     if issubclass(annotation, BaseModel):
         return Record(annotation)
     return Scalar(annotation, _noun(annotation, list(_flat(metadata))))

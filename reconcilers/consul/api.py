@@ -135,6 +135,14 @@ class Api(ReadApi):
         """
         return self._ask("PUT", path, query, body).body
 
+    def post(self, path: str, body: Any) -> Any:
+        """The answer to a POST, which makes something that Consul names. Raises UnreachableError, RefusalError."""
+        return self._ask("POST", path, {}, body).body
+
+    def delete(self, path: str, **query: str) -> Any:
+        """The answer to a DELETE, from JSON. Raises UnreachableError, RefusalError."""
+        return self._ask("DELETE", path, query).body
+
 
 _MOST_QUESTIONS = 64
 

@@ -1,4 +1,4 @@
-"""Everything in Consul that could be declared: the agent's services, external services, keys."""
+"""Everything in Consul that could be declared: the agent's services, what is the cluster's, keys."""
 
 from collections.abc import Iterable, Iterator
 
@@ -8,8 +8,11 @@ from netctl.kinds.consul import CLAIMS, external_key, kv_key, service_key
 from reconcilers.answers import entries, text
 from reconcilers.consul.agent_state import read_agent
 from reconcilers.consul.api import ReadApi
+from reconcilers.consul.entries import read_entries
 from reconcilers.consul.externals import EXTERNAL_NODE, read_external
+from reconcilers.consul.intentions import read_intentions
 from reconcilers.consul.keys import below
+from reconcilers.consul.queries import read_queries
 
 _CONSULS_OWN = frozenset({"consul"})
 
@@ -25,7 +28,18 @@ def discover(api: ReadApi) -> Iterator[Live]:
         live = read_external(api, name, Scope("", {}, frozenset({key})))
         if live is not None:
             yield live
+    yield from _mesh(api)
     yield from _keys(api)
+
+
+def _mesh(api: ReadApi) -> Iterator[Live]:
+    intentions, are_entries = read_intentions(api)
+    for intention_key, intention in intentions.items():
+        yield Live(intention_key, intention.intention, intention.owner)
+    for entry_key, entry in read_entries(api, has_intentions=are_entries).items():
+        yield Live(entry_key, entry.entry, entry.owner)
+    for query_key, query in read_queries(api).items():
+        yield Live(query_key, query.query, query.owner)
 
 
 def _keys(api: ReadApi) -> Iterator[Live]:

@@ -41,12 +41,20 @@ class RefusalError(BackendError):
 
 _LEADERLESS = ("no cluster leader", "no known consul servers", "leadership lost", "not leader")
 _PERMISSIONS = "Give the token what docs/consul.md lists, and name it: CONSUL_HTTP_TOKEN or CONSUL_HTTP_TOKEN_FILE."
+_PROTOCOL = (
+    "Give every service that it leads to 'config_entries: {service-defaults: {Protocol: http}}', or declare the "
+    "protocol of all in proxy-defaults."
+)
 _BY_TEXT = (
     ("scripts are disabled", "Start the agent with enable_script_checks = true, or use another check."),
     ("script checks are disabled", "Start the agent with enable_script_checks = true, or use another check."),
     ("acl not found", _PERMISSIONS),
     ("permission denied", _PERMISSIONS),
     ("index is stale", "Someone else has changed it meanwhile; plan again."),
+    ("does not permit advanced routing", _PROTOCOL),
+    ("inconsistent protocols", _PROTOCOL),
+    ("duplicate intention", "Remove the other one, or take it over with --adopt."),
+    ("aliases an existing query", "Remove the other one, or take it over with --adopt."),
     ("unknown key", "This version of Consul does not know it; remove it, or use a later Consul."),
     ("invalid config key", "This version of Consul does not know it; remove it, or use a later Consul."),
     ("decode failed", "This version of Consul does not know it; remove it, or use a later Consul."),

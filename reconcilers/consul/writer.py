@@ -1,6 +1,6 @@
 """Changes Consul."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol, cast
 
 from netctl.engine.change import Action, Change, Failure, Outcome
@@ -21,7 +21,11 @@ class _Making(Protocol):
 Results = dict[Key, BackendError | None]
 _VERBS = {Action.CREATE: "register", Action.DELETE: "deregister", Action.UPDATE: "change", Action.REPLACE: "replace"}
 _KEY_VERBS = {Action.CREATE: "create", Action.DELETE: "delete", Action.UPDATE: "change", Action.REPLACE: "change"}
-_NOUNS = {"service": "service", "external": "external service", "kv": "key"}
+_REGISTERED = frozenset({"service", "external"})
+_NOUNS = {
+    "service": "service", "external": "external service", "kv": "key", "config": "config entry",
+    "query": "prepared query", "intention": "intention",
+}  # fmt: skip
 
 
 class Writer(Reader):
@@ -44,8 +48,14 @@ class Writer(Reader):
             by_kind.setdefault(change.key.kind, []).append(change)
         results: Results = {}
         for kind, changes in by_kind.items():
-            results |= {"service": self._services, "external": self._externals, "kv": self._keys}[kind](changes)
+            results |= self._making(kind)(changes)
         return [Outcome(change, _failure(change, results[change.key])) for change in batch]
+
+    def _making(self, kind: str) -> Callable[[Sequence[Change]], Results]:
+        return {
+            "service": self._services, "external": self._externals, "kv": self._keys, "config": self._entries,
+            "query": self._queries, "intention": self._intentions,
+        }[kind]  # fmt: skip
 
     def _services(self, changes: Sequence[Change]) -> Results:
         from reconcilers.consul.service_writer import ServiceWriter
@@ -62,6 +72,21 @@ class Writer(Reader):
 
         owner = next(owner for change in changes if (owner := change.owner or change.owner_before) is not None)
         return KeyWriter(self.writing, owner.stack, self.keys).make(changes)
+
+    def _entries(self, changes: Sequence[Change]) -> Results:
+        from reconcilers.consul.entries import EntryWriter
+
+        return EntryWriter(self.writing, self.entries).make(changes)
+
+    def _queries(self, changes: Sequence[Change]) -> Results:
+        from reconcilers.consul.queries import QueryWriter
+
+        return self._one_by_one(changes, QueryWriter(self.writing))
+
+    def _intentions(self, changes: Sequence[Change]) -> Results:
+        from reconcilers.consul.intentions import IntentionWriter
+
+        return self._one_by_one(changes, IntentionWriter(self.writing))
 
     @staticmethod
     def _one_by_one(changes: Sequence[Change], writer: _Making) -> Results:
@@ -89,5 +114,5 @@ class Writer(Reader):
 def _failure(change: Change, error: BackendError | None) -> Failure | None:
     if error is None:
         return None
-    verbs = _KEY_VERBS if change.key.kind == "kv" else _VERBS
+    verbs = _VERBS if change.key.kind in _REGISTERED else _KEY_VERBS
     return Failure(f"{verbs[change.action]} {_NOUNS[change.key.kind]} {change.key.id}", error.message, error.advice)

@@ -187,6 +187,7 @@ class Agent:
             "keys": self.keys(),
             "nodes": sorted((node["Node"], node["Address"], json.dumps(node["Meta"])) for node in nodes),
             "catalog": self.get("catalog/services"),
+            "mesh": [_less(entry, *_TOLD) for path in _MESH for entry in self.get(path) or ()],
         }
 
     def clean(self) -> None:
@@ -198,7 +199,43 @@ class Agent:
         for session in self.get("session/list"):
             self.put(f"session/destroy/{session['ID']}")
         self.delete("kv/", recurse="")
+        self._clean_mesh()
         for node in self.get("catalog/nodes"):
             if node["Node"] != self.node:
                 self.put("catalog/deregister", {"Node": node["Node"]})
         wait_until(lambda: set(self.get("catalog/services")) == {"consul"}, what="only Consul itself is left")
+
+    def entry(self, kind: str, name: str) -> dict[str, Any] | None:
+        """A config entry; None where there is none."""
+        found: dict[str, Any] | None = self.get(f"config/{kind}/{name}")
+        return found
+
+    def query(self, name: str) -> dict[str, Any] | None:
+        """A prepared query by its name; None where there is none."""
+        return next((query for query in self.get("query") if query["Name"] == name), None)
+
+    def intentions(self) -> dict[tuple[str, str], str]:
+        """What intentions say, by source and destination."""
+        return {(one["SourceName"], one["DestinationName"]): one["Action"] for one in self.get("connect/intentions")}
+
+    def _clean_mesh(self) -> None:
+        for query in self.get("query"):
+            self.delete(f"query/{query['ID']}")
+        for intention in self.get("connect/intentions"):
+            self.delete(f"connect/intentions/{intention['ID']}")
+        for kind in ENTRY_KINDS:
+            for entry in self.get(f"config/{kind}"):
+                self.delete(f"config/{kind}/{entry['Name']}")
+
+
+ENTRY_KINDS = (
+    *("ingress-gateway", "terminating-gateway", "service-router", "service-splitter", "service-resolver"),
+    *("service-defaults", "proxy-defaults"),
+)
+"""Those that need others before the others."""
+_MESH = ("query", "connect/intentions", *(f"config/{kind}" for kind in ENTRY_KINDS))
+_TOLD = ("ID", "CreateIndex", "ModifyIndex", "CreatedAt", "UpdatedAt", "Hash")
+
+
+def _less(entry: dict[str, Any], *fields: str) -> dict[str, Any]:
+    return {name: value for name, value in entry.items() if name not in fields}

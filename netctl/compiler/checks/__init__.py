@@ -5,6 +5,7 @@ One module for each thing that can be wrong. A check reads the resolved `Topolog
 
 from netctl.compiler.checks.balancing import check_balancing
 from netctl.compiler.checks.consul import check_consul
+from netctl.compiler.checks.consul_mesh import check_mesh
 from netctl.compiler.checks.docker import check_docker
 from netctl.compiler.checks.endpoints import check_endpoints
 from netctl.compiler.checks.hosts import check_hosts
@@ -36,4 +37,5 @@ def check(topology: Topology, problems: Problems) -> None:
     check_rules(topology, problems)
     check_policies(topology, problems)
     check_consul(topology, problems)
+    check_mesh(topology, problems)
     check_balancing(topology, problems)

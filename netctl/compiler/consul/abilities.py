@@ -13,9 +13,9 @@ _SINCE_KEY: dict[str, tuple[int, ...]] = {"tls_server_name": (1, 9)}
 
 def check_abilities(site: Site, services: Mapping[str, Service]) -> None:
     """Report checks of the host's services that its agent would refuse. Of an agent that cannot be read, nothing is."""
-    if site.facts is None or not any(service.checks for service in services.values()):
+    if not any(service.checks for service in services.values()):
         return
-    agent = site.facts.consul()
+    agent = site.consul
     if agent is None:
         return
     for name, service in services.items():

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 
 from netctl.compiler.consul.health import Place, compile_checks
-from netctl.compiler.consul.registration import first_port, registered
+from netctl.compiler.consul.registration import Registration, registered, registrations
 from netctl.compiler.site import Site
 from netctl.engine.resource import Desired
 from netctl.kinds.consul import External, external_key
+from netctl.stack.policy_models import Service
 
 
 def compile_externals(site: Site) -> Iterator[Desired]:
@@ -14,16 +15,21 @@ def compile_externals(site: Site) -> Iterator[Desired]:
     for name, service in registered(site.topology.stack).items():
         if service.external is None:
             continue
-        node = f"{site.stack}-{name}"
-        place = Place(f"{site.stack}:{name}", name, service.external, first_port(service))
-        attributes = External(
-            node,
-            service.external,
-            name,
-            place.port,
-            tuple(service.tags),
-            tuple(sorted(service.meta.items())),
-            probe=False,
-            checks=compile_checks(service.checks, place, str),
-        )
-        yield Desired(external_key(node), attributes, site.origin(("services", name)))
+        for registration in registrations(name, service):
+            attributes = _external(site, registration, service, service.external)
+            yield Desired(external_key(attributes.node), attributes, site.origin(("services", name)))
+
+
+def _external(site: Site, registration: Registration, service: Service, address: str) -> External:
+    """One port of an external service. Checks are of the first one."""
+    place = Place(f"{site.stack}:{registration.name}", registration.name, address, registration.port)
+    return External(
+        f"{site.stack}-{registration.name}",
+        address,
+        registration.name,
+        registration.port,
+        tuple(service.tags),
+        tuple(sorted(service.meta.items())),
+        probe=False,
+        checks=() if registration.suffix else compile_checks(service.checks, place, str),
+    )

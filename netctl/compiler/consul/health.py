@@ -57,6 +57,12 @@ def compile_checks(declared: Sequence[Declared], place: Place, instance: Callabl
     )
 
 
+def alias_check(ident: str, service: str, other: str) -> Check:
+    """The check by which an instance, of the id *ident*, is as healthy as the *other* one."""
+    settings = {"AliasService": other, "Name": f"{service} alias"}
+    return Check(f"{ident}:alias", "alias", tuple((name, _json(value)) for name, value in sorted(settings.items())))
+
+
 def check_ids(prefix: str, declared: Iterable[Declared]) -> list[str]:
     """``…:http``, ``…:http-2``: by kind, so that another kind of check before it does not change a check's id."""
     seen: Counter[str] = Counter()

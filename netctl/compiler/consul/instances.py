@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from netctl.compiler.consul.abilities import check_abilities
-from netctl.compiler.consul.health import Place, compile_checks
-from netctl.compiler.consul.registration import first_port, registered
+from netctl.compiler.consul.health import Place, alias_check, compile_checks
+from netctl.compiler.consul.registration import Registration, registered, registrations
 from netctl.compiler.policies.services import members
 from netctl.compiler.site import Site
 from netctl.engine.resource import Desired
@@ -43,41 +43,67 @@ def compile_instances(site: Site, endpoints: Mapping[str, Endpoint]) -> Iterator
         return here[name][0].id if here.get(name) else name
 
     for name, instances in here.items():
+        first, *further = registrations(name, services[name])
         for instance in instances:
-            place = Place(instance.id, name, instance.address, first_port(services[name]))
+            place = Place(instance.id, name, instance.address, first.port)
             checks = compile_checks(services[name].checks, place, aliased)
-            attributes = _attributes(name, services[name], instance, place.port, checks)
+            attributes = _attributes(first, services[name], instance, checks)
             yield Desired(service_key(instance.id), attributes, site.origin(("services", name)))
+            for registration in further:
+                yield _further(site, name, registration, instance)
+
+
+def _further(site: Site, name: str, registration: Registration, instance: Instance) -> Desired:
+    """A further port of an instance: a service of its own, as healthy as the first."""
+    service = site.topology.stack.services[name]
+    ident = _further_id(site, name, registration, instance)
+    checks = (alias_check(ident, registration.name, instance.id),) if service.checks else ()
+    attributes = _attributes(registration, service, instance._replace(id=ident), checks)
+    return Desired(service_key(ident), attributes, site.origin(("services", name)))
+
+
+def _further_id(site: Site, name: str, registration: Registration, instance: Instance) -> str:
+    """``shop:web-metrics:10.10.0.20``; after an id of the declaration's own, ``web-1-metrics``."""
+    if instance.id == _own_id(site, name, instance.address):
+        return _own_id(site, registration.name, instance.address)
+    return f"{instance.id}{registration.suffix}"
+
+
+def _own_id(site: Site, name: str, address: str) -> str:
+    return f"{site.stack}:{name}:{address}"
 
 
 def _attributes(
-    name: str, service: Service, instance: Instance, port: int, checks: tuple[kinds.Check, ...]
+    registration: Registration, service: Service, instance: Instance, checks: tuple[kinds.Check, ...]
 ) -> kinds.Service:
     passing, warning = (service.weights.passing, service.weights.warning) if service.weights else (1, 1)
     return kinds.Service(
         instance.id,
-        name,
+        registration.name,
         instance.address,
-        port,
+        registration.port,
         tuple(service.tags),
         tuple(sorted(service.meta.items())),
         (passing if instance.passing is None else instance.passing, warning),
-        _tagged(service, instance, port),
+        _tagged(service, instance, registration),
         service.enable_tag_override,
         checks,
     )
 
 
-def _tagged(service: Service, instance: Instance, port: int) -> Pairs:
+def _tagged(service: Service, instance: Instance, registration: Registration) -> Pairs:
+    """The tagged addresses; those that are declared with a port are of the first one."""
+    port = registration.port
     own = kinds.spelled_address(instance.address, port)
     found = {_IPV6_TAG: kinds.spelled_address(instance.other, port)} if instance.other else {}
-    found |= {name: _with_port(where, port) for name, where in service.tagged_addresses.items()}
+    for name, where in service.tagged_addresses.items():
+        if not (registration.suffix and _has_port(where)):
+            found[name] = where if _has_port(where) else kinds.spelled_address(where, port)
     return tuple(sorted((name, where) for name, where in found.items() if not kinds.is_implied(name, where, own)))
 
 
-def _with_port(where: str, port: int) -> str:
-    has_port = "]:" in where if where.startswith("[") else where.count(":") == 1
-    return where if has_port else kinds.spelled_address(where, port)
+def _has_port(where: str) -> bool:
+    return "]:" in where if where.startswith("[") else where.count(":") == 1
 
 
 def _instances(site: Site, name: str, service: Service, endpoints: Mapping[str, Endpoint]) -> Iterator[Instance]:
@@ -111,7 +137,7 @@ def _has(ends: Iterable[Endpoint], address: str) -> bool:
 def _instance(site: Site, name: str, addresses: tuple[str, ...], passing: int | None) -> Instance:
     address = addresses[0]
     other = next((text for text in addresses if ":" in text), "") if ":" not in address else ""
-    return Instance(f"{site.stack}:{name}:{address}", address, other, passing)
+    return Instance(_own_id(site, name, address), address, other, passing)
 
 
 def _is_here(site: Site, end: Endpoint) -> bool:

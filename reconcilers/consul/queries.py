@@ -1,0 +1,134 @@
+"""Prepared queries. They have no metadata: the mark is among the ids of checks that do not count, as one that no check
+has (``netctl:shop:web:services.web``: the stack, the query, the declaration). It is there from the first moment, goes
+with the query, and does not count for a query of another name.
+"""
+
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from netctl.engine.change import Change
+from netctl.engine.protocol import Scope, Unread
+from netctl.engine.resource import Key, Live, Owner
+from netctl.kinds.consul import SYSTEM
+from netctl.kinds.consul_fields import spelled_duration
+from netctl.kinds.consul_mesh import Query, query_key
+from reconcilers.answers import Record, entries, number, record, strings, text, texts
+from reconcilers.consul.api import Api, ReadApi
+from reconcilers.consul.refusals import RefusalError
+from reconcilers.requests import segment
+
+PART = "prepared queries"
+_MARK = "netctl:"
+_GONE = 410
+_HIDDEN = "<hidden>"
+
+
+class QueryRow(NamedTuple):
+    """A query of Consul's."""
+
+    query: Query
+    owner: Owner | None
+    answer: Record
+    """All that Consul tells of it: what the language does not know stays."""
+
+
+def observe_queries(api: ReadApi, scope: Scope) -> tuple[dict[Key, Live], list[Unread]]:
+    """The stack's queries, and what bears the name of a desired one. Raises BackendError."""
+    wanted = frozenset(key for key in scope.desired if key[:2] == (SYSTEM, "query"))
+    live = {
+        key: Live(key, row.query, row.owner)
+        for key, row in read_queries(api).items()
+        if key in wanted or (row.owner is not None and row.owner.stack == scope.stack)
+    }
+    hidden = _denied(api, wanted) - live.keys()
+    return live, [Unread(SYSTEM, PART, "the token may not see them", hidden)] if hidden else []
+
+
+def _denied(api: ReadApi, wanted: frozenset[Key]) -> frozenset[Key]:
+    asked = sorted(wanted)
+    permitted = api.permits([{"Resource": "query", "Segment": key.id, "Access": "read"} for key in asked])
+    return frozenset(key for key, permits in zip(asked, permitted, strict=True) if not permits)
+
+
+def read_queries(api: ReadApi) -> dict[Key, QueryRow]:
+    """Every query that has a name. Raises BackendError."""
+    try:
+        answers = entries(api.get("query"))
+    except RefusalError as refusal:
+        if not refusal.is_denial:
+            raise
+        return {}  # what is denied is asked for beside it
+    rows = (_row(answer) for answer in answers if text(answer.get("Name")))
+    return {query_key(row.query.name): row for row in rows}
+
+
+def _row(answer: Record) -> QueryRow:
+    name, service = text(answer.get("Name")), record(answer.get("Service"))
+    failover, ignored = record(service.get("Failover")), texts(service.get("IgnoreCheckIDs"))
+    query = Query(
+        name,
+        text(service.get("Service")),
+        texts(service.get("Tags")),
+        text(service.get("Near")),
+        number(failover.get("NearestN")),
+        texts(failover.get("Datacenters")),
+        bool(service.get("OnlyPassing")),
+        bool(service.get("Connect")),
+        tuple(check for check in ignored if not check.startswith(_MARK)),
+        tuple(sorted(strings(service.get("NodeMeta")).items())),
+        tuple(sorted(strings(service.get("ServiceMeta")).items())),
+        spelled_duration(text(record(answer.get("DNS")).get("TTL"))),
+    )
+    owner = next((owner for check in ignored if (owner := _owner(check, name)) is not None), None)
+    return QueryRow(query, owner, answer)
+
+
+def _owner(check: str, name: str) -> Owner | None:
+    stack, query, declaration = [*check.removeprefix(_MARK).split(":", 2), "", ""][:3]
+    return Owner(stack, declaration) if check.startswith(_MARK) and query == name else None
+
+
+class QueryWriter:
+    """Makes changes to queries."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    @cached_property
+    def _rows(self) -> dict[Key, QueryRow]:
+        return read_queries(self._api)
+
+    def make(self, change: Change) -> None:
+        """Make one. Raises BackendError."""
+        known = self._rows.get(change.key)
+        path = f"query/{segment(text(known.answer.get('ID')))}" if known else "query"
+        if not isinstance(change.after, Query):
+            if known is not None:
+                self._api.delete(path)
+        elif known is not None:
+            self._api.put(path, _definition(change.after, change.owner, known.answer))
+        else:
+            self._api.post(path, _definition(change.after, change.owner, {}))
+
+
+def _definition(query: Query, owner: Owner | None, known: Record) -> dict[str, Any]:
+    """The query as Consul takes it, with what is *known* beside it. Raises RefusalError."""
+    if known.get("Token") == _HIDDEN:
+        raise RefusalError(
+            _GONE, "it has a token, which Consul does not tell this one", "Use a token that may manage access control."
+        )
+    mark = [f"{_MARK}{owner.stack}:{query.name}:{owner.declaration}"] if owner is not None else []
+    service = {
+        **record(known.get("Service")),
+        "Service": query.service,
+        "Tags": list(query.tags or ()),
+        "Near": query.near or "",
+        "Failover": {"NearestN": query.nearest or 0, "Datacenters": list(query.failover or ())},
+        "OnlyPassing": bool(query.only_passing),
+        "Connect": bool(query.connect),
+        "IgnoreCheckIDs": [*(query.ignored_checks or ()), *mark],
+        "NodeMeta": dict(query.node_meta or ()),
+        "ServiceMeta": dict(query.service_meta or ()),
+    }
+    kept = {name: value for name, value in known.items() if name not in {"CreateIndex", "ModifyIndex"}}
+    return {**kept, "Name": query.name, "Service": service, "DNS": {"TTL": query.ttl or ""}}
