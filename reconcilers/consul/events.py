@@ -6,12 +6,15 @@ connection of its own.
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from email.message import Message
+from os.path import commonprefix
 from queue import Empty, Queue
 from threading import Event, Thread
 
 from netctl.engine.resource import Key
 from netctl.errors import BackendError
+from netctl.kinds.consul import CLAIMS, kv_key
 from reconcilers.consul.agent_state import agent_facts
 from reconcilers.consul.api import ReadApi
 from reconcilers.consul.keys import folders, path_segment
@@ -21,69 +24,138 @@ from reconcilers.requests import segment
 WAIT = 300
 """Seconds that an unanswered query lasts; Consul adds up to a sixteenth."""
 TIMEOUT = WAIT * 1.1
-_CALM = 0.2
+_CALM = 0.02
 """Seconds in which what happens is told once."""
+_IDLE, _PAUSE = 0.01, 1.0
+"""Seconds in which no answer without news comes, unless something on the way answers at once; and what it costs it."""
+_MOST = 16
+"""Folders that have a query each; an agent takes 200 connections of one client."""
+_KEYS = "kv/"
+
+Paths = Callable[[], Iterable[str]]
+"""The paths of the stack's keys, as they are known now."""
 
 
-def changes(connect: Callable[[], ReadApi], paths: Iterable[str]) -> Iterator[frozenset[Key]]:
-    """An empty set whenever something of this node, or below a folder of the *paths*, has changed.
-
-    Raises BackendError where Consul cannot be asked any more.
+def changes(connect: Callable[[], ReadApi], paths: Paths) -> Iterator[frozenset[Key]]:
+    """An empty set when all is listened to; then the keys of a folder in which something has changed, or an empty set
+    for something else of this node. Raises BackendError where Consul cannot be asked any more.
     """
     api = connect()
     try:
         node = segment(agent_facts(api).node)
     finally:
         api.close()
-    watched = [f"catalog/node/{node}", f"health/node/{node}", *_key_queries(paths)]
-    told: Queue[BackendError | None] = Queue()
-    ended = Event()
-    for path in watched:
-        Thread(target=_watch, args=(connect(), path, told, ended), name=f"consul {path}", daemon=True).start()
+    queries = _Queries(connect)
     try:
+        queries.follow(_wanted(node, paths()))
+        queries.await_all()
+        yield frozenset()
         while True:
-            error = told.get()
-            time.sleep(_CALM)
-            for one in [error, *_drained(told)]:
-                if one is not None:
-                    raise one
-            yield frozenset()
+            # The agent tells the catalog, so that the stack's keys are known by the time that one of them is told of.
+            told = queries.await_some()
+            yield frozenset() if any(not query.startswith(_KEYS) for query in told) else _below(told, paths())
+            queries.follow(_wanted(node, paths()))
     finally:
-        ended.set()
+        queries.end()
 
 
-def _key_queries(paths: Iterable[str]) -> list[str]:
+def _wanted(node: str, paths: Iterable[str]) -> list[str]:
+    return [f"catalog/node/{node}", f"health/node/{node}", *(f"{_KEYS}{folder}" for folder in _folders(paths))]
+
+
+def _folders(paths: Iterable[str]) -> list[str]:
+    """The outermost folders of the paths; where they are many, what they have in common."""
     outermost, alone = folders(frozenset(paths))
-    return [f"kv/{path_segment(path)}" for path in (*outermost, *alone)]
+    found = [*outermost, *alone]
+    if len(found) <= _MOST:
+        return found
+    own = [folder for folder in found if folder.startswith(CLAIMS)]
+    return [*own, commonprefix([folder for folder in found if folder not in own])]  # noqa: RUF071 - a prefix is what Consul takes
 
 
-def _drained(told: "Queue[BackendError | None]") -> Iterator[BackendError | None]:
-    while True:
-        try:
-            yield told.get_nowait()
-        except Empty:
-            return
+def _below(queries: Iterable[str], paths: Iterable[str]) -> frozenset[Key]:
+    prefixes = tuple(query.removeprefix(_KEYS) for query in queries)
+    return frozenset(kv_key(path) for path in paths if path.startswith(prefixes) and not path.endswith("/"))
 
 
-def _watch(api: ReadApi, path: str, told: "Queue[BackendError | None]", ended: Event) -> None:
+class _Queries:
+    """A thread for each query, which tells when its answer is another one."""
+
+    def __init__(self, connect: Callable[[], ReadApi]) -> None:
+        self._connect = connect
+        self._told: Queue[BackendError | str] = Queue()
+        self._ended: dict[str, Event] = {}
+
+    def follow(self, queries: Iterable[str]) -> None:
+        """Ask these, and no others any more. The first answer to a new one is told, too."""
+        wanted = set(queries)
+        for query in self._ended.keys() - wanted:
+            self._ended.pop(query).set()
+        for query in wanted - self._ended.keys():
+            ended = self._ended[query] = Event()
+            arguments = self._connect(), query, self._told, ended
+            Thread(target=_watch, args=arguments, name=f"consul {query}", daemon=True).start()
+
+    def await_all(self) -> None:
+        """Wait until each has been answered. Raises BackendError."""
+        missing = set(self._ended)
+        while missing:
+            missing -= self.await_some()
+
+    def await_some(self) -> set[str]:
+        """The queries whose answer is another one, once there are any. Raises BackendError."""
+        told = [self._told.get()]
+        time.sleep(_CALM)
+        with suppress(Empty):
+            while True:
+                told.append(self._told.get_nowait())
+        for one in told:
+            if isinstance(one, BackendError):
+                raise one
+        return {one for one in told if isinstance(one, str)}
+
+    def end(self) -> None:
+        """Ask no more."""
+        for ended in self._ended.values():
+            ended.set()
+
+
+def _watch(api: ReadApi, query: str, told: "Queue[BackendError | str]", ended: Event) -> None:
     index = 0
     try:
         while not ended.is_set():
-            before, index = index, _next_index(api, path, index)
-            if before and index != before:
-                told.put(None)
+            asked = time.monotonic()
+            before, index = index, _next_index(api, query, index)
+            if index < 0:  # denied: what may not be read cannot be followed
+                told.put(query)
+                return
+            if index != before:
+                told.put(query)
+            elif time.monotonic() - asked < _IDLE:
+                ended.wait(_PAUSE)
     except BackendError as error:
-        told.put(error)
+        if not ended.is_set():
+            told.put(error)
     finally:
         api.close()
 
 
-def _next_index(api: ReadApi, path: str, index: int) -> int:
-    """The index that the query's answer has, once it is not *index* any more; at least 1, and 0 to begin anew."""
-    query = {"index": str(index), "wait": f"{WAIT}s"} if index else {}
-    if path.startswith("kv/"):
-        query["keys"] = ""
-    found = int(_headers(api, path, query).get("X-Consul-Index") or 0)
+def _next_index(api: ReadApi, query: str, index: int) -> int:
+    """The index that the query's answer has, once it is not *index* any more; at least 1, 0 to begin anew, and -1 where
+    the token may not read it.
+    """
+    options = {"index": str(index), "wait": f"{WAIT}s"} if index else {}
+    if query.startswith(_KEYS):
+        options["keys"] = ""
+    try:
+        headers = _headers(
+            api, f"{_KEYS}{path_segment(query.removeprefix(_KEYS))}" if "keys" in options else query, options
+        )
+    except RefusalError as refusal:
+        if refusal.is_denial:
+            return -1
+        raise
+    found = int(headers.get("X-Consul-Index") or 0)
     return 0 if found < index else max(found, 1)
 
 

@@ -5,6 +5,7 @@ all. A change is made only to what was read: compared by index, so that nobody's
 """
 
 from base64 import b64decode
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from netctl.engine.protocol import Scope, Unread
@@ -37,10 +38,10 @@ class KeyState(NamedTuple):
 
 def observe_keys(api: ReadApi, scope: Scope) -> tuple[dict[Key, Live], list[Unread], KeyState]:
     """The stack's keys, and what bears the path of a desired one."""
-    wanted = frozenset(key.id for key in scope.desired if key[:2] == (SYSTEM, "kv"))
+    wanted = _asked((key.id for key in scope.desired if key[:2] == (SYSTEM, "kv")), scope)
     denied = _denied(api, scope.stack, wanted)
     claims = claim_of(scope.stack)
-    claimed = frozenset(path.removeprefix(claims) for path in _names_below(api, claims)) - {""}
+    claimed = _asked((path.removeprefix(claims) for path in _names_below(api, claims)), scope) - {""}
     rows = _read(api, wanted | claimed)
     live = {
         kv_key(path): Live(kv_key(path), row.pair, _owner(scope.stack, path, claimed)) for path, row in rows.items()
@@ -51,6 +52,12 @@ def observe_keys(api: ReadApi, scope: Scope) -> tuple[dict[Key, Live], list[Unre
     hidden = frozenset(kv_key(path) for path in wanted if claims in denied or (path in denied and path not in rows))
     unread = [Unread(SYSTEM, PART, "the token may not read them", hidden)] if denied else []
     return live, unread, KeyState({path: rows.get(path) for path in wanted | claimed})
+
+
+def _asked(paths: Iterable[str], scope: Scope) -> frozenset[str]:
+    """Those of the paths that the scope asks for."""
+    found = frozenset(paths)
+    return found if scope.keys is None else found & {key.id for key in scope.keys if key.kind == "kv"}
 
 
 def _owner(stack: str, path: str, claimed: frozenset[str]) -> Owner | None:

@@ -1,6 +1,4 @@
-"""Reads Consul: the host's own agent, the catalog, keys, and what the whole cluster is told; each for itself, since each
-can fail for itself.
-"""
+"""Reads Consul: the host's own agent, the catalog, keys, what the mesh and DNS are told; each can fail for itself."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -11,7 +9,7 @@ from netctl.engine.facts import ConsulFacts, Facts
 from netctl.engine.protocol import Capability, Context, Observation, Scope, Unread
 from netctl.engine.resource import Key, Live
 from netctl.errors import BackendError
-from netctl.kinds.consul import SYSTEM
+from netctl.kinds.consul import SYSTEM, claim_of
 
 if TYPE_CHECKING:  # what speaks HTTP is imported where there is an agent to speak to
     from reconcilers.consul.agent import Agent
@@ -32,6 +30,7 @@ class Reader:
         self._api: ReadApi | None = None
         self.keys: KeyState | None = None
         """What the last observation has told of keys."""
+        self._claims = ""
         self.entries: dict[Key, EntryRow] = {}
         """What it has told of config entries."""
         self._intentions_are_entries = False
@@ -89,6 +88,8 @@ class Reader:
         live: dict[Key, Live] = {}
         unread: list[Unread] = []
         for kind, part, read in self._parts(scope):
+            if scope.keys is not None and all(key.kind != kind for key in scope.keys):
+                continue
             try:
                 seen, hidden = read()
             except BackendError as error:
@@ -113,7 +114,10 @@ class Reader:
     def _observe_keys(self, scope: Scope) -> Part:
         from reconcilers.consul.keys import observe_keys
 
-        live, unread, self.keys = observe_keys(self.api, scope)
+        live, unread, seen = observe_keys(self.api, scope)
+        known = self.keys.rows if self.keys is not None and scope.keys is not None else {}
+        self.keys = seen._replace(rows=known | seen.rows)
+        self._claims = claim_of(scope.stack)
         return live, unread
 
     def _observe_intentions(self, scope: Scope) -> Part:
@@ -157,12 +161,16 @@ class Reader:
         return capabilities(lambda: self.api)
 
     def events(self) -> Iterator[frozenset[Key]]:
-        """Asks for a full observation whenever something of the agent's node, or a key of the stack's, changes."""
+        """Asks for a look at the keys of a folder in which something changes, and at all for the rest of the node."""
         from reconcilers.consul.api import ReadApi
         from reconcilers.consul.events import TIMEOUT, changes
 
+        return changes(lambda: ReadApi(self._find(), self.context.netns, TIMEOUT), self._followed)
+
+    def _followed(self) -> tuple[str, ...]:
+        """The paths of the stack's keys, and the folder of their claims, which tells of those that are added."""
         known = self.keys.rows if self.keys is not None else {}
-        return changes(lambda: ReadApi(self._find(), self.context.netns, TIMEOUT), tuple(known))
+        return (*known, *([self._claims] if self._claims else ()))
 
 
 def _joined(unread: list[Unread]) -> tuple[Unread, ...]:

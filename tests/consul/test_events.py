@@ -1,8 +1,8 @@
 """What tells that something in Consul has changed."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from queue import Empty, Queue
+from queue import Queue
 from threading import Thread
 
 import pytest
@@ -10,6 +10,7 @@ import pytest
 from netctl.engine.protocol import Context, Scope
 from netctl.engine.resource import Key
 from netctl.errors import BackendError
+from netctl.kinds.consul import kv_key
 from reconcilers.consul import SYSTEM
 from tests.consul.agent import Agent
 from tests.e2e.lab import Lab
@@ -25,16 +26,8 @@ def heard(lab: Lab, agent: Agent) -> Iterator[Queue[frozenset[Key]]]:
     told: Queue[frozenset[Key]] = Queue()
     with SYSTEM.reader(Context(agent.namespace)) as reader:
         reader.observe(Scope("shop", {}))
-        events = reader.events()
-        Thread(target=_pass_on, args=(events, told), daemon=True).start()
-        # Each query must have been answered once before a change is one.
-        for number in range(100):
-            agent.put("kv/shop/a", str(number).encode())
-            try:
-                told.get(timeout=0.3)
-                break
-            except Empty:
-                continue
+        Thread(target=_pass_on, args=(reader.events(), told), daemon=True).start()
+        assert told.get(timeout=30) == frozenset()  # it listens
         yield told
 
 
@@ -44,17 +37,17 @@ def _pass_on(events: Iterator[frozenset[Key]], told: Queue[frozenset[Key]]) -> N
             told.put(keys)
 
 
-CHANGES = {
-    "a service deregistered": lambda agent: agent.put(f"agent/service/deregister/{WEB}"),
-    "a check removed": lambda agent: agent.put(f"agent/check/deregister/{WEB}:ttl"),
-    "a key changed": lambda agent: agent.put("kv/shop/a", b"theirs"),
-    "a key removed": lambda agent: agent.delete("kv/shop/a"),
+CHANGES: dict[str, tuple[Callable[[Agent], object], frozenset[Key]]] = {
+    "a service deregistered": (lambda agent: agent.put(f"agent/service/deregister/{WEB}"), frozenset()),
+    "a check removed": (lambda agent: agent.put(f"agent/check/deregister/{WEB}:ttl"), frozenset()),
+    "a key changed": (lambda agent: agent.put("kv/shop/a", b"theirs"), frozenset({kv_key("shop/a")})),
+    "a key removed": (lambda agent: agent.delete("kv/shop/a"), frozenset({kv_key("shop/a")})),
+    "a claim removed": (lambda agent: agent.delete("kv/netctl/shop/kv/shop/a"), frozenset()),
 }
 
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_change_by_others_is_heard_of(change: str, heard: Queue[frozenset[Key]], agent: Agent) -> None:
-    while not heard.empty():
-        heard.get()
-    CHANGES[change](agent)
-    assert heard.get(timeout=10) == frozenset()
+    make, keys = CHANGES[change]
+    make(agent)
+    assert heard.get(timeout=30) == keys
