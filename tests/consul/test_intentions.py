@@ -73,13 +73,13 @@ FROM_WEB = "  p: {applies_to: {service: db}, ingress: [{from: {service: web}, po
 
 
 def test_intentions_follow_the_policies_when_asked(lab: Lab, agent: Agent) -> None:
-    lab.apply(derived(FROM_WEB), "h", provider=["consul"])
+    lab.apply(derived(FROM_WEB), "h")
     assert agent.intentions() == {("web", "db"): "allow", ("*", "db"): "deny"}
-    lab.apply(derived(FROM_WEB.replace("web", "job")), "h", provider=["consul"])
+    lab.apply(derived(FROM_WEB.replace("web", "job")), "h")
     assert agent.intentions() == {("job", "db"): "allow", ("*", "db"): "deny"}
-    lab.apply(derived(FROM_WEB, ", intentions: [{from: web}]"), "h", provider=["consul"])
+    lab.apply(derived(FROM_WEB, ", intentions: [{from: web}]"), "h")
     assert agent.intentions() == {("web", "db"): "allow"}
-    lab.apply(derived(FROM_WEB, ", intentions: false"), "h", provider=["consul"])
+    lab.apply(derived(FROM_WEB, ", intentions: false"), "h")
     assert agent.intentions() == {}
 
 

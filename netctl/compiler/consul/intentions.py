@@ -97,14 +97,14 @@ class _Derived:
     def sources(self, name: str, registration: Registration) -> Iterator[Intention]:
         """Who may connect to a port of a service, and who not; nothing where no policy has a say."""
         ends = self._ends[name]
-        if not ends or not registration.ranges or not self._is_known(name):
+        if not self._is_known(name) or not ends or not registration.ranges:
             return
         usual = Verdict.ALLOW
         if any(self._is_governed(end) for end in ends):
             usual = self._of_strangers(ends, registration)
             yield _intention(_ANYBODY, registration, usual)
         for source in sorted(self._services):
-            if source == name or not self._ends[source] or not self._is_known(source):
+            if source == name or not self._is_known(source) or not self._ends[source]:
                 continue
             verdict = self._between(source, name, registration)
             if verdict is not usual:
