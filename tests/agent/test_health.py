@@ -138,3 +138,75 @@ def test_health_changes_elements_alone_and_nothing_is_compiled(lab: Lab) -> None
         # What was changed for health is what is kept from now on.
         lab.run("h", "nft", "flush", "map", "inet", "netctl-shop", "backends4")
         wait_until(lambda: backends(lab) == {"10.10.0.21"}, timeout=60)
+
+
+DRAIN = "drain: 1s"
+
+
+def rewritten(lab: Lab, text: str) -> None:
+    """The watched file replaced, as editors do."""
+    Path(lab.write(text, "watched/new")).rename(lab.directory / WATCHED)
+
+
+def cut_off(connection: socket.socket) -> bool:
+    """Whether a connection has ended for the client."""
+    try:
+        return not question(connection)
+    except (OSError, ValueError):
+        return True
+
+
+@pytest.mark.parametrize("left", ["endpoints: [{other}]", "endpoints: {{labels: {{app: nobody}}}}"])
+@pytest.mark.parametrize("family", [4, 6])
+def test_connections_to_who_is_removed_are_cut_when_their_grace_is_over(lab: Lab, left: str, family: int) -> None:
+    vip = {4: VIP, 6: SIX}[family]
+    with offering(lab, "ab"), watching(lab, declared("", DRAIN), host="") as watcher, connected(lab, "c", vip) as one:
+        old = question(one).server
+        other = {"a": "10.10.0.21, 'fd10::21'", "b": "10.10.0.20, 'fd10::20'"}[old]
+        with connected(lab, "c", {"a": "10.10.0.20", "b": "10.10.0.21"}[old]) as direct:
+            assert question(direct).server == old
+            rewritten(lab, declared("", DRAIN, left.format(other=other)))
+            assert watcher.await_said("^connections .* are cut", timeout=60)["connections"] >= 1
+            assert cut_off(one)
+            assert question(direct).server == old, "what was not made by the virtual address is nobody's business"
+
+
+def test_connections_to_who_is_removed_go_on_for_their_grace(lab: Lab) -> None:
+    long = "drain: 1h"
+    with offering(lab, "ab"), watching(lab, declared("", long), host="") as watcher, connected(lab, "c", VIP) as one:
+        old = question(one).server
+        rewritten(lab, declared("", long, "endpoints: {labels: {app: nobody}}"))
+        watcher.await_said("^reloaded", timeout=60)
+        with pytest.raises(ConnectionRefusedError):
+            ask(lab, "c", VIP)
+        assert question(one).server == old
+
+
+def test_connections_to_who_fails_its_check_have_the_same_grace(lab: Lab) -> None:
+    with (
+        offering(lab, "ab"),
+        doctors(lab, "ab") as well,
+        watching(lab, declared(drain=DRAIN), host="") as watcher,
+        connected(lab, "c", VIP) as one,
+        connected(lab, "out", HOST[4], 8080) as two,
+    ):
+        for connection in (one, two):
+            well[question(connection).server].status = "404 Gone"
+        watcher.await_said("^left out", times=2, timeout=60)
+        watcher.await_said("^connections .* are cut", timeout=60)
+        wait_until(lambda: cut_off(one) and cut_off(two), timeout=60)
+
+
+def test_connections_that_a_former_watch_has_left_are_cut_too(lab: Lab) -> None:
+    lab.apply(declared(""), "h")
+    with offering(lab, "ab"), connected(lab, "c", VIP) as one:
+        other = {"a": "10.10.0.21", "b": "10.10.0.20"}[question(one).server]
+        lab.apply(declared("", "", f"endpoints: [{other}, 'fd10::20']"), "h")
+        assert question(one).server, "applied once, nothing is cut"
+        with (
+            watching(lab, declared("", DRAIN, f"endpoints: [{other}, 'fd10::20']"), host="") as watcher,
+            connected(lab, "c", VIP) as kept,
+        ):
+            watcher.await_said("^connections .* are cut", timeout=60)
+            assert cut_off(one)
+            assert question(kept)
