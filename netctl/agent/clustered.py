@@ -1,7 +1,7 @@
 """A stack that is published in the store which coordinates hosts, as a source of desired states."""
 
 from netctl.agent.declared import Declared
-from netctl.cluster.follower import Follower
+from netctl.cluster.follower import Follower, Offer
 
 
 class Published:
@@ -11,7 +11,7 @@ class Published:
 
     def __init__(self, follower: Follower) -> None:
         self._follower = follower
-        self._known = follower.offer
+        self._known: Offer | None = None
         self.descriptor: int | None = follower.descriptor
 
     @property
@@ -26,8 +26,12 @@ class Published:
     def changed(self) -> bool:
         """Whether there is another state; that there is another trouble is told by the descriptor, too."""
         self._follower.take()
-        known, self._known = self._known, self._follower.offer
-        return self._known is not known
+        return self._follower.offer is not self._known
+
+    def take(self) -> Offer | None:
+        """The newest state, which is known now."""
+        self._known = self._follower.offer
+        return self._known
 
     def good(self, declared: Declared) -> None:
         """Remember it, to begin with should the store be out of reach; and tell the store."""

@@ -233,6 +233,8 @@ class Follower:
                 self._warn_once(f"nothing is published for stack '{self.settings.layout.stack}' yet; waiting for it")
             return None
         publication, loaded = self._version
+        if self._presence is not None:  # whatever someone else may have made of it
+            view = view._replace(hosts={**view.hosts, self.settings.host: self._presence.record})
         completed = complete(loaded.stack, view)
         for problem in (*view.problems, *completed.problems):
             self._warn_once(problem)

@@ -16,7 +16,7 @@ class Presence:
     def __init__(self, layout: Layout, host: str, record: HostRecord) -> None:
         self.host = host
         self._layout = layout
-        self._record = record
+        self.record = record
         self.session = ""
         self._was_there = False
         """Whether this process has held the key."""
@@ -24,17 +24,18 @@ class Presence:
     def keep(self, store: Store, view: View) -> None:
         """See that the key is held and says what it should. Raises NetctlError where another machine holds it."""
         holder = view.sessions.get(self.host, "")
-        if self.session and holder == self.session and view.hosts[self.host] == self._record:
+        if self.session and holder == self.session and view.hosts[self.host] == self.record:
             return
         if not self.session or not store.session_node(self.session):
             self.session = store.open_session(f"netctl {self._layout.stack}/{self.host}")
-        if holder not in {"", self.session}:
-            self._succeed(store, holder)
-        if not store.acquire(self._layout.hosts + self.host, self._record.encoded(), self.session):
-            raise NetctlError(
-                f"the place of host '{self.host}' was taken by another machine at this instant", "Look at both."
-            )
+        earlier = "" if holder == self.session else holder
+        if earlier:
+            self._demand_mine(store, earlier)
+        if not store.acquire(self._layout.hosts + self.host, self.record.encoded(), self.session, earlier):
+            return  # another one was faster, or the session has just ended: the next look tells which
         self._was_there = True
+        if earlier:
+            store.end_session(earlier)
 
     def lead(self, store: Store, view: View) -> None:
         """Take the lock for what is cluster-wide, where nobody has it."""
@@ -45,13 +46,14 @@ class Presence:
         """Whether this host writes what is cluster-wide."""
         return bool(self.session) and view.writer == self.session
 
-    def _succeed(self, store: Store, holder: str) -> None:
-        """End the session of an earlier process of this host: one of the same node. Only once: two would fight."""
+    def _demand_mine(self, store: Store, holder: str) -> None:
+        """Raise NetctlError unless the session is of an earlier process of this host: one of the same node. Once this
+        process has been there itself, no other one is an earlier one: two would fight for ever.
+        """
         node = store.session_node(holder)
-        if node and (node != self._record.node or self._was_there):
+        if node and (node != self.record.node or self._was_there):
             raise NetctlError(
                 f"host '{self.host}' of stack '{self._layout.stack}' is another machine already, or another watch: "
                 f"Consul's node '{node}'",
                 "Give each host a name of its own with --host; there is one watch for each.",
             )
-        store.end_session(holder)

@@ -90,8 +90,8 @@ class Store(Protocol):
         """End a session. That it has ended already is no error."""
         ...
 
-    def acquire(self, key: str, value: bytes, session: str) -> bool:
-        """Hold the key for the session, and write it; False where another one holds it."""
+    def acquire(self, key: str, value: bytes, session: str, holder: str = "") -> bool:
+        """Hold the key for the session, and write it; False where another one than *holder* holds it."""
         ...
 
     def close(self) -> None:

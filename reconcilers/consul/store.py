@@ -103,9 +103,19 @@ class ConsulStore:
         """End a session."""
         self._api.put(f"session/destroy/{segment(session)}")
 
-    def acquire(self, key: str, value: bytes, session: str) -> bool:
-        """Hold the key for the session."""
-        return self._api.put(f"kv/{path_segment(key)}", value, acquire=session) is True
+    def acquire(self, key: str, value: bytes, session: str, holder: str = "") -> bool:
+        """Hold the key for the session; in one step where it is taken from another one, so that nobody comes between."""
+        if not holder:
+            return self._api.put(f"kv/{path_segment(key)}", value, acquire=session) is True
+        pair = {"Key": key, "Value": b64encode(value).decode()}
+        steps = [{**pair, "Verb": "unlock", "Session": holder}, {**pair, "Verb": "lock", "Session": session}]
+        try:
+            self._api.put("txn", [{"KV": step} for step in steps])
+        except RefusalError as refusal:
+            if refusal.status == HTTPStatus.CONFLICT:
+                return False
+            raise
+        return True
 
     def close(self) -> None:
         """Close both connections."""
