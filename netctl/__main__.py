@@ -2,6 +2,6 @@
 
 import sys
 
-from netctl.cli.main import main
+from netctl.cli.main import console
 
-sys.exit(main())
+sys.exit(console())

@@ -5,17 +5,20 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
 
 from netctl.cli.options import Sources
 from netctl.cli.saved_plan import SourceFile
 from netctl.cli.terminal import Terminal
-from netctl.compiler import Compiled, choose_host, compile_stack
 from netctl.engine.facts import Facts
 from netctl.errors import UsageError
 from netctl.report.diagnostics import text
 from netctl.stack.definitions import ENVIRONMENT_PREFIX, VariableInputs
-from netctl.stack.loader import LoadedStack, load
+from netctl.stack.loader import LoadedStack, load, load_name
 from netctl.stack.source import STDIN, STDIN_NAME
+
+if TYPE_CHECKING:  # imported where something is compiled; destroy wants no more than the stack's name
+    from netctl.compiler import Compiled
 
 
 @dataclass(frozen=True)
@@ -45,10 +48,14 @@ class Declarations:
 
     def choose_host(self, wanted: str | None, facts: Facts) -> str:
         """The declared host that this machine is; empty for a stack without hosts."""
+        from netctl.compiler import choose_host
+
         return choose_host(self.loaded.stack, wanted, facts) or ""
 
-    def compile(self, host: str, facts: Facts, terminal: Terminal | None = None) -> Compiled:
+    def compile(self, host: str, facts: Facts, terminal: Terminal | None = None) -> "Compiled":
         """What *host* is to have; with a terminal, warnings are remarked upon. Raises DeclarationError."""
+        from netctl.compiler import compile_stack
+
         compiled = compile_stack(self.loaded.stack, self.loaded, host or None, facts)
         if terminal is not None:
             terminal.remark(text(compiled.diagnostics, terminal.error_paint))
@@ -62,11 +69,19 @@ def load_declarations(options: Sources, environment: Mapping[str, str] | None = 
 
 def load_stack(options: Sources, environment: Mapping[str, str] | None = None) -> LoadedStack:
     """What the loader makes of the options. Raises DeclarationError, UsageError."""
+    return load(*_inputs(options, os.environ if environment is None else environment))
+
+
+def declared_name(options: Sources) -> str:
+    """The name of the stack that the options name; nothing else of it is validated. Raises as `load_stack` does."""
+    return load_name(*_inputs(options, os.environ))
+
+
+def _inputs(options: Sources, environment: Mapping[str, str]) -> tuple[list[str], VariableInputs, BinaryIO | None]:
     if not options.file:
         raise UsageError("no declaration was named", "Name one: -f stack.yaml, a directory, or - for standard input.")
     stdin = sys.stdin.buffer if STDIN in options.file else None
-    variables = VariableInputs(options.var, options.var_file, os.environ if environment is None else environment)
-    return load(options.file, variables, stdin)
+    return options.file, VariableInputs(options.var, options.var_file, environment), stdin
 
 
 def variable_environment() -> dict[str, str]:

@@ -61,9 +61,9 @@ def _stack_name(options: Options) -> str:
         return stack_name(options.stack)
     if not options.file:
         raise UsageError("no stack was named", "Name one with -f stack.yaml, or with --stack and its name.")
-    from netctl.cli.declarations import load_declarations
+    from netctl.cli.declarations import declared_name
 
-    return load_declarations(options).name
+    return stack_name(declared_name(options))
 
 
 def _print(plan: Plan, warnings: list[str], terminal: Terminal) -> None:

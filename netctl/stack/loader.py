@@ -8,9 +8,7 @@ Mistakes are collected as far as each step can go on, and raised together.
 import hashlib
 import json
 from collections.abc import Sequence
-from typing import Any, BinaryIO, NamedTuple
-
-from pydantic import ValidationError
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from netctl.engine.resource import Origin
 from netctl.errors import DeclarationError, Diagnostic, Position, Severity
@@ -19,11 +17,12 @@ from netctl.stack.definitions import VariableInputs, define, unused
 from netctl.stack.gathering import Gathering
 from netctl.stack.locations import Locations
 from netctl.stack.merging import merge
-from netctl.stack.models import Stack
 from netctl.stack.source import Source, mistake
-from netctl.stack.validation import validated
 from netctl.stack.variables import Unexpandable, Variables, substitute
 from netctl.stack.yaml_events import Document, Path, dotted
+
+if TYPE_CHECKING:  # what validates takes a fifth of a command's start, and is imported where something is validated
+    from netctl.stack.models import Stack
 
 NO_VARIABLES = VariableInputs()
 
@@ -42,7 +41,7 @@ class SourceFile(NamedTuple):
 class LoadedStack:
     """A validated stack, and where each part of it was written."""
 
-    def __init__(self, stack: Stack, files: tuple[SourceFile, ...], sources: Locations) -> None:
+    def __init__(self, stack: "Stack", files: tuple[SourceFile, ...], sources: Locations) -> None:
         self.stack = stack
         self.files = files
         """The files that were read: stack files in their order, then variable files."""
@@ -58,7 +57,7 @@ class LoadedStack:
         canonical = json.dumps(declared, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
 
-    def having(self, stack: Stack) -> "LoadedStack":
+    def having(self, stack: "Stack") -> "LoadedStack":
         """Another stack that was made of what was read here."""
         return LoadedStack(stack, self.files, self.sources)
 
@@ -93,6 +92,15 @@ def load(files: Sequence[str], variables: VariableInputs = NO_VARIABLES, stdin: 
         return _Loading(variables).load(files, stdin)
 
 
+def load_name(files: Sequence[str], variables: VariableInputs = NO_VARIABLES, stdin: BinaryIO | None = None) -> str:
+    """The name of the stack that the files declare, as it is written; what else they declare is not validated.
+
+    Raises DeclarationError where they declare no name, or cannot be read.
+    """
+    with without_collector():
+        return _Loading(variables).name(files, stdin)
+
+
 class _Loading:
     """One run of `load`: what it has read, and the mistakes so far."""
 
@@ -102,17 +110,30 @@ class _Loading:
         self._sources: list[Source] = []
 
     def load(self, files: Sequence[str], stdin: BinaryIO | None) -> LoadedStack:
+        content, unexpanded, locations = self._content(files, stdin)
+        stack = self._validated(content, locations, unexpanded)
+        if stack is None or self._problems:
+            raise self._failure()
+        return LoadedStack(stack, tuple(SourceFile(source.name, source.sha256) for source in self._sources), locations)
+
+    def name(self, files: Sequence[str], stdin: BinaryIO | None) -> str:
+        content, unexpanded, locations = self._content(files, stdin)
+        name = content.get("stack")
+        if isinstance(name, str) and ("stack",) not in unexpanded:
+            return name
+        self._validated(content, locations, unexpanded)
+        raise self._failure()
+
+    def _content(self, files: Sequence[str], stdin: BinaryIO | None) -> tuple[dict[str, Any], set[Path], Locations]:
+        """What is declared, merged and with its variables replaced, and the paths where that failed."""
         documents = self._gathered(files, stdin)
         locations = Locations(documents)
         variables, variable_files = define(documents, self._inputs, self._problems)
         self._sources += variable_files
         if any(problem.code not in _CONTENT_IS_WHOLE for problem in self._problems):
             raise self._failure()
-        content, unexpanded = self._expanded(merge(map(_declarations, documents)), variables, documents, locations)
-        stack = self._validated(content, locations, unexpanded)
-        if stack is None or self._problems:
-            raise self._failure()
-        return LoadedStack(stack, tuple(SourceFile(source.name, source.sha256) for source in self._sources), locations)
+        merged = merge(map(_declarations, documents))
+        return *self._expanded(merged, variables, documents, locations), locations
 
     def _gathered(self, files: Sequence[str], stdin: BinaryIO | None) -> list[Document]:
         gathering = Gathering(stdin)
@@ -136,11 +157,12 @@ class _Loading:
         self._problems += unused(self._inputs, documents, variables.mentioned)
         return content, {failure.path for failure in failures}
 
-    def _validated(self, content: dict[str, Any], locations: Locations, unexpanded: set[Path]) -> Stack | None:
+    def _validated(self, content: dict[str, Any], locations: Locations, unexpanded: set[Path]) -> "Stack | None":
+        from netctl.stack.validation import InvalidError, validated
+
         try:
             return validated(content)
-        except ValidationError as error:
-            # Needed only where something is wrong; its import is a tenth of a command's start.
+        except InvalidError as error:
             from netctl.stack.diagnostics import schema_diagnostics
 
             errors = error.errors(include_url=False)

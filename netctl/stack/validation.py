@@ -6,14 +6,17 @@ of the sections that are there are compiled: a language that grows makes no comm
 
 from typing import Any
 
-from pydantic import create_model
+from pydantic import ValidationError, create_model
 
 from netctl.stack.declaration import Declaration
 from netctl.stack.models import Stack
 
+InvalidError = ValidationError
+"""All that is wrong with a stack's content, in pydantic's terms."""
+
 
 def validated(content: dict[str, Any]) -> Stack:
-    """The stack. Raises pydantic's ValidationError, with the same errors as ``Stack.model_validate``."""
+    """The stack. Raises InvalidError, with the same errors as ``Stack.model_validate``."""
     fields = Stack.model_fields
     sections = {name: field for name, field in fields.items() if name in content or field.is_required()}
     declared: Any = {name: (field.annotation, field) for name, field in sections.items()}

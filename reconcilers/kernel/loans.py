@@ -119,8 +119,7 @@ def _marking(change: Change, root: View, link: str, what: str, before: str) -> l
 
 def _loans(root: View, link: str) -> tuple[Loan, ...]:
     """The loans on a link, as it is now: it may have been marked since the last observation."""
-    root.read_links()
-    row = root.links.get(link)
+    row = root.read_link(link)
     return read_loans(row.altnames, link) if row else ()
 
 

@@ -8,7 +8,7 @@ from netctl.errors import BackendError
 from reconcilers.kernel import wire
 from reconcilers.kernel.addresses import AddressRow, dump_addresses
 from reconcilers.kernel.link_requests import get_link
-from reconcilers.kernel.links import Row, dump_links
+from reconcilers.kernel.links import Row, dump_links, read_links
 from reconcilers.kernel.rtnetlink import KernelError, Request, Rtnetlink
 
 _NETNSA_NSID, _NETNSA_FD = 1, 3
@@ -36,6 +36,11 @@ class View:
         self.indexes = {row.name: row.ifindex for row in rows}
         self._next_index = max(self.names, default=0)
         self._addresses = None
+
+    def read_link(self, name: str) -> Row | None:
+        """One link, as it is now; None where there is none of that name. What is known of all links stays."""
+        answer = self.socket.ask(get_link(name))
+        return None if isinstance(answer, KernelError) else next(read_links(answer), None)
 
     def addresses(self) -> list[AddressRow]:
         """Every address, as it was when first asked for since the links were read."""
