@@ -9,7 +9,16 @@ from netctl.compiler.site import Site
 from netctl.compiler.subnets import Pool
 from netctl.engine.resource import Desired, Key, Origin
 from netctl.kinds import docker as kinds
-from netctl.kinds.docker import ENGINE, Attachment, Network, Pairs, attachment_key, network_key
+from netctl.kinds.docker import (
+    ENGINE,
+    Attachment,
+    Network,
+    Pairs,
+    Reference,
+    attachment_key,
+    network_key,
+    reference_key,
+)
 from netctl.kinds.sysctl import Sysctl, bridge_setting, sysctl_key
 from netctl.stack.docker_models import DockerNetwork, NamedContainer, SelectedContainers
 
@@ -22,13 +31,12 @@ def compile_docker(site: Site) -> Iterator[Desired]:
     """The networks of the host's Engine, the attachments of the containers that are there, and what their bridges need
     for policies.
     """
-    yield from {want.key: want for net in site.dockers for want in _bridge_settings(net, site)}.values()
+    # Several networks of a stack may refer to one of Docker's.
+    yield from {want.key: want for net in site.dockers for want in _of_any(net, site)}.values()
     for net in site.dockers:
         origin = site.origin(net.path)
         within = None
-        if net.spec.is_reference:
-            _demand_presence(net, site)
-        else:
+        if not net.spec.is_reference:
             within = network_key(net.docker_name)
             yield Desired(within, docker_network(net, site), origin)
         yield from _attachments(net, site, origin, within)
@@ -85,6 +93,12 @@ def _pool(net: DockerNet, pool: Pool, prefix: Prefix) -> kinds.Pool:
     return kinds.Pool(str(prefix), gateway, str(assigned) if assigned else "", _pairs(auxiliary))
 
 
+def _of_any(net: DockerNet, site: Site) -> Iterator[Desired]:
+    yield from _bridge_settings(net, site)
+    if net.spec.is_reference:
+        yield from _reference(net, site)
+
+
 def _bridge_settings(net: DockerNet, site: Site) -> Iterator[Desired]:
     """What stays on the bridge of a network is judged too, where policies govern containers on it."""
     found = site.engine.networks.get(net.docker_name) if site.engine is not None else None
@@ -107,9 +121,11 @@ def judged_networks(site: Site) -> tuple[Key, ...]:
     return (ENGINE, *(network_key(net.docker_name) for net in site.dockers if not net.spec.is_reference))
 
 
-def _demand_presence(net: DockerNet, site: Site) -> None:
+def _reference(net: DockerNet, site: Site) -> Iterator[Desired]:
     engine = site.engine
-    if engine is not None and net.docker_name not in engine.networks:
+    if engine is None or net.docker_name in engine.networks:
+        yield Desired(reference_key(net.docker_name), Reference(net.docker_name), site.origin(net.path))
+    else:
         site.problems.error(
             "NC342",
             net.path,

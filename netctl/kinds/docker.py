@@ -35,6 +35,11 @@ def network_key(name: str) -> Key:
     return Key(SYSTEM, "network", name)
 
 
+def reference_key(name: str) -> Key:
+    """The key of a reference to a network, by the network's name."""
+    return Key(SYSTEM, "reference", name)
+
+
 def attachment_key(network: str, container: str) -> Key:
     """The key of a container's attachment to a network, by the names of both."""
     return Key(SYSTEM, "attachment", f"{network} {container}")
@@ -84,6 +89,15 @@ NETWORK = Kind(
     immutable=frozenset(Network._fields) - {"name", "containers", "cut_off"},
     identity=frozenset({"name"}),
 )
+
+
+class Reference(NamedTuple):
+    """A network of the Engine's own, or of someone else, that the stack refers to. Nothing of it is managed."""
+
+    name: str
+
+
+REFERENCE = Kind(SYSTEM, "reference", shared=True, identity=frozenset({"name"}))
 
 
 class Attachment(NamedTuple):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from netctl.engine.resource import Key, Kind
+from netctl.kinds.docker import ENGINE
 
 SYSTEM = "nftables"
 FAMILY = "inet"
@@ -314,7 +315,7 @@ def differences(before: Table, after: Table) -> tuple[str, ...]:
     )
 
 
-TABLE = Kind(SYSTEM, "table", identity=frozenset({"family", "name"}))
+TABLE = Kind(SYSTEM, "table", identity=frozenset({"family", "name"}), hinges_on=frozenset({ENGINE}))
 
 
 class ForeignRule(NamedTuple):

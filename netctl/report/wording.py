@@ -8,7 +8,7 @@ from netctl.engine.resource import Attributes, Live, Owner
 from netctl.kinds.address import Address
 from netctl.kinds.consul import Check, External, KeyValue, Service, spelled_address
 from netctl.kinds.consul_mesh import ConfigEntry, Intention, Query
-from netctl.kinds.docker import Attachment, Pool
+from netctl.kinds.docker import Attachment, Pool, Reference
 from netctl.kinds.docker import Network as DockerNetwork
 from netctl.kinds.link import Bridge, Macvlan, OtherLink, Port, Veth, VethPeer, Vxlan
 from netctl.kinds.neighbour import FdbEntry, Neighbour
@@ -256,6 +256,10 @@ def _docker_network(network: DockerNetwork) -> str:
     )
 
 
+def _reference(_reference: Reference) -> str:
+    return "referred to"
+
+
 def _attachment(attachment: Attachment) -> str:
     return _join(
         f"at {_several(attachment.addresses)}" if attachment.addresses else "",
@@ -326,6 +330,7 @@ _SUMMARIES: dict[type, Callable[[Any], str]] = {
     Table: _table,
     ForeignRule: _foreign_rule,
     DockerNetwork: _docker_network,
+    Reference: _reference,
     Attachment: _attachment,
     Service: _service,
     External: _external,
@@ -342,6 +347,7 @@ _TYPE_NAMES: dict[type, str] = {
     Port: "bridge port",
     ForeignRule: "rule",
     DockerNetwork: "Docker network",
+    Reference: "Docker network",
     External: "external service",
     KeyValue: "key",
     ConfigEntry: "config entry",

@@ -6,7 +6,7 @@ answers is taken apart in `networks` and `containers`.
 
 from netctl.engine.protocol import Context
 from netctl.engine.resource import Kind
-from netctl.kinds.docker import ATTACHMENT, NETWORK
+from netctl.kinds.docker import ATTACHMENT, NETWORK, REFERENCE
 from netctl.kinds.docker import SYSTEM as NAME
 from reconcilers.docker.reader import Reader
 from reconcilers.docker.writer import Writer
@@ -16,7 +16,7 @@ class Docker:
     """The system that the entry point names."""
 
     name = NAME
-    kinds: tuple[Kind, ...] = (NETWORK, ATTACHMENT)
+    kinds: tuple[Kind, ...] = (NETWORK, REFERENCE, ATTACHMENT)
 
     def reader(self, context: Context) -> Reader:
         """A reader; nothing is asked of the Engine before it has to."""

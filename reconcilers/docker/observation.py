@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from netctl.engine.protocol import Scope
 from netctl.engine.resource import Desired, Key, Live, Owner
-from netctl.kinds.docker import SYSTEM, Attachment, Network, attachment_key, network_key
+from netctl.kinds.docker import SYSTEM, Attachment, Network, Reference, attachment_key, network_key
 from reconcilers.answers import Record
 from reconcilers.docker.api import Api
 from reconcilers.docker.containers import Endpoint, Settings, settings_of
@@ -30,7 +30,7 @@ class _Observation:
         self._inspected: dict[str, Record | None] = {}
 
     def run(self) -> dict[Key, Live]:
-        found = {live.key: live for live in self._networks()}
+        found = {live.key: live for live in (*self._networks(), *self._references())}
         found |= {live.key: live for place in self.snapshot.places if (live := self._attachment(place)) is not None}
         return found
 
@@ -48,6 +48,11 @@ class _Observation:
                 and network_key(name) not in self.desired
             ):
                 yield Live(network_key(name), Network(name), Owner(self.stack))
+
+    def _references(self) -> Iterator[Live]:
+        for key, want in self.desired.items():
+            if isinstance(want.attributes, Reference) and want.attributes.name in self.snapshot.networks:
+                yield Live(key, want.attributes, Owner(self.stack, want.origin.declaration))
 
     def _with_containers(self, network: Network) -> Network:
         on_it = tuple(sorted(container.name for container in self.snapshot.on_network.get(network.name, ())))

@@ -79,7 +79,7 @@ class Reader:
     def observe(self, scope: Scope) -> Observation:
         """The stack's networks and attachments. Of an Engine that is not there, nothing where nothing is declared."""
         wanted = frozenset(key for key in scope.desired if key.system == SYSTEM)
-        if not wanted and self._is_absent() and not _is_asked(scope):
+        if not wanted and self._is_absent():
             return Observation({})
         from reconcilers.docker.observation import mapping_of, observe
 
@@ -89,8 +89,8 @@ class Reader:
                 raise reading
             live = observe(reading or self._read(), self.api, scope)
         except BackendError as error:
-            unread = Unread(SYSTEM, "everything", _reason(error, scope), wanted, frozenset({ENGINE}))
-            return Observation({}, (unread,))
+            hinge = frozenset({ENGINE}) if wanted else frozenset[Key]()
+            return Observation({}, (Unread(SYSTEM, "everything", _reason(error, scope), wanted, hinge),))
         return Observation(mapping_of(live, scope.keys))
 
     def _is_absent(self) -> bool:
@@ -121,11 +121,6 @@ class Reader:
         from reconcilers.docker.events import changes
 
         return changes(Api(self._find()))
-
-
-def _is_asked(scope: Scope) -> bool:
-    """Whether something waits for what the Engine tells, though nothing of it is declared."""
-    return any(ENGINE in want.needs for want in scope.desired.values())
 
 
 def _reason(error: BackendError, scope: Scope) -> str:

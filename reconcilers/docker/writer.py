@@ -12,6 +12,8 @@ from reconcilers.docker.former import Former
 from reconcilers.docker.reader import Reader
 from reconcilers.docker.refusals import RefusalError, UnreachableError
 
+_NOT_FOUND = 404
+
 
 class Writer(Reader):
     """Reads, and makes changes."""
@@ -41,6 +43,8 @@ class Writer(Reader):
         from reconcilers.docker.attaching import Attaching
         from reconcilers.docker.replacing import Replacing
 
+        if change.key.kind == "reference":
+            raise RefusalError(_NOT_FOUND, f"there is no Docker network {change.key.id} any more")
         if change.key.kind == "network":
             Replacing(self.api, self.former[change.key.id], change).make(
                 _network(change.before), _network(change.after)

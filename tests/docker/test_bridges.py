@@ -1,6 +1,7 @@
 """Policies between containers of one bridge: the host need not filter what its bridges carry, this one bridge does."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +22,12 @@ def stack(subnet: str = "{cidr: 10.80.0.0/24}", *, policies: bool = True, more: 
     return text + (
         f"policies: {{p: {{applies_to: {{labels: {{app: db}}}}, ingress: {ingress}}}}}\n" if policies else ""
     )
+
+
+REFERRED = (
+    "stack: dk\nnetworks: {theirs: {provider: docker, external: true}}\n"
+    "policies: {p: {applies_to: {labels: {app: db}}, ingress: [{from: {labels: {app: web}}, ports: 5432}]}}\n"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -110,8 +117,7 @@ def test_networks_of_others_are_lent_to_two_stacks_and_given_back_by_the_last(la
     bridge = bridge_of(engine, "theirs")
     for name in ("db", "web", "other"):
         engine.api.connect_container_to_network(name, "theirs")
-    text = stack().replace("front: {provider: docker, subnet: {cidr: 10.80.0.0/24}, attach: [{containers: {labels: "
-                           "{team: a}}}]}", "theirs: {provider: docker, external: true}")  # fmt: skip
+    text = REFERRED
     second = text.replace("stack: dk", "stack: dk2")
     try:
         lab.apply(text, "h")
@@ -135,3 +141,22 @@ def test_ipv6_is_judged_where_the_network_has_it(lab: Lab, engine: Engine) -> No
     address = target["GlobalIPv6Address"]
     demand_judged(engine)
     assert engine.execute("other", "ping", "-c", "1", "-W", "2", address)[0] != 0
+
+
+def test_with_docker_out_of_reach_what_hinges_on_it_stays_though_only_others_networks_are_named(
+    lab: Lab, engine: Engine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    engine.api.create_network("theirs")
+    for name in ("db", "web", "other"):
+        engine.api.connect_container_to_network(name, "theirs")
+    text = REFERRED
+    lab.apply(text, "h")
+    with monkeypatch.context() as patch:
+        patch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nothing")
+        for planned in (text, text.replace("web", "other")):
+            plan = lab.plan(planned, "h")
+            assert not plan.batches
+            assert [part.system for part in plan.unread] == ["docker"]
+            assert [key.kind for key in plan.blocked] == ["reference"]
+    wait_until(lambda: reaches(engine, "web", "theirs"), what="the database serves")
+    assert not reaches(engine, "other", "theirs")
