@@ -352,7 +352,7 @@ def described(change: Change) -> str:
     shown = [f"{name} {getattr(before, name)!r} instead of {getattr(after, name)!r}" for name in change.fields
              if hasattr(after, name) and name not in {"sets", "chains"}]  # fmt: skip
     rest = [name for name in change.fields if not hasattr(after, name) or name in {"sets", "chains"}]
-    return ", ".join([*shown, *rest]) or "asserted"
+    return ", ".join([*shown, *("its mark is gone" if name == "owner" else name for name in rest)]) or "asserted"
 
 
 def since(drift: Drift | None) -> str:

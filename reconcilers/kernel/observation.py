@@ -129,6 +129,14 @@ class Observer:
             if near is not None and near.stack == self.stack:
                 view.owned.setdefault(row.ifindex, self.unmarked)
 
+    def keep_owner(self, row: Row, owner: Owner, view: View) -> None:
+        """A link that has been the stack's all the time stays so when its mark is taken away, unless it gets another's.
+
+        Nobody but who has followed it since it bore the mark can know that.
+        """
+        if owner.stack == self.stack:
+            view.owned.setdefault(row.ifindex, self.unmarked)
+
     def ours_of(self, view: View, ifindex: int) -> tuple[int, ...]:
         """The link with that index, where it is the stack's own."""
         owner = view.owned.get(ifindex)

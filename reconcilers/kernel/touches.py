@@ -114,8 +114,10 @@ class Touches:
                 self._touch_link(view, row.name, port)
 
     def _update_link(self, view: View, row: Row, port: int) -> None:
-        before = view.update(row)
+        before, owner = view.update(row), view.owned.get(row.ifindex)
         self._observer.find_owner(row, view)
+        if owner is not None and before is not None and before.name == row.name:
+            self._observer.keep_owner(row, owner, view)
         if before is not None and before.name != row.name:
             self._touch_link(view, before.name, port)
         if before is not None and before.up and not row.up:

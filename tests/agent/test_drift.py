@@ -1,6 +1,8 @@
 """Each kind of drift is repaired by the event that tells of it; looks at everything are switched off."""
 
 import re
+import signal
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -140,16 +142,43 @@ def _elements(watcher: Watcher) -> dict[str, list[str]]:
     return found
 
 
-def test_what_has_lost_its_mark_is_foreign_reported_once_and_left_alone_until_it_has_it_again(watcher: Watcher) -> None:
+@pytest.mark.parametrize(("where", "link"), [("node1", "nc-front"), ("node1", VXLAN), ("web", "eth0")])
+def test_a_mark_that_is_taken_away_from_a_link_of_the_stacks_is_put_back(
+    watcher: Watcher, where: str, link: str
+) -> None:
+    lab = watcher.lab
+    before = lab.link(where, link)
+    lab.ip(where, f"link set {link} alias someone's", f"link set {link} mtu 1300")
+    watcher.await_said("^repaired")
+    watcher.await_done()
+    after = lab.link(where, link)
+    assert {after[name] == before[name] for name in ("ifalias", "ifindex", "mtu")} == {True}
+    assert not watcher.said("^not repaired")
+
+
+def test_a_link_that_another_stack_takes_over_is_left_to_it(watcher: Watcher) -> None:
     lab = watcher.lab
     alias = lab.link("node1", "nc-front")["ifalias"]
-    lab.ip("node1", "link set nc-front alias someone's")
+    lab.ip("node1", "link set nc-front alias netctl:other/networks.front@nc-front")
     assert watcher.await_said("^not repaired")["resource"] == "kernel/link/nc-front"
     assert watcher.status()["drifted_count"] >= 1
     lab.ip("node1", f"link set nc-front alias {alias}")
-    wait_until(lambda: not watcher.status()["drifted"], what="nothing is drifted")
+    wait_until(lambda: not watcher.status()["drifted"], 30, "nothing is drifted")
     watcher.await_done()
     assert len(watcher.said("^not repaired")) == 1
+
+
+def test_what_someone_makes_in_the_place_of_a_link_is_foreign_and_left_alone_until_it_is_gone(watcher: Watcher) -> None:
+    lab = watcher.lab
+    watcher.process.send_signal(signal.SIGSTOP)
+    index = lab.link("node1", "nc-front")["ifindex"]
+    lab.ip("node1", "link delete nc-front", f"link add nc-front index {index} type bridge")
+    watcher.process.send_signal(signal.SIGCONT)
+    told = partial(watcher.said, "^not repaired")
+    wait_until(lambda: "kernel/link/nc-front" in {said["resource"] for said in told()}, 30, "it is reported as foreign")
+    assert lab.link("node1", "nc-front")["mtu"] == 1500
+    lab.ip("node1", "link delete nc-front")
+    watcher.await_done(timeout=60)
 
 
 def test_what_is_not_of_the_stack_is_left_alone_and_causes_nothing(watcher: Watcher) -> None:
