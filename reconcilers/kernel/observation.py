@@ -241,7 +241,8 @@ class Observer:
                 within = link_key(name, view.netns)
                 attributes = decode_address(row, name, view.netns)
                 self._remember(key, here=here, original=row.protocol)
-                self.live[key] = Live(key, attributes, self._owners(here=here)[marked], within)
+                owner = self._owners(here=here)[marked] if here else _other_stack(view, row.ifindex, marked=marked)
+                self.live[key] = Live(key, attributes, owner, within)
 
     def _owners(self, *, here: bool) -> _Owners:
         """The owners of what is on a link of the stack's (*here*); of anything else it is nobody known."""
@@ -279,7 +280,7 @@ class Observer:
         if (ours and marked) or key in wanted:
             if not ours:
                 self.sources.originals[key] = protocol
-            owner = judge.owners[marked] if ours else None
+            owner = judge.owners[marked] if ours else _other_stack(judge.view, ifindex, marked=marked)
             self.live[key] = Live._make((key, route, owner, within, needs))
 
     def _tunnels(self, root: View, kind: str) -> "dict[int, _Tunnel]":
@@ -368,6 +369,7 @@ class _RouteJudge:
         self, table: int, claims: frozenset[tuple[str, int]], owners: _Owners, ours: Iterable[int], view: View
     ) -> None:
         self._table = table
+        self.view = view
         self.claims = claims
         """Destination and metric of the stack's claims."""
         self.owners = owners
@@ -379,6 +381,12 @@ class _RouteJudge:
         if route.table == self._table or (route.destination, route.metric) not in self.claims:
             return ()
         return (route_key(route.destination, self._table, route.metric),)
+
+
+def _other_stack(view: View, ifindex: int, *, marked: bool) -> Owner | None:
+    """The stack that owns what is on a link which is not this one's; None where it bears no mark."""
+    owner = view.owned.get(ifindex) if marked else None
+    return None if owner is None else Owner(owner.stack)
 
 
 def _namespaces(names: Sequence[str]) -> str:

@@ -341,9 +341,19 @@ def test_two_stacks_side_by_side_do_not_see_each_other(host: Host) -> None:
     same(snapshot(host.ns), untouched)
 
 
-def test_another_stack_s_objects_are_conflicts(host: Host) -> None:
-    apply(host.ns, bridge_with_address("bank"))
-    assert conflicting(plan(host.ns, bridge_with_address("shop"))) == {"link/nc-a", "address/nc-a 10.10.0.1/24"}
+def test_another_stack_s_objects_are_conflicts_that_name_it(host: Host) -> None:
+    def declared(stack: str) -> Declared:
+        found = bridge_with_address(stack)
+        found.route(Route("", "172.20.0.0/16", gateway="10.10.0.9", device="nc-a"), link_key("nc-a"))
+        return found
+
+    apply(host.ns, declared("bank"))
+    conflicts = plan(host.ns, declared("shop")).conflicts
+    assert {str(conflict.desired.key).partition("/")[2].partition(" ")[0] for conflict in conflicts} == {
+        "link/nc-a", "address/nc-a", "route/172.20.0.0/16"
+    }  # fmt: skip
+    assert {conflict.live.owner.stack for conflict in conflicts if conflict.live.owner} == {"bank"}
+    assert all(conflict.live.owner for conflict in conflicts)
 
 
 @pytest.mark.parametrize("original", ["0", "1"])
