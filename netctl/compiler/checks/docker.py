@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 from netctl.compiler.checks.occupancy import Occupancy, spell
 from netctl.compiler.docker_networks import Attached, DockerNet, gateway_of, range_of
-from netctl.compiler.hosts import suggestion
 from netctl.compiler.places import Problems
 from netctl.compiler.prefixes import format_address, parse_address
 from netctl.compiler.topology import Topology
@@ -20,22 +19,11 @@ def check_docker(topology: Topology, problems: Problems) -> None:
     """Everything about Docker networks that can be told without an Engine."""
     names: Occupancy[str] = Occupancy()
     for net in topology.dockers:
-        _subnet_reference(net, topology, problems)
         _name(net, names, problems)
         _settings(net, problems)
         _pools(net, problems)
         _labels(net, problems)
         _attached(net, topology, problems)
-
-
-def _subnet_reference(net: DockerNet, topology: Topology, problems: Problems) -> None:
-    if isinstance(net.spec.subnet, str) and net.space is None:
-        problems.error(
-            "NC201",
-            (*net.path, "subnet"),
-            f"subnet '{net.spec.subnet}' is not declared",
-            suggestion(net.spec.subnet, list(topology.stack.subnets)) or "Declare it under 'subnets:'.",
-        )
 
 
 def _name(net: DockerNet, names: Occupancy[str], problems: Problems) -> None:

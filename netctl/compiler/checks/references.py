@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from netctl.compiler.docker_networks import DockerNet
 from netctl.compiler.hosts import Selector, suggestion
 from netctl.compiler.places import Path, Problems
-from netctl.compiler.topology import Topology
+from netctl.compiler.topology import Net, Topology
 from netctl.stack.docker_models import ContainerAttachment
 from netctl.stack.models import Attachment, HostNetwork, Stack
 
@@ -13,7 +14,8 @@ def check_references(topology: Topology, problems: Problems) -> None:
     """Unknown subnets and hosts; host selectors that match nothing."""
     for path, selector in _selectors(topology.stack):
         _selector(topology, path, selector, problems)
-    for net in topology.nets:
+    nets: list[Net | DockerNet] = [*topology.nets, *topology.dockers]
+    for net in nets:
         if isinstance(net.spec.subnet, str) and net.space is None:
             problems.error(
                 "NC201",
@@ -21,8 +23,7 @@ def check_references(topology: Topology, problems: Problems) -> None:
                 f"subnet '{net.spec.subnet}' is not declared",
                 suggestion(net.spec.subnet, list(topology.stack.subnets)) or "Declare it under 'subnets:'.",
             )
-        attached = [(end.path, end.hosts) for end in net.endpoints] + [(port.path, port.hosts) for port in net.ports]
-        for path, hosts in attached:
+        for path, hosts in _places(net):
             if net.hosts and not hosts:
                 problems.warn(
                     "NC203",
@@ -30,6 +31,13 @@ def check_references(topology: Topology, problems: Problems) -> None:
                     f"this attachment is on no host: {net.label} is not on any host that it selects",
                     f"Choose from the hosts of {net.label}, or widen its 'hosts:'.",
                 )
+
+
+def _places(net: Net | DockerNet) -> list[tuple[Path, frozenset[str]]]:
+    """What is attached, and on which hosts."""
+    if isinstance(net, DockerNet):
+        return [(entry.path, entry.hosts) for entry in net.attached]
+    return [(end.path, end.hosts) for end in net.endpoints] + [(port.path, port.hosts) for port in net.ports]
 
 
 def _selectors(stack: Stack) -> Iterator[tuple[Path, Selector]]:
