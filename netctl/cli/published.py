@@ -50,7 +50,8 @@ class PublishedOrigin:
         )
         self._host = host
         self._follower = Follower(settings, lambda: open_store(context), log.warning)
-        self.source: Source = Published(self._follower)
+        self._published = Published(self._follower)
+        self.source: Source = self._published
 
     def begin(self) -> None:
         """Wait for the first version. Raises NetctlError."""
@@ -62,7 +63,7 @@ class PublishedOrigin:
 
     def load(self) -> Loaded:
         """What is on offer now."""
-        offer = self._follower.offer
+        offer = self._published.take()
         if offer is None:
             raise NetctlError(f"nothing is published for stack '{self.name}'", "Publish it: netctl publish -f F.")
 
@@ -74,7 +75,7 @@ class PublishedOrigin:
 
 def _compiled(loaded: LoadedStack, host: str, facts: Facts, digest: str) -> Declared:
     compiled = compile_stack(loaded.stack, loaded, host, facts)
-    return Declared(loaded.stack.stack, host, compiled.resources, digest)
+    return Declared(loaded.stack.stack, host, compiled.resources, digest, balanced=compiled.balanced)
 
 
 def own_name(named: str | None) -> str:

@@ -104,7 +104,7 @@ class ConsulStore:
         self._api.put(f"session/destroy/{segment(session)}")
 
     def acquire(self, key: str, value: bytes, session: str, holder: str = "") -> bool:
-        """Hold the key for the session; in one step where it is taken from another one, so that nobody comes between."""
+        """Hold the key for the session; where it is taken from another one, in one step: nobody comes between."""
         if not holder:
             return self._api.put(f"kv/{path_segment(key)}", value, acquire=session) is True
         pair = {"Key": key, "Value": b64encode(value).decode()}

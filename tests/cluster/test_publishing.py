@@ -162,8 +162,7 @@ def test_a_host_keeps_its_network_over_a_restart_without_consul(lab: Lab) -> Non
     with following(lab, "node1", *ADDRESS) as watcher:
         assert watcher.end() == 0
     lab.ip("node1", "route delete 172.31.0.0/16")
-    away = {"CONSUL_HTTP_ADDR": "127.0.0.1:1"}
-    with following(lab, "node1", *ADDRESS, **away) as watcher:
+    with following(lab, "node1", *ADDRESS, CONSUL_HTTP_ADDR="127.0.0.1:1") as watcher:
         assert "172.31.0.0/16" in routes(lab)
         assert "cannot be reached" in watcher.get("/readyz")[1]
     lab.destroy("pods", "node1")
