@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from netctl.cli.findings import print_findings, write_junit
+from netctl.cli.findings import Junit, Output, Patience, print_findings, write_junit
 from netctl.cli.options import Compiling, Format
 from netctl.cli.terminal import Terminal
 from netctl.errors import PrivilegeError
@@ -25,11 +24,9 @@ class Options(Compiling):
 
     static: Annotated[bool, typer.Option("--static", help="Decide on the declaration alone; touch no system.")] = False
     matrix: Annotated[bool, typer.Option("--matrix", help="Also show who reaches what, endpoint by endpoint.")] = False
-    junit: Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="Write JUnit's XML.")] = None
-    timeout: Annotated[
-        float, typer.Option("--timeout", metavar="SECONDS", min=0.1, max=60, help="Wait for an answer this long.")
-    ] = 2.0
-    output: Annotated[Format, typer.Option("-o", "--output", help="How results are printed.")] = Format.TEXT
+    junit: Junit = None
+    timeout: Patience = 2.0
+    output: Output = Format.TEXT
 
 
 def run(options: Options) -> int:

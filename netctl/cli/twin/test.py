@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from netctl.cli.findings import print_findings, write_junit
+from netctl.cli.findings import Junit, Output, Patience, print_findings, write_junit
 from netctl.cli.options import Format
 from netctl.cli.terminal import Terminal
 from netctl.cli.twin.options import Holding, examined
@@ -25,11 +25,9 @@ class Options(Holding):
 
     keep: Annotated[bool, typer.Option("--keep", help="Leave the twin up, also where it was not before.")] = False
     matrix: Annotated[bool, typer.Option("--matrix", help="Show who reaches what; it is tested in any case.")] = False
-    junit: Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="Write JUnit's XML.")] = None
-    timeout: Annotated[
-        float, typer.Option("--timeout", metavar="SECONDS", min=0.1, max=60, help="Wait for an answer this long.")
-    ] = 1.0
-    output: Annotated[Format, typer.Option("-o", "--output", help="How results are printed.")] = Format.TEXT
+    junit: Junit = None
+    timeout: Patience = 1.0
+    output: Output = Format.TEXT
 
 
 def run(options: Options) -> int:
