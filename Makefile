@@ -36,7 +36,7 @@ demo: require-root
 
 test: require-root
 	$(SETUP) python system
-	@$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
+	@$(BIN)/pytest -n $(WORKERS) --dist loadgroup --reruns 1 $(PYTEST_ARGS)
 
 lint:
 	$(SETUP) python
