@@ -28,6 +28,7 @@ from netctl.errors import BackendError
 RESYNC = "resync"
 _CONTENDED = "someone else keeps changing it"
 _FOREIGN = "a foreign object is in its place"
+_BEHIND = "something that it needs has a foreign object in its place"
 _ATTEMPTS = 2
 _GRACE = 0.03
 """Seconds: the kernel tells that a bridge's ports have left it 15 ms before the bridge is gone."""
@@ -135,7 +136,12 @@ class Keeper:
         if self.detect_only:
             self._detected(plan)
             return Incomplete(0, plan.conflicts, plan.unread)
-        failed = self._execute(plan.batches, Tidings(), RESYNC)
+        behind = self._behind(conflict.desired.key for conflict in plan.conflicts)
+        for change in plan.changes:
+            if change.key in behind:
+                self._drifted(change, "", _BEHIND)
+        steps = [[change for change in step if change.key not in behind] for step in plan.batches]
+        failed = self._execute(steps, Tidings(), RESYNC)
         return Incomplete(failed, plan.conflicts, plan.unread)
 
     def heed(self, system: str, tidings: Tidings, noticed: float) -> None:
@@ -170,10 +176,27 @@ class Keeper:
         if any(change.action is Action.REPLACE for change in found.changes.values()):
             self.look_again = "something has to be made anew"
             return "requeue"
-        allowed = self._allowed(found.changes, tidings)
+        behind = self._behind(foreign)
+        for key in found.changes.keys() & behind:
+            self._drifted(found.changes[key], tidings.culprit(key), _BEHIND)
+        changes = {key: change for key, change in found.changes.items() if key not in behind}
+        allowed = self._allowed(changes, tidings)
         if allowed and self._execute(batches(allowed), tidings, system):
             return "error"
         return "success" if len(allowed) == len(found.changes) else "requeue_after"
+
+    def _behind(self, foreign: Iterable[Key]) -> set[Key]:
+        """What needs something foreign, of these or of what is known to be: it is not to be tied to that."""
+        reached = {*foreign, *(key for key, drift in self.drifts.items() if drift.trouble == _FOREIGN)}
+        behind: set[Key] = set()
+        while reached:
+            reached = {
+                key
+                for key, want in self.declared.desired.items()
+                if key not in behind and (want.within in reached or not reached.isdisjoint(want.needs))
+            }
+            behind |= reached
+        return behind
 
     def _with_failed(self, tidings: Tidings) -> Tidings:
         """These, and what could not be repaired before: what has come since may be what that needs."""
@@ -186,10 +209,15 @@ class Keeper:
         """What is as declared is not drifted any more, and has nothing to wait for."""
         if self.drifts or self.waiting:
             for key in keys:
-                drift = self.drifts.pop(key, None)
-                if drift is not None and drift.trouble == _FOREIGN:  # and so may be what is on it
-                    self.look_again = "what was foreign is the stack's again, or gone"
+                self._forget(key)
                 self.waiting.pop(_named(key, tidings), None)
+
+    def _forget(self, key: Key) -> Drift | None:
+        """What was drifted, and is not any more."""
+        drift = self.drifts.pop(key, None)
+        if drift is not None and drift.trouble == _FOREIGN:  # and so may be what needs it
+            self.look_again = "what was foreign is the stack's again, or gone"
+        return drift
 
     def _allowed(self, changes: Mapping[Key, Change], tidings: Tidings) -> dict[Key, Change]:
         """What may be repaired now; the rest is noted, to wait for its time."""
@@ -288,7 +316,7 @@ class Keeper:
             return True
         self.repairs += 1
         self.last_repair = time()
-        drift = self.drifts.pop(change.key, None)
+        drift = self._forget(change.key)
         self._metrics.repairs.add(system=change.key.system, kind=change.key.kind, action=change.action.value)
         name = f"{change.key} {part}".rstrip()
         contended = trigger != RESYNC and self.pace.repaired(name, monotonic())
