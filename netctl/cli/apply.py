@@ -1,5 +1,6 @@
 """``netctl apply``."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -20,6 +21,7 @@ from netctl.cli.saved_plan import (
     read_plan,
     refuse_changed_sources,
     refuse_other_outcome,
+    whole_environment,
 )
 from netctl.cli.terminal import Terminal
 from netctl.cli.workspace import Workspace, writing
@@ -92,7 +94,7 @@ def _workspace(
             yield work
         return
     refuse_changed_sources(saved, current_sources(saved))
-    with writing(inputs, options, terminal, saved.inputs.environment) as work:
+    with writing(inputs, options, terminal, whole_environment(saved.inputs, os.environ)) as work:
         refuse_changed_sources(saved, work.declarations.sources)
         yield work
 

@@ -8,7 +8,7 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
@@ -43,7 +43,9 @@ class Inputs(NamedTuple):
     """Each ``NAME=VALUE``."""
     variable_files: tuple[str, ...]
     environment: dict[str, str]
-    """As much of it as the loader reads."""
+    """As much of it as the loader reads, and may be stored."""
+    withheld: tuple[str, ...]
+    """Variables of the environment whose values are secrets: not stored, and needed again to apply."""
     host: str
     netns: str
     adopt: bool
@@ -87,6 +89,17 @@ def refuse_changed_sources(saved: SavedPlan, current: Sequence[SourceFile]) -> N
         if then.get(path) != now.get(path):
             verb = "was added" if path not in then else "is no longer read" if path not in now else "has changed"
             raise RefusedError(f"the plan is stale: {path} {verb} since it was made", _AGAIN, "NC404")
+
+
+def whole_environment(inputs: Inputs, environment: Mapping[str, str]) -> dict[str, str]:
+    """The stored variables, and of the process's *environment* those that were withheld. Raises RefusedError."""
+    if missing := [name for name in inputs.withheld if name not in environment]:
+        raise RefusedError(
+            f"the plan does not hold the secret in {missing[0]}, and the environment does not either",
+            f"Set {' and '.join(missing)} as when the plan was made.",
+            "NC404",
+        )
+    return inputs.environment | {name: environment[name] for name in inputs.withheld}
 
 
 def refuse_other_outcome(saved: SavedPlan, plan: Plan) -> None:
@@ -173,6 +186,7 @@ def _parse_inputs(given: dict[str, Any]) -> Inputs:
         variables=_texts(given, "variables"),
         variable_files=tuple(_absolute(path) for path in _texts(given, "variable_files")),
         environment=environment,
+        withheld=_texts(given, "withheld"),
         host=_text(given, "host"),
         netns=_text(given, "netns"),
         adopt=given.get("adopt") is True,

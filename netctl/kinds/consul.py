@@ -5,7 +5,7 @@ check was defined, so that the definition is in the service's metadata too: ther
 back.
 """
 
-from hashlib import sha256
+from hashlib import pbkdf2_hmac, sha256
 from typing import NamedTuple
 
 from netctl.engine.resource import Key, Kind
@@ -59,6 +59,11 @@ def claim_of(stack: str, path: str = "") -> str:
     return f"{CLAIMS}{stack}/kv/{path}"
 
 
+def note_of(stack: str, path: str = "") -> str:
+    """The key whose being there says that the value of the stack's key at *path* is not to be shown."""
+    return f"{CLAIMS}{stack}/sensitive/{path}"
+
+
 _IMPLIED = frozenset({"lan_ipv4", "wan_ipv4", "lan_ipv6", "wan_ipv6"})
 
 
@@ -100,6 +105,38 @@ class Sealed(str):  # noqa: SLOT000 - it has an attribute besides its text
         sealed = cls(f"{cls.PREFIX}{digest}")
         sealed.plain = plain
         return sealed
+
+
+class Secret(str):  # noqa: SLOT000 - it has attributes besides its text
+    """A value that is shown nowhere: its text says only that there is one. It is compared, and written, as it is.
+
+    What represents it, so that two plans can be told apart, is a digest that takes long to guess from.
+    """
+
+    SHOWN = "(sensitive)"
+    _ROUNDS = 100_000
+    plain: str
+    path: str
+
+    @classmethod
+    def of(cls, path: str, plain: str) -> "Secret":
+        """The value of the key at *path*."""
+        secret = cls(cls.SHOWN)
+        secret.plain, secret.path = plain, path
+        return secret
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self.plain == other.plain
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash(self.plain)
+
+    def __repr__(self) -> str:
+        plain = self.plain.encode(errors="surrogateescape")
+        return f"<sensitive {pbkdf2_hmac('sha256', plain, self.path.encode(), self._ROUNDS).hex()[:32]}>"
 
 
 class Service(NamedTuple):
@@ -151,8 +188,16 @@ class KeyValue(NamedTuple):
 
     path: str
     value: str | None = None
-    """Text in UTF-8; a byte that is none stands as a lone surrogate (PEP 383)."""
+    """Text in UTF-8; a byte that is none stands as a lone surrogate (PEP 383). A `Secret` if it is not to be shown."""
     flags: int | None = None
+    sensitive: bool | None = None
+    """Whether the stack has noted beside the key that its value is not to be shown."""
+
+    @property
+    def content(self) -> bytes:
+        """The value as it is stored."""
+        value = self.value or ""
+        return (value.plain if isinstance(value, Secret) else value).encode(errors="surrogateescape")
 
 
 KV = Kind(SYSTEM, "kv", identity=frozenset({"path"}))

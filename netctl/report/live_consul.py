@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from netctl.kinds.consul import External, KeyValue, Service
+from netctl.kinds.consul import External, KeyValue, Secret, Service
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\Z")
 _KEY = re.compile(r"(?!/)(?!.*//)(?!(?:.*/)?\.\.?(?:/|\Z)).{1,512}\Z")
@@ -39,6 +39,8 @@ def _undeclarable(pair: KeyValue) -> str | None:
     if not _KEY.match(pair.path) or pair.path.endswith("/"):
         return "has a name that cannot be declared"
     value = pair.value or ""
+    if isinstance(value, Secret):
+        return "holds what is not to be shown: store it in a file, and declare it with 'file'"
     if any("\ud800" <= character <= "\udfff" for character in value):
         return "holds bytes that are no text: store them in a file, and declare it with 'file'"
     if not all(character.isprintable() or character in "\n\t" for character in value):

@@ -95,6 +95,7 @@ def _inputs() -> dict[str, Any]:
             "variables": _STRINGS | {"description": "What `--var` gave."},
             "variable_files": _STRINGS,
             "environment": {"type": "object", "additionalProperties": _STRING, "description": "NETCTL_VAR_*."},
+            "withheld": _STRINGS | {"description": "Variables that are secrets, needed again to apply."},
             "host": _STRING,
             "netns": _STRING,
             "adopt": {"type": "boolean"},

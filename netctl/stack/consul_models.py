@@ -162,6 +162,11 @@ class KeyEntry(Declaration):
     )
     flags: int = Field(0, ge=0, le=0xFFFFFFFFFFFFFFFF, description="A number of the application's own.")
 
+    @property
+    def is_sensitive(self) -> bool:
+        """Whether the value is never shown."""
+        return self.file is not None if self.sensitive is None else self.sensitive
+
     @model_validator(mode="after")
     def _has_one_source(self) -> "KeyEntry":
         """Refuses a value from nowhere, or from two places. Raises ValueError."""

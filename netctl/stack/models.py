@@ -273,3 +273,11 @@ class Stack(Declaration):
     expect: list[Expectation] = Field(
         default_factory=list, description="Reachability that must hold; proved before anything is changed."
     )
+
+    @property
+    def sensitive_values(self) -> list[str]:
+        """What is shown nowhere, as far as it stands in the stack and not in a file of its own."""
+        kept = [entry.value for entry in self.kv.values() if isinstance(entry, KeyEntry) and entry.is_sensitive]
+        for check in (check for service in self.services.values() for check in service.checks):
+            kept += [check.body, *(value for values in (check.headers or {}).values() for value in values)]
+        return [value for value in kept if value]

@@ -29,6 +29,8 @@ LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 # Everything but c-printable of YAML 1.2, section 5.1; what all of it needs to be compiled takes milliseconds.
 _ASCII_CONTROL = re.compile("[^\t\n\r\x20-\x7e]")
 _CONTROL = "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+_SENSITIVE = re.compile(r"""["']?\bsensitive["']?:\s*true\b""")
+_VALUE = re.compile(r"""(["']?\bvalue["']?:\s*)("(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|[^,}\s][^,}]*)""")
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _LIMIT = f"{MAX_BYTES // 1024 // 1024} MiB"
 
@@ -52,6 +54,8 @@ class Source:
     def position(self, line: int, column: int) -> Position:
         """The place with its line's text; line and column count from 1."""
         text = self.lines[line - 1] if 0 < line <= len(self.lines) else ""
+        if any(map(_SENSITIVE.search, self.lines[max(line - 2, 0) : line + 1])):
+            text = _VALUE.sub(_masked, text)
         return Position(self.name, line, column, text)
 
     def control_character(self) -> Diagnostic | None:
@@ -63,6 +67,11 @@ class Source:
         position = self.position(len(before), len(before[-1]) + 1)
         name = "a NUL byte" if found[0] == "\0" else f"the control character U+{ord(found[0]):04X}"
         return mistake("NC105", f"The file holds {name}.", position)
+
+
+def _masked(found: re.Match[str]) -> str:
+    """The key as it is written, and its value in as many asterisks: diagnostics are read by others, too."""
+    return found[1] + "*" * len(found[2])
 
 
 def mistake(code: str, message: str, position: Position | None = None, advice: str = "") -> Diagnostic:

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator
 
 from netctl.engine.protocol import Scope
-from netctl.engine.resource import Key, Live, Owner
-from netctl.kinds.consul import CLAIMS, external_key, kv_key, service_key
+from netctl.engine.resource import Live, Owner
+from netctl.kinds.consul import CLAIMS, Secret, external_key, kv_key, service_key
 from reconcilers.answers import entries, text
 from reconcilers.consul.agent_state import read_agent
 from reconcilers.consul.api import ReadApi
@@ -44,15 +44,17 @@ def _mesh(api: ReadApi) -> Iterator[Live]:
 
 def _keys(api: ReadApi) -> Iterator[Live]:
     rows = {row.pair.path: row.pair for row in below(api, "")}
-    owners = dict(_claims(rows))
+    owners = {path: Owner(stack, f"kv.{path}") for stack, path in _said(rows, "kv")}
+    noted = {path for _, path in _said(rows, "sensitive")}
     for path, pair in rows.items():
         if not path.startswith(CLAIMS):
-            yield Live(kv_key(path), pair, owners.get(kv_key(path)))
+            shown = pair._replace(value=Secret.of(path, pair.value or "")) if path in noted else pair
+            yield Live(kv_key(path), shown, owners.get(path))
 
 
-def _claims(paths: Iterable[str]) -> Iterator[tuple[Key, Owner]]:
-    """Whose which key is, by the keys beside them."""
+def _said(paths: Iterable[str], what: str) -> Iterator[tuple[str, str]]:
+    """The stack and the path of each key of which *what* is said by a key beside it."""
     for path in paths:
-        stack, kv, claimed = path.removeprefix(CLAIMS).partition("/kv/") if path.startswith(CLAIMS) else ("", "", "")
-        if kv:
-            yield kv_key(claimed), Owner(stack, f"kv.{claimed}")
+        stack, said, about = path.removeprefix(CLAIMS).partition(f"/{what}/")
+        if said and path.startswith(CLAIMS):
+            yield stack, about

@@ -23,7 +23,9 @@ def observe_externals(api: ReadApi, scope: Scope) -> tuple[dict[Key, Live], list
     """The stack's external services, and what bears the name of a desired one's node."""
     wanted = {key.id: want.attributes[2] for key, want in scope.desired.items() if key[:2] == (SYSTEM, "external")}
     denied = _denied(api, wanted)
-    listed = entries(api.get("catalog/nodes", **{"node-meta": f"{STACK_META}:{scope.stack}"}))
+    # Servers that have just started answer from what they have read of their log so far, unless they are told to wait.
+    # What is read after this is as new.
+    listed = entries(api.get("catalog/nodes", consistent="", **{"node-meta": f"{STACK_META}:{scope.stack}"}))
     names = (wanted.keys() - denied) | {text(node.get("Node")) for node in listed} - denied
     found = {
         external_key(name): live for name in sorted(names) if (live := read_external(api, name, scope)) is not None

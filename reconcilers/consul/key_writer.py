@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from netctl.engine.change import Change
 from netctl.engine.resource import Key
 from netctl.errors import BackendError
-from netctl.kinds.consul import KeyValue, claim_of
+from netctl.kinds.consul import KeyValue, claim_of, note_of
 from reconcilers.answers import entries, number, record, text
 from reconcilers.consul.api import Api
 from reconcilers.consul.keys import KeyRow, KeyState, path_segment, read_key
@@ -71,20 +71,27 @@ class KeyWriter:
                 f"it is locked by session {known.session}",
                 "Wait until it is released, or destroy the session: consul lock, /v1/session/destroy.",
             )
-        claim = {"KV": {"Verb": "set", "Key": claim_of(self._stack, path), "Value": ""}}
-        release = {"KV": {"Verb": "delete", "Key": claim_of(self._stack, path)}}
-        marking = claim if change.owner is not None else release
         if not isinstance(change.after, KeyValue):
-            return Work(change, [*_deletion(path, known), release])
-        content = (change.after.value or "").encode(errors="surrogateescape")
+            return Work(change, [*_deletion(path, known), *self._marking(change)])
+        content = change.after.content
         if len(content) > _MOST_BYTES // 2:
-            return Work(change, [marking], content)
+            return Work(change, self._marking(change), content)
         flags = change.after.flags or 0
         pair = {
             "Verb": "cas", "Key": path, "Value": b64encode(content).decode(), "Flags": flags,
             "Index": known.modified if known else 0,
         }  # fmt: skip
-        return Work(change, [{"KV": pair}, marking])
+        return Work(change, [{"KV": pair}, *self._marking(change)])
+
+    def _marking(self, change: Change) -> list[Operation]:
+        """That the key is the stack's, or not any more; and whether its value may be shown, where that changes."""
+        path, after = change.key.id, change.after
+        is_claimed = change.owner is not None and after is not None
+        found = [_presence(claim_of(self._stack, path), is_there=is_claimed)]
+        was, now = (isinstance(pair, KeyValue) and bool(pair.sensitive) for pair in (change.before, after))
+        if was or now:
+            found.append(_presence(note_of(self._stack, path), is_there=is_claimed and now))
+        return found
 
     def _known(self, path: str) -> KeyRow | None:
         if path not in self._rows:
@@ -121,6 +128,11 @@ class KeyWriter:
         except BackendError as error:
             return error
         return None
+
+
+def _presence(path: str, *, is_there: bool) -> Operation:
+    """An empty key, made or removed."""
+    return {"KV": {"Verb": "set", "Key": path, "Value": ""} if is_there else {"Verb": "delete", "Key": path}}
 
 
 def _deletion(path: str, known: KeyRow | None) -> list[Operation]:

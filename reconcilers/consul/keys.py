@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from netctl.engine.protocol import Scope, Unread
 from netctl.engine.resource import Key, Live, Owner
-from netctl.kinds.consul import SYSTEM, KeyValue, claim_of, kv_key
+from netctl.kinds.consul import SYSTEM, KeyValue, Secret, claim_of, kv_key, note_of
 from reconcilers.answers import Record, entries, number, text, texts
 from reconcilers.consul.api import ReadApi
 from reconcilers.consul.refusals import RefusalError
@@ -42,16 +42,30 @@ def observe_keys(api: ReadApi, scope: Scope) -> tuple[dict[Key, Live], list[Unre
     denied = _denied(api, scope.stack, wanted)
     claims = claim_of(scope.stack)
     claimed = _asked((path.removeprefix(claims) for path in _names_below(api, claims)), scope) - {""}
-    rows = _read(api, wanted | claimed)
+    notes = note_of(scope.stack)
+    noted = frozenset(path.removeprefix(notes) for path in _names_below(api, notes))
+    rows = {path: _sealed(row, noted, scope) for path, row in _read(api, wanted | claimed).items()}
     live = {
         kv_key(path): Live(kv_key(path), row.pair, _owner(scope.stack, path, claimed)) for path, row in rows.items()
     }
     # A claim whose key somebody else has deleted is still the stack's, and goes with the declaration.
     for path in claimed - rows.keys() - wanted:
-        live[kv_key(path)] = Live(kv_key(path), KeyValue(path), _owner(scope.stack, path, claimed))
+        live[kv_key(path)] = Live(
+            kv_key(path), KeyValue(path, sensitive=path in noted), _owner(scope.stack, path, claimed)
+        )
     hidden = frozenset(kv_key(path) for path in wanted if claims in denied or (path in denied and path not in rows))
     unread = [Unread(SYSTEM, PART, "the token may not read them", hidden)] if denied else []
     return live, unread, KeyState({path: rows.get(path) for path in wanted | claimed})
+
+
+def _sealed(row: KeyRow, noted: frozenset[str], scope: Scope) -> KeyRow:
+    """The key, its value not to be shown where that is noted or wanted."""
+    pair = row.pair._replace(sensitive=row.pair.path in noted)
+    want = scope.desired.get(kv_key(pair.path))
+    wanted = want.attributes if want is not None else None
+    if pair.sensitive or (isinstance(wanted, KeyValue) and isinstance(wanted.value, Secret)):
+        pair = pair._replace(value=Secret.of(pair.path, pair.value or ""))
+    return row._replace(pair=pair)
 
 
 def _asked(paths: Iterable[str], scope: Scope) -> frozenset[str]:

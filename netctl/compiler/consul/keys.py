@@ -5,7 +5,7 @@ from pathlib import Path as FilePath
 
 from netctl.compiler.site import Site
 from netctl.engine.resource import Desired, Origin
-from netctl.kinds.consul import LARGEST_VALUE, KeyValue, kv_key
+from netctl.kinds.consul import LARGEST_VALUE, KeyValue, Secret, kv_key
 from netctl.stack.consul_models import KeyEntry
 
 
@@ -16,7 +16,8 @@ def compile_keys(site: Site) -> Iterator[Desired]:
         entry = declared if isinstance(declared, KeyEntry) else KeyEntry(value=declared, file=None, flags=0)
         value = entry.value if entry.file is None else _read(site, path, entry.file, origin)
         if value is not None:
-            yield Desired(kv_key(path), KeyValue(path, value, entry.flags), origin)
+            shown = Secret.of(path, value) if entry.is_sensitive else value
+            yield Desired(kv_key(path), KeyValue(path, shown, entry.flags, entry.is_sensitive), origin)
 
 
 def _read(site: Site, path: str, file: str, origin: Origin) -> str | None:
