@@ -163,8 +163,9 @@ class _Comparison:
         )  # fmt: skip
 
     def _leftovers(self) -> Iterator[Live]:
-        for key, have in self.live.items():
-            if key not in self.desired and have.owner is not None and have.owner.stack == self.stack:
+        for key in [key for key in self.live if key not in self.desired]:
+            have = self.live[key]
+            if have.owner is not None and have.owner.stack == self.stack:
                 yield have
 
     def _owner(self, want: Desired) -> Owner:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from itertools import chain
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
@@ -75,7 +76,7 @@ class Session(Generic[AnyReader]):
                 yield from failed(share, error.message, error.advice)
 
     def _unserved(self, scope: Scope) -> Sequence[Unread]:
-        systems = {key.system for key in scope.desired}.union(need.system for need in _needs(scope))
+        systems = {key.system for key in chain(scope.desired, _needs(scope))}
         return [_nothing_of(name, "it was left out", scope) for name in sorted(systems - set(self.members))]
 
 
@@ -108,5 +109,5 @@ def _nothing_of(system: str, reason: str, scope: Scope) -> Unread:
     return Unread(system, "everything", reason, keys, frozenset(n for n in _needs(scope) if n.system == system) - keys)
 
 
-def _needs(scope: Scope) -> Iterator[Key]:
-    return (need for want in scope.desired.values() for need in want.needs)
+def _needs(scope: Scope) -> set[Key]:
+    return set(chain.from_iterable(want.needs for want in scope.desired.values()))
