@@ -92,4 +92,11 @@ HOST = {
         "A container made with `--network host`, `none` or `container:` cannot be attached to another network.",
         "Make the container without this mode, or remove the attachment.",
     ),
+    "NC344": Code(
+        "An Engine that is elsewhere",
+        "A warning: policies govern containers on a network of Docker whose bridge is no interface of this host. "
+        "`DOCKER_HOST` names the Engine of another machine, or of another network namespace, whose packets do not pass "
+        "here; or someone has deleted the bridge.",
+        "Apply on the Engine's own host, in its own namespace; restart Docker where it has lost its bridge.",
+    ),
 }

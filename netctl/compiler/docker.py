@@ -102,7 +102,15 @@ def _of_any(net: DockerNet, site: Site) -> Iterator[Desired]:
 def _bridge_settings(net: DockerNet, site: Site) -> Iterator[Desired]:
     """What stays on the bridge of a network is judged too, where policies govern containers on it."""
     found = site.engine.networks.get(net.docker_name) if site.engine is not None else None
-    if found is None or net.name not in site.enforcement.networks or not site.exists(found.interface):
+    if found is None or not found.interface or net.name not in site.enforcement.networks:
+        return
+    if not site.exists(found.interface):
+        site.problems.warn(
+            "NC344",
+            net.path,
+            f"the bridge '{found.interface}' of {net.label} is not on this host: policies do not reach what is on it",
+            "Apply on the Engine's own host, and in its network namespace: DOCKER_HOST names one that is elsewhere.",
+        )
         return
     families = {":" in subnet for subnet in found.subnets}
     for is_ipv6, setting in ((False, "nf_call_iptables"), (True, "nf_call_ip6tables")):

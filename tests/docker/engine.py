@@ -31,8 +31,10 @@ _PREDEFINED = {"bridge", "host", "none", "docker_gwbridge", "ingress"}
 class Engine:
     """One Engine. Its rules of iptables are the namespace's."""
 
-    def __init__(self, namespace: str) -> None:
+    def __init__(self, namespace: str, *arguments: str) -> None:
         self.namespace = namespace
+        self.arguments = arguments
+        """Further ones for ``dockerd``."""
         self.directory = Path(tempfile.mkdtemp(prefix="nctd-"))
         self.cgroup = f"nctd-{secrets.token_hex(4)}"
         self.socket = self.directory / "sock"
@@ -63,6 +65,7 @@ class Engine:
         argv = ["nsenter", f"--net=/run/netns/{self.namespace}", "dockerd", "--data-root", f"{self.directory}/data"]
         argv += ["--exec-root", f"{self.directory}/exec", "-p", f"{self.directory}/pid", "-H", self.url]
         argv += ["--config-file", str(settings), "--cgroup-parent", f"/{self.cgroup}", "--shutdown-timeout", "1"]
+        argv += self.arguments
         with (self.directory / "log").open("ab") as log:
             return subprocess.Popen(argv, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
 
