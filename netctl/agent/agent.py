@@ -11,11 +11,13 @@ import signal
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from time import monotonic, time
 from traceback import format_exception
 from typing import Any
 
 from netctl.agent.declared import Declared, Load
+from netctl.agent.dns.following import Names
 from netctl.agent.health import Health
 from netctl.agent.keeper import Keeper
 from netctl.agent.knowledge import Knowledge
@@ -88,6 +90,8 @@ class Agent:
         """Why not everything is as declared after the last look at everything."""
         self.keeper: Keeper | None = None
         self.last_resync = 0.0
+        self.names: Names | None = None
+        """Where DNS is served."""
         self._service = Service(environment)
         self._load = load
         self._source = source
@@ -157,7 +161,11 @@ class Agent:
                 f"the declaration is of stack '{loaded.stack}' now, and '{self.keeper.declared.stack}' is kept here",
                 "Start another watch for the other stack.",
             )
-        return loaded.compile(self._health.told(self._knowledge.tell(self.session.facts())))
+        facts = self._health.told(self._knowledge.tell(self.session.facts()))
+        declared = loaded.compile(facts)
+        if self.names is None or declared.balanced is None:
+            return declared
+        return declared._replace(balanced=declared.balanced.named(facts))
 
     def _attend(self, keeper: Keeper) -> None:
         self._listening.attend(keeper.scope)
@@ -186,6 +194,7 @@ class Agent:
         try:
             declared = self._compile()
             if only_if_changed and declared.desired == keeper.declared.desired:
+                keeper.declared = declared  # which may have other names
                 self._good_again()
                 return
             plan = keeper.plan(declared)
@@ -416,7 +425,13 @@ class Agent:
         return {key.system for key in declared.desired} | (declared.balanced.told_by if declared.balanced else set())
 
     def _attend_health(self) -> None:
-        self._health.attend(self._keeper.declared, monotonic())
+        declared = self._keeper.declared
+        self._health.attend(declared, monotonic())
+        if self.names is not None:
+            self.names.hand_over()
+            if self.names.is_outdated(declared):
+                self._jobs = {"names": partial(self.names.work_out, declared), **self._jobs}  # before what takes long
+                self._noticed.set()
         due = self._health.cut_due
         if due is not None:
             self._later("cut", max(due - monotonic(), 0), self._ask, "cut", self._cut)

@@ -5,16 +5,17 @@ or unwell because they cannot be read. netctl's own checks are made meanwhile. A
 is moved by elements of maps alone; the stack is not compiled for it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import cast
 
 from netctl.agent.checking import Checking
 from netctl.agent.declared import Declared
 from netctl.agent.draining import Draining
 from netctl.agent.log import Log
+from netctl.agent.remembering import Remembering
 from netctl.compiler.balancing.balanced import Balanced
 from netctl.compiler.resting import Resting
-from netctl.engine.facts import EngineFacts, Facts
+from netctl.engine.facts import Facts
 from netctl.engine.flows import Left
 from netctl.engine.resource import Key
 from netctl.kinds.nftables import Table, table_key
@@ -29,8 +30,7 @@ class Health:
         self._checking = Checking(netns, changed)
         self._draining = Draining()
         self._facts = Facts()
-        self._engine: EngineFacts | None = None
-        self._complaints: Mapping[str, str] | None = None
+        self._remembering = Remembering()
         self._attended: Balanced | None = None
         self._told: Resting = {}
 
@@ -41,17 +41,8 @@ class Health:
 
     def _with(self, newest: Facts) -> Facts:
         """The facts told last, with what the *newest* of some systems tell of health."""
-
-        def engine() -> EngineFacts | None:
-            self._engine = newest.engine() or self._engine
-            return self._engine
-
-        def complaints() -> Mapping[str, str] | None:
-            found = newest.complaints()
-            self._complaints = self._complaints if found is None else found
-            return self._complaints
-
-        return self._facts._replace(engine=engine, complaints=complaints, failed_checks=self._checking.failed)
+        facts = self._facts._replace(engine=newest.engine, complaints=newest.complaints)
+        return self._remembering.told(facts)._replace(failed_checks=self._checking.failed)
 
     def moved(self, declared: Declared, facts: Facts) -> Declared | None:
         """The desired state by these facts, which may be those of one system; None where it is the same.

@@ -47,6 +47,9 @@ class Options(Changing, Compiling):
     listen: Annotated[
         str, typer.Option("--listen", metavar="ADDRESS", help="Serve metrics, health and status: 127.0.0.1:9095.")
     ] = ""
+    dns: Annotated[
+        list[str], typer.Option("--dns", metavar="ADDRESS:PORT", help="Serve DNS there, as netctl dns; repeatable.")
+    ] = field(default_factory=list)
     git: Annotated[
         str, typer.Option("--git", metavar="URL", help="A repository that has the declaration, in place of -f.")
     ] = ""
@@ -216,6 +219,8 @@ def _serving(options: Options, stack: str) -> Callable[[Agent, AsyncExitStack], 
 
         path = socket_path(options.state_dir, f"{stack}@{identity(options.netns)}")
         await ending.enter_async_context(listening(agent, path))
+        if options.dns:
+            await _serve_names(options, agent, ending)
         if options.listen:
             from netctl.agent.web import Web, parse_listen
 
@@ -223,6 +228,21 @@ def _serving(options: Options, stack: str) -> Callable[[Agent, AsyncExitStack], 
             ending.callback(web.close)
 
     return serve
+
+
+async def _serve_names(options: Options, agent: Agent, ending: AsyncExitStack) -> None:
+    """Begin to answer by DNS; as long as there is no desired state, that one is to ask again."""
+    from netctl.agent.dns.following import Names
+    from netctl.agent.dns.responder import Responder
+    from netctl.agent.dns.server import Server, parse_listen
+
+    responder = Responder()
+    agent.names = Names(responder)
+    for given in options.dns:
+        server = Server(responder)
+        ending.callback(server.close)
+        address, port = await server.start(parse_listen(given, "--dns"))
+        agent.log.info("serving DNS", address=address, port=port)
 
 
 def _webhook(agent: Agent, options: Options) -> "Webhook | None":

@@ -118,9 +118,11 @@ def compile_host(
 
 
 def _balanced(topology: Topology, endpoints: Mapping[str, Endpoint], facts: Facts | None, host: str) -> Balanced:
-    unwell = resting(topology, endpoints, balanced_services(topology), facts, host)
+    services = frozenset(balanced_services(topology))
+    unwell = resting(topology, endpoints, services, facts, host)
     fronts = tuple(frontends(topology, endpoints, host, unwell))
-    return Balanced(topology, endpoints, host, unwell, fronts, facts.gone if facts is not None else frozenset())
+    gone = facts.gone if facts is not None else frozenset()
+    return Balanced(topology, endpoints, host, unwell, fronts, gone, services)
 
 
 def _enforcement(topology: Topology, resolution: Resolution | None, host: str) -> Enforcement:

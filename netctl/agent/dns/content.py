@@ -8,6 +8,7 @@ from netctl.compiler.balancing.addresses import virtual_addresses
 from netctl.compiler.balancing.frontends import backends_by_service, families_by_service, service_ports
 from netctl.compiler.consul.registration import registered
 from netctl.compiler.policies.ports import parse_port
+from netctl.compiler.resting import Resting, Subject
 from netctl.compiler.topology import Topology
 from netctl.policy.model import Endpoint, PortRange
 from netctl.stack.balancing_models import Dns
@@ -17,8 +18,8 @@ DEFAULT_CONSUL = "consul"
 _HOSTNAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?\Z")
 
 
-def naming(topology: Topology, endpoints: Mapping[str, Endpoint]) -> Naming:
-    """The names of a stack that has been checked."""
+def naming(topology: Topology, endpoints: Mapping[str, Endpoint], resting: Resting) -> Naming:
+    """The names of a stack that has been checked; of endpoints that are unwell there are none."""
     stack = topology.stack
     dns = stack.dns or Dns()
     families = families_by_service(backends_by_service(topology, endpoints, None))
@@ -28,7 +29,7 @@ def naming(topology: Topology, endpoints: Mapping[str, Endpoint]) -> Naming:
         for name in end.services:
             by_service[name].append(end)
     services = tuple(
-        _service(name, service, by_service[name], addresses.get(name, ()))
+        _service(name, service, by_service[name], addresses.get(name, ()), resting)
         for name, service in sorted(stack.services.items())
     )
     default = "" if registered(stack) else DEFAULT_CONSUL
@@ -37,13 +38,16 @@ def naming(topology: Topology, endpoints: Mapping[str, Endpoint]) -> Naming:
     return Naming(stack.stack, services, dns.zone, dns.ttl, hosts, consul)
 
 
-def _service(name: str, service: Service, ends: Iterable[Endpoint], addresses: tuple[str, ...]) -> NamedService:
+def _service(
+    name: str, service: Service, ends: Iterable[Endpoint], addresses: tuple[str, ...], resting: Resting
+) -> NamedService:
     ports = service_ports(service)
+    instances = {one for one in _instances(service, ends) if Subject(name, one.address) not in resting}
     return NamedService(
         name,
         addresses,
         tuple(_named_ports(service)),
-        tuple(sorted(set(_instances(service, ends)))),
+        tuple(sorted(instances)),
         ports[0][1] if ports else 0,
         tuple(service.tags or ()),
         service.external or "",

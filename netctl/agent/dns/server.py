@@ -7,7 +7,8 @@ from typing import Any
 
 from netctl.agent.dns.forwarding import Forwarder
 from netctl.agent.dns.responder import Address, Ask, Responder
-from netctl.errors import BackendError
+from netctl.errors import BackendError, UsageError
+from netctl.stack.scalars import canonical_address
 
 _AT_ONCE = 64
 """Datagrams that are answered before others have their turn."""
@@ -16,6 +17,7 @@ _LARGEST = 4096
 _IDLE = 10.0
 """Seconds that a TCP client may take for his next query (RFC 7766 leaves it to the server)."""
 _CLIENTS = 512
+_ATTEMPTS = 10
 _BUFFER = 4 << 20
 
 
@@ -32,26 +34,36 @@ class Server:
 
     async def start(self, address: Address) -> Address:
         """Serve from now on; the address, with the port that was chosen where it was 0. Raises BackendError."""
-        try:
-            self._inbox = _bound(address)
-            chosen = self._inbox.getsockname()[:2]
-            self._listener = await asyncio.start_server(self._converse, *chosen, backlog=128)
-        except OSError as error:
-            self.close()
-            raise BackendError(
-                f"DNS cannot be served at {address[0]} port {address[1]}: {error.strerror or error}",
-                "Choose another address with --listen, or stop what uses this one: ss -lnup",
-            ) from error
-        asyncio.get_running_loop().add_reader(self._inbox, self._receive, self._inbox)
-        return str(chosen[0]), int(chosen[1])
+        attempts = 1 if address[1] else _ATTEMPTS  # a port that is free for UDP need not be so for TCP
+        while True:
+            attempts -= 1
+            try:
+                return await self._listen(address)
+            except OSError as error:
+                self.close()
+                if attempts:
+                    continue
+                raise BackendError(
+                    f"DNS cannot be served at {address[0]} port {address[1]}: {error.strerror or error}",
+                    "Choose another address, or stop what uses this one: ss -lnup",
+                ) from error
+
+    async def _listen(self, address: Address) -> Address:
+        self._inbox = inbox = _bound(address)
+        host, port = inbox.getsockname()[:2]
+        self._listener = await asyncio.start_server(self._converse, host, port, backlog=128)
+        asyncio.get_running_loop().add_reader(inbox, self._receive, inbox)
+        return str(host), int(port)
 
     def close(self) -> None:
         """Serve no longer."""
-        if self._inbox is not None:
-            asyncio.get_running_loop().remove_reader(self._inbox)
-            self._inbox.close()
-        if self._listener is not None:
-            self._listener.close()
+        inbox, self._inbox = self._inbox, None
+        if inbox is not None:
+            asyncio.get_running_loop().remove_reader(inbox)
+            inbox.close()
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            listener.close()
         for task in self._tasks:
             task.cancel()
 
@@ -106,6 +118,23 @@ class Server:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def parse_listen(given: str, option: str) -> Address:
+    """``127.0.0.1:5353``, ``[::1]:53``, or an address alone, which is at port 53. Raises UsageError."""
+    has_port = "]:" in given or given.count(":") == 1
+    address, _, port = given.rpartition(":") if has_port else (given, "", "53")
+    try:
+        return canonical_address(address.strip("[]")), _port(port)
+    except ValueError as error:
+        raise UsageError(f"{option} {given}: {error}", "Write it like 127.0.0.1:5353 or [::1]:5353.") from error
+
+
+def _port(text: str) -> int:
+    """A port, 0 for any that is free. Raises ValueError."""
+    if not (text.isascii() and text.isdigit() and int(text) < 65536):
+        raise ValueError(f"'{text}' is not a port")
+    return int(text)
 
 
 def _bound(address: Address) -> socket.socket:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from netctl.compiler.balancing.frontends import Frontend, balanced_services
+from netctl.compiler.balancing.frontends import Frontend
 from netctl.compiler.balancing.tables import rebalanced
 from netctl.compiler.consul.registration import registered
 from netctl.compiler.probes import Probe, probes
@@ -27,23 +27,30 @@ class Balanced(NamedTuple):
     fronts: tuple[Frontend, ...]
     gone: frozenset[str] = frozenset()
     """The hosts that are known to be gone."""
+    services: frozenset[str] = frozenset()
+    """Those whose endpoints' health matters: the ones that have frontends, or all that have names."""
 
     @property
     def told_by(self) -> set[str]:
         """The systems that tell of the endpoints' health."""
         told = registered(self.topology.stack)
-        asks_consul = any(name in told for name in balanced_services(self.topology))
+        asks_consul = any(name in told for name in self.services)
         return ({CONSUL} if asks_consul else set()) | ({DOCKER} if self.topology.dockers else set())
 
     @property
     def probes(self) -> tuple[Probe, ...]:
         """The checks that netctl makes itself."""
-        return tuple(probes(self.topology, self.endpoints, balanced_services(self.topology), self.host))
+        return tuple(probes(self.topology, self.endpoints, self.services, self.host))
 
     def seen(self, facts: Facts) -> Resting:
         """The endpoints to leave out by these facts of health; hosts that are gone stay so."""
         known = facts._replace(gone=self.gone)
-        return resting(self.topology, self.endpoints, balanced_services(self.topology), known, self.host)
+        return resting(self.topology, self.endpoints, self.services, known, self.host)
+
+    def named(self, facts: Facts) -> "Balanced":
+        """The same where the health of every service's endpoints matters, since their names are answered for."""
+        whole = self._replace(services=frozenset(self.topology.stack.services))
+        return whole._replace(resting=whole.seen(facts))
 
     def without(self, resting: Resting) -> "Balanced":
         """The same with other endpoints left out."""
