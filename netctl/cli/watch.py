@@ -45,7 +45,7 @@ class Options(Changing, Compiling):
         typer.Option("--max-deletes", metavar="N", min=0, help="Refuse a new state that deletes more (default: all)."),
     ] = None
     listen: Annotated[
-        str, typer.Option("--listen", metavar="ADDRESS", help="Serve metrics, health and status: 127.0.0.1:9095.")
+        str, typer.Option("--listen", metavar="ADDRESS", help="Serve metrics, health, status: 127.0.0.1:9095.")
     ] = ""
     dns: Annotated[
         list[str], typer.Option("--dns", metavar="ADDRESS:PORT", help="Serve DNS there, as netctl dns; repeatable.")
@@ -59,7 +59,7 @@ class Options(Changing, Compiling):
         str, typer.Option("--interval", metavar="TIME", help="Look at the repository this often (0: by webhook only).")
     ] = "1m"
     verify_signatures: Annotated[
-        bool, typer.Option("--verify-signatures", help="Only commits signed by a key that git trusts here.")
+        bool, typer.Option("--verify-signatures", help="Only commits signed by whom git trusts here.")
     ] = False
     webhook_secret_file: Annotated[
         Path | None,
