@@ -2,8 +2,6 @@
 
 import hashlib
 import hmac
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.agent.test_watching import LESS
-from tests.agent.watcher import STACK, Watcher, environment, free_port
+from tests.agent.watcher import STACK, Watcher, running
 from tests.e2e.lab import Lab
 from tests.support.namespaces import run, wait_until
 
@@ -49,35 +47,12 @@ def repo(lab: Lab) -> Repo:
 @contextmanager
 def following(repo: Repo, *options: str, interval: str = "0.2s", ready: bool = True, **more: str) -> Iterator[Watcher]:
     """A watch of the repository."""
-    lab, port = repo.lab, free_port()
-    log, secret = lab.directory / f"log-{port}", lab.directory / "secret"
+    secret = repo.lab.directory / "secret"
     secret.write_text(f"{SECRET}\n")
-    argv = [
-        *(
-            sys.executable,
-            "-P",
-            "-m",
-            "netctl",
-            "watch",
-            "--git",
-            str(repo.path),
-            "--ref",
-            "main",
-            "--path",
-            "net/stack.yaml",
-        ),
-        *("--netns", lab["node1"], "--host", "node1", "--resync", "0", "--interval", interval, "--log-format", "json"),
-        *("--listen", f"127.0.0.1:{port}", "--webhook-secret-file", str(secret), *options),
-    ]
-    with log.open("wb") as out, subprocess.Popen(argv, env=environment(lab, **more), stdout=out, stderr=out) as process:
-        watcher = Watcher(lab, log, process, port)
-        try:
-            if ready:
-                watcher.await_said("^watching", timeout=60)
-            yield watcher
-        finally:
-            if process.poll() is None:
-                process.kill()
+    source = ["--git", str(repo.path), "--ref", "main", "--path", "net/stack.yaml", "--interval", interval]
+    place = ["--host", "node1", "--resync", "0", "--webhook-secret-file", str(secret)]
+    with running(repo.lab, *source, *place, *options, ready=ready, **more) as watcher:
+        yield watcher
 
 
 def test_a_new_commit_is_made_so_and_named(repo: Repo) -> None:

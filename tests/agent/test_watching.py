@@ -6,7 +6,6 @@ import re
 import signal
 import socket
 import subprocess
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -89,7 +88,7 @@ def test_a_first_state_that_is_bad_changes_nothing(lab: Lab) -> None:
 
 def test_a_second_watch_is_told_who_has_the_lock(watcher: Watcher) -> None:
     lab = watcher.lab
-    argv = command(lab, str(lab.directory / WATCHED), "--host", "node1", "--lock-timeout", "0")
+    argv = command(lab, "-f", str(lab.directory / WATCHED), "--host", "node1", "--lock-timeout", "0")
     second = subprocess.run(argv, env=environment(lab), capture_output=True, text=True, check=False, timeout=30)
     assert second.returncode == 1
     assert f"process {watcher.process.pid} (netctl watch)" in second.stderr
@@ -238,29 +237,6 @@ def test_lost_notifications_are_made_up_for_by_a_look_at_everything(watcher: Wat
     watcher.await_done(timeout=60)
     lab.ip("node1", "link set nc-front mtu 1300")
     watcher.await_done()
-
-
-def test_killed_at_any_moment_the_next_watch_converges(lab: Lab) -> None:
-    chance = random.Random(7)
-    for round_ in range(6):
-        text = LESS if round_ % 2 else STACK
-        with watching(lab, text, ready=False) as watcher:
-            wait_until(partial(_has_begun, watcher))
-            with pytest.raises(subprocess.TimeoutExpired):
-                watcher.process.wait(chance.random() / 4)
-            lab.run("node1", "ip", "link", "delete", "nc-front", check=False)
-            with pytest.raises(subprocess.TimeoutExpired):
-                watcher.process.wait(chance.random() / 20)
-            watcher.end(signal.SIGKILL)
-    with watching(lab) as watcher:
-        watcher.await_done()
-    lab.destroy("shop", "node1")
-    assert not [link for link in ip_json(lab["node1"], "link", "show") if link["ifname"].startswith("nc-")]
-
-
-def _has_begun(watcher: Watcher) -> bool:
-    locks = watcher.lab.directory / "state" / "locks"
-    return locks.exists() and any(str(watcher.process.pid) in path.read_text() for path in locks.iterdir())
 
 
 def test_a_namespace_that_is_made_anew_is_attached_again(watcher: Watcher) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from netctl.engine.plan import Plan
 from tests.e2e.lab import Lab, describe
@@ -57,10 +57,20 @@ WATCHED = "watched/stack.yaml"
 """In a directory of its own: one in which much is written wakes whoever watches a file in it."""
 
 
+class Process(Protocol):
+    """What tests need of a process."""
+
+    pid: int
+
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float) -> int: ...
+    def send_signal(self, number: signal.Signals, /) -> None: ...
+
+
 class Watcher:
     """The process, and what it has said so far."""
 
-    def __init__(self, lab: Lab, log: Path, process: "subprocess.Popen[bytes]", port: int) -> None:
+    def __init__(self, lab: Lab, log: Path, process: Process, port: int) -> None:
         self.lab = lab
         self.process = process
         self._log = log
@@ -114,6 +124,11 @@ class Watcher:
                 return float(candidate.rpartition(" ")[2])
         return 0
 
+    def total(self, name: str) -> float:
+        """The sum of a metric over all of its labels."""
+        lines = self.get("/metrics")[1].splitlines()
+        return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(f"{name}{{"))
+
     def await_done(self, text: str = STACK, host: str = "node1", timeout: float = 20) -> None:
         """Wait until a plan is empty."""
         plan: list[Plan] = []
@@ -138,9 +153,9 @@ class Watcher:
         return self.process.wait(30)
 
 
-def command(lab: Lab, path: str, *options: str) -> list[str]:
-    """The command line of a watch of the host ``node1``."""
-    return [sys.executable, "-P", "-m", "netctl", "watch", "-f", path, "--netns", lab["node1"], *options]
+def command(lab: Lab, *arguments: str) -> list[str]:
+    """The command line of a watch of the namespace ``node1``."""
+    return [sys.executable, "-P", "-m", "netctl", "watch", *arguments, "--netns", lab["node1"]]
 
 
 def environment(lab: Lab, **more: str) -> dict[str, str]:
@@ -156,16 +171,11 @@ def free_port() -> int:
 
 
 @contextmanager
-def watching(
-    lab: Lab, text: str = STACK, *options: str, host: str = "node1", resync: str = "0", ready: bool = True, **more: str
-) -> Iterator[Watcher]:
-    """A watch that has said that it watches; its look at everything is switched off, so that only events tell it."""
-    path, port = lab.write(text, WATCHED), free_port()
+def running(lab: Lab, *arguments: str, ready: bool = True, **more: str) -> Iterator[Watcher]:
+    """A watch with these arguments and, in its environment, *more*; if it is to be *ready*, it has said so."""
+    port = free_port()
     log = lab.directory / f"log-{port}"
-    chosen = ["--host", host] if host else []
-    argv = command(
-        lab, path, "--resync", resync, "--log-format", "json", "--listen", f"127.0.0.1:{port}", *chosen, *options
-    )
+    argv = command(lab, *arguments, "--log-format", "json", "--listen", f"127.0.0.1:{port}")
     with log.open("wb") as out, subprocess.Popen(argv, env=environment(lab, **more), stdout=out, stderr=out) as process:
         watcher = Watcher(lab, log, process, port)
         try:
@@ -175,3 +185,14 @@ def watching(
         finally:
             if process.poll() is None:
                 process.kill()
+
+
+@contextmanager
+def watching(
+    lab: Lab, text: str = STACK, *options: str, host: str = "node1", resync: str = "0", ready: bool = True, **more: str
+) -> Iterator[Watcher]:
+    """A watch of a file; its look at everything is switched off, so that only events tell it."""
+    path = lab.write(text, WATCHED)
+    chosen = ["--host", host] if host else []
+    with running(lab, "-f", path, "--resync", resync, *chosen, *options, ready=ready, **more) as watcher:
+        yield watcher
