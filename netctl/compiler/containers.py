@@ -46,7 +46,8 @@ def _members(net: DockerNet, host: str, hosts: Hosts, engine: EngineFacts | None
         asked = tuple(sorted((*declared, *assigned), key=lambda text: ":" in text))
         kept = (text for text in on_it.get(name, ()) if (":" in text) not in {":" in other for other in asked})
         addresses = tuple(sorted((*asked, *kept), key=lambda text: ":" in text))
-        labels = here[name].labels if name in here else {}
+        declared_labels = entry.spec.labels if entry is not None else {}
+        labels = {**(here[name].labels if name in here else {}), **declared_labels}
         yield Member(net.name, name, host, entry, asked, addresses, labels, name in here)
 
 

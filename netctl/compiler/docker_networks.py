@@ -61,6 +61,7 @@ class Member(NamedTuple):
     addresses: tuple[str, ...]
     """Those that it has, or will have; none as long as only Docker can tell."""
     labels: Mapping[str, str]
+    """Its own in Docker, and those that are declared of it here, which come first."""
     is_known: bool
     """Whether the Engine has it."""
 

@@ -50,6 +50,10 @@ Aliases = Annotated[list[Text], LISTED, ONE_OR_MORE]
 class _ContainerAttachment(Declaration):
     aliases: Aliases | None = Field(None, description="Further names by which its peers on the network find it.")
     options: Options | None = Field(None, description="Options of the driver for this endpoint.")
+    labels: Labels = Field(
+        default_factory=dict,
+        description="Labels of this endpoint, for policies and services; it has the container's own besides.",
+    )
     ports: NamedPorts = Field(
         default_factory=dict, description="Its ports by name: `{http: 80/tcp}`; policies may refer to them."
     )

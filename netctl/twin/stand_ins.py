@@ -2,17 +2,18 @@
 
 A namespace has no Engine of its own. So before a stack is put up as a twin, its Docker networks become bridge networks
 and the containers that it names network namespaces, by the names and the addresses that they have; compiler and
-evaluator know nothing of it. Networks of other drivers, and containers that are selected and not named, are left out:
-what they are like, a declaration does not tell.
+evaluator know nothing of it. Of containers that it selects by labels there is one, with these labels. Networks of other
+drivers, and containers that an expression selects, are left out: what they are like, a declaration does not tell.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from netctl.compiler.addressing import Slots, assign
 from netctl.compiler.checks.policies import selectors
 from netctl.compiler.containers import with_containers
-from netctl.compiler.docker_networks import DockerNet, Member, gateway_of
+from netctl.compiler.docker_networks import Attached, DockerNet, Member, gateway_of
 from netctl.compiler.hosts import Hosts
 from netctl.compiler.prefixes import Prefix, format_address, parse_address, parse_prefix
 from netctl.compiler.subnets import Pool, resolve_subnet
@@ -28,6 +29,7 @@ _MTU = "com.docker.network.driver.mtu"
 _MASQUERADE = "com.docker.network.bridge.enable_ip_masquerade"
 _CHOSEN = {4: (parse_prefix("172.16.0.0/12"), 22), 6: (parse_prefix("fdd0:c4e7::/48"), 64)}
 """Where subnets come from that Docker would choose, and how long their prefixes are."""
+_UNFIT = re.compile(r"[^A-Za-z0-9.-]")
 _MARK = "io.netctl.container"
 """Label of a container's stand-in, by which services tell containers from what else is attached."""
 
@@ -72,7 +74,7 @@ class _Standing:
         self._members: dict[tuple[str, str], list[Member]] = {}
         self._legs: dict[tuple[str, str], list[DockerNet]] = {}
         by_name = {net.name: net for net in bridges}
-        for member in topology.members:
+        for member in (*topology.members, *_selected(topology, bridges)):
             if member.network in by_name:
                 self._members.setdefault((member.network, member.host), []).append(member)
                 self._legs.setdefault((member.container, member.host), []).append(by_name[member.network])
@@ -104,7 +106,7 @@ class _Standing:
                 address=addresses or None,
                 default_route=net is next((leg for leg in legs if not leg.spec.internal), None),
                 hosts=[host] if host else None,
-                labels={_MARK: ""},
+                labels={**member.labels, _MARK: ""},
                 ports=member.entry.spec.ports if member.entry else {},
                 anti_spoofing=False,
             )
@@ -112,6 +114,27 @@ class _Standing:
     def _netns(self, container: str) -> str:
         """The container's name; another one where a namespace of the stack has it."""
         return f"{container}.container" if container in self._attached else container
+
+
+def _selected(topology: Topology, bridges: Iterable[DockerNet]) -> Iterator[Member]:
+    """One container for each selection by labels on each host, unless one that is named is declared to have them."""
+    known = {(member.network, member.host, member.container): member.labels for member in topology.members}
+    for net in bridges:
+        for entry in net.attached:
+            wanted = _labels_of(entry)
+            for host in sorted(entry.hosts) if wanted else ():
+                here = (labels for (name, place, _), labels in known.items() if (name, place) == (net.name, host))
+                if not any(wanted.items() <= labels.items() for labels in here):
+                    name = _UNFIT.sub("-", ".".join(("any", *wanted.values())))
+                    known[net.name, host, name] = wanted
+                    labels = {**wanted, **entry.spec.labels}
+                    yield Member(net.name, name, host, entry, (), (), labels, is_known=False)
+
+
+def _labels_of(entry: Attached) -> dict[str, str]:
+    """The labels by which an entry selects containers; none where an expression does."""
+    spec = entry.spec
+    return (spec.containers.labels or {}) if isinstance(spec, SelectedContainers) and not spec.containers.expr else {}
 
 
 def _mtu(spec: DockerNetwork) -> int | None:
@@ -197,11 +220,19 @@ def _left_out(stack: Stack, topology: Topology) -> Iterator[str]:
     wanted = [net for net in nets if not _is_bridge(net) and (net.attached or not net.spec.is_reference)]
     if others := [f"'{net.name}' ({_why(net)})" for net in wanted]:
         yield f"The twin has no stand-in for Docker's networks that are no bridges of the stack: {', '.join(others)}."
-    attached = [(net.name, end.spec) for net in nets if _is_bridge(net) for end in net.attached]
-    if selecting := dict.fromkeys(f"'{name}'" for name, spec in attached if isinstance(spec, SelectedContainers)):
-        yield f"The twin has no stand-ins for containers without a name in the declaration: on {', '.join(selecting)}."
-    if any(isinstance(spec, NamedContainer) for _, spec in attached) and _asks_for_labels(stack):
-        yield "The twin does not know the labels that containers have in Docker: nothing is selected by them."
+    attached = [(net.name, entry) for net in nets if _is_bridge(net) for entry in net.attached]
+    if selecting := dict.fromkeys(f"'{name}'" for name, entry in attached if _is_left_out(entry)):
+        yield f"The twin has no stand-ins for containers that an expression selects: on {', '.join(selecting)}."
+    if any(_has_only_its_own_labels(entry) for _, entry in attached) and _asks_for_labels(stack):
+        yield "The twin does not know the labels that containers have in Docker, only those that are declared of them."
+
+
+def _is_left_out(entry: Attached) -> bool:
+    return isinstance(entry.spec, SelectedContainers) and not _labels_of(entry)
+
+
+def _has_only_its_own_labels(entry: Attached) -> bool:
+    return isinstance(entry.spec, NamedContainer) and not entry.spec.labels
 
 
 def _why(net: DockerNet) -> str:

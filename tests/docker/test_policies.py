@@ -68,6 +68,15 @@ def test_a_policy_holds_between_a_kernel_network_and_a_container(shop: Lab, engi
 
 
 @pytest.mark.usefixtures("shop")
+def test_labels_that_are_declared_of_a_container_count_with_its_own(lab: Lab, engine: Engine) -> None:
+    lab.apply(STACK.replace("app: web}}, ports", "tier: front, app: web}}, ports"), "h")
+    wait_until(lambda: not reaches(engine, "web-1", "10.80.0.50"), what="it has not got that label")
+    text = STACK.replace("app: web}}, ports", "tier: front, app: web}}, ports")
+    lab.apply(text.replace("{containers: {labels: {app: web}}}", "{container: web-1, labels: {tier: front}}"), "h")
+    wait_until(lambda: reaches(engine, "web-1", "10.80.0.50"), what="the database serves")
+
+
+@pytest.mark.usefixtures("shop")
 def test_a_container_that_comes_and_goes_changes_elements_only(lab: Lab, engine: Engine) -> None:
     engine.run("web-2", app="web")
     plan = lab.apply(STACK, "h")

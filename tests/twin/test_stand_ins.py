@@ -159,9 +159,34 @@ def test_services_tell_containers_from_other_attachments() -> None:
     assert found["back/db"].services == {"spaces", "fixed"}
 
 
+def test_labels_that_are_declared_of_a_container_select_it() -> None:
+    text = lone(
+        "subnet: {cidr: 10.10.0.0/24}, attach: [{container: web, labels: {app: web}}]",
+        "services: {web: {port: 80, endpoints: {containers: {labels: {app: web}}}}}\n"
+        "policies: {web: {applies_to: {labels: {app: web}}, ingress: []}}\n",
+    )
+    assert endpoints(text)["front/web"].services == {"web"}
+    assert standing(text).left_out == ()
+
+
+def test_of_containers_that_are_selected_by_labels_there_is_one_on_each_host() -> None:
+    hosts = "hosts: {node1: {id: 1, address: 192.0.2.11}, node2: {id: 2, address: 192.0.2.12}}\n"
+    attach = "[{containers: {labels: {app: web, tier: a b}}, ports: {http: 80}, labels: {team: x}}]"
+    found = endpoints(lone(f"subnet: {{cidr: 10.10.0.0/16, per_host: 24}}, attach: {attach}", hosts))
+    one, two = found["front/any.web.a-b@node1"], found["front/any.web.a-b@node2"]
+    assert {"app": "web", "tier": "a b", "team": "x"}.items() <= one.labels.items()
+    assert [one.ports, one.addresses] != [two.ports, two.addresses]
+    assert set(one.ports) == {"http"}
+
+
+def test_a_container_with_a_name_stands_in_for_the_selection_that_it_is_declared_to_be_of() -> None:
+    found = endpoints(lone("attach: [{container: web, labels: {app: web}}, {containers: {labels: {app: web}}}]"))
+    assert set(found) == {"front/web"}
+
+
 def test_what_has_no_stand_in_is_told() -> None:
     text = lone(
-        "attach: [{container: db}, {containers: {labels: {app: web}}}, {containers: {labels: {app: api}}}]",
+        "attach: [{container: db}, {containers: {labels: {app: web}}}, {containers: {expr: \"app == 'api'\"}}]",
         "  lan: {provider: docker, driver: macvlan, parent: eth0, subnet: {cidr: 10.77.0.0/24}}\n"
         "  mesh: {provider: docker, driver: overlay, attachable: true}\n"
         "  own: {provider: docker, external: true, name: bridge, attach: [{container: db}]}\n"
@@ -170,7 +195,7 @@ def test_what_has_no_stand_in_is_told() -> None:
     )
     first, second, third = standing(text).left_out
     assert "'lan' (driver macvlan), 'mesh' (driver overlay), 'own' (not made by the stack)." in first
-    assert "without a name in the declaration: on 'front'." in second
+    assert "that an expression selects: on 'front'." in second
     assert "labels" in third
     assert set(standing(text).stack.networks) == {"front", "lan", "mesh", "own", "machine"}
 
