@@ -48,7 +48,7 @@ require() {
 system() {
     require "The tests and the demo" ip=iproute2 bridge=iproute2 nft=nftables iptables=iptables ping=iputils-ping \
         tcpdump=tcpdump ps=procps sysctl=procps modprobe=kmod strace=strace make=make \
-        dockerd=docker.io busybox=busybox-static nsenter=util-linux dig=bind9-dnsutils
+        dockerd=docker.io busybox=busybox-static nsenter=util-linux setpriv=util-linux systemd-analyze=systemd dig=bind9-dnsutils
     install_consul
 }
 

@@ -44,6 +44,8 @@ _JITTER = 0.1
 _FACTS_PAUSE = 1.0
 """Seconds that the host is left to settle before it is compiled for anew."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 60.0
+_STUCK = 180.0
+"""Seconds in which all that a thread is given to do has ended: everything that it waits for has a time limit."""
 _SETTLING = 0.05
 """Seconds from a file's change to its being read: editors write in several steps."""
 
@@ -104,6 +106,7 @@ class Agent:
         self._pause = 0.0
         self._busy = False
         """Whether a thread is at work; what is kept is then left to it."""
+        self._busy_since = 0.0
         self._unreachable = False
         """Whether the source could not be looked at the last time."""
         self._knowledge = Knowledge()
@@ -305,7 +308,7 @@ class Agent:
         job = self._jobs.pop(name)
         if name == "reload":
             self._service.reloading()
-        self._busy = True
+        self._busy, self._busy_since = True, monotonic()
         try:
             await asyncio.to_thread(job)
         except NetctlError as error:
@@ -522,9 +525,10 @@ class Agent:
         self._plan_resync()
 
     def _feed_watchdog(self) -> None:
-        """Told by the loop itself: one that is stuck tells nothing."""
+        """Told by the loop itself, as long as what is under way comes to an end: one that is stuck tells nothing."""
         if self._service.watchdog:
-            self._service.alive()
+            if not self._busy or monotonic() - self._busy_since < _STUCK:
+                self._service.alive()
             self._later("watchdog", self._service.watchdog / 3, self._feed_watchdog)
 
     # -------------------------------------------------------------------------------------------------------- status
