@@ -27,7 +27,7 @@ from netctl.agent.metrics import Metrics
 from netctl.agent.rumours import Rumours, look
 from netctl.agent.service import Service
 from netctl.agent.sources import Source
-from netctl.engine.facts import Facts
+from netctl.engine.facts import HEALTH, Facts
 from netctl.engine.flows import Cutting
 from netctl.engine.following import Tidings
 from netctl.engine.plan import Plan
@@ -386,8 +386,12 @@ class Agent:
             self._listening.away.remove(name)
             self.log.info("the events of a system can be heard again", system=name)
             self._ask_resync(f"{name} can be heard again")
-        self._ask(f"health by {name}", lambda: self._follow_health(name))
-        self._rumours.note(name, keys)
+        others = frozenset(key for key in keys if key.kind != HEALTH)
+        if not keys or others != keys:
+            self._ask(f"health by {name}", lambda: self._follow_health(name))
+        if keys and not others:
+            return
+        self._rumours.note(name, others)
         self._ask(f"look at {name}", lambda: self._look_at(name))
 
     def _lost(self, name: str, reason: str) -> None:

@@ -21,11 +21,13 @@ from netctl.cli.declarations import Declarations, load_declarations
 from netctl.cli.lock import identity, stack_lock
 from netctl.cli.options import Changing, Compiling
 from netctl.cli.sessions import open_reader, open_writer
+from netctl.compiler.resting import UNWELL
 from netctl.engine.facts import Facts
 from netctl.engine.plan import Plan
 from netctl.engine.protocol import Context, Writer
 from netctl.engine.session import Session
 from netctl.errors import NetctlError, UsageError
+from netctl.report.diagnostics import text
 from netctl.stack.source import STDIN
 
 if TYPE_CHECKING:  # served where it is asked for
@@ -263,7 +265,11 @@ def _session(options: Options) -> Iterator[Session[Writer]]:
 
 def _compiled(declarations: Declarations, options: Options, facts: Facts, commit: str) -> Declared:
     host = declarations.choose_host(options.host, facts)
-    compiled = declarations.compile(host, facts, options.terminal())
+    compiled = declarations.compile(host, facts)
+    terminal = options.terminal()
+    # Who is unwell is told by the log, as it changes.
+    warnings = [warning for warning in compiled.diagnostics if warning.code != UNWELL]
+    terminal.remark(text(warnings, terminal.error_paint))
     files = tuple(Path(file.path).absolute() for file in declarations.loaded.files)
     revision = commit or declarations.loaded.digest
     return Declared(declarations.name, host, compiled.resources, revision, files, compiled.balanced)

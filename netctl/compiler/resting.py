@@ -16,6 +16,7 @@ from netctl.engine.facts import ContainerFact, Facts
 from netctl.policy.model import Endpoint
 from netctl.stack.policy_models import AttachmentSelector
 
+UNWELL = "NC361"
 _NOT_READY = {"unhealthy": "is unhealthy", "starting": "has not been found healthy yet"}
 
 
@@ -56,7 +57,7 @@ def warn_of(resting: Resting, problems: Problems) -> None:
     """Say of each service which of its endpoints is left out, and why."""
     for subject, reason in sorted(resting.items()):
         problems.warn(
-            "NC361",
+            UNWELL,
             ("services", subject.service),
             f"endpoint {subject.address} of service '{subject.service}' gets no new connections: {reason}",
             "It is taken in again as soon as it is well.",

@@ -12,11 +12,13 @@ from os.path import commonprefix
 from queue import Empty, Queue
 from threading import Event, Thread
 
+from netctl.engine.facts import HEALTH
 from netctl.engine.resource import Key
 from netctl.errors import BackendError
-from netctl.kinds.consul import CLAIMS, kv_key
+from netctl.kinds.consul import CLAIMS, SYSTEM, kv_key
 from reconcilers.consul.agent_state import agent_facts
 from reconcilers.consul.api import ReadApi
+from reconcilers.consul.complaints import CRITICAL
 from reconcilers.consul.keys import folders, path_segment
 from reconcilers.consul.refusals import RefusalError
 from reconcilers.requests import segment
@@ -37,8 +39,9 @@ Paths = Callable[[], Iterable[str]]
 
 
 def changes(connect: Callable[[], ReadApi], paths: Paths) -> Iterator[frozenset[Key]]:
-    """An empty set when all is listened to; then the keys of a folder in which something has changed, or an empty set
-    for something else of this node. Raises BackendError where Consul cannot be asked any more.
+    """An empty set when all is listened to; then the keys of a folder in which something has changed, one of kind
+    `HEALTH` where it is about instances anywhere, or an empty set for something else of this node. Raises BackendError where Consul
+    cannot be asked any more.
     """
     api = connect()
     try:
@@ -52,15 +55,25 @@ def changes(connect: Callable[[], ReadApi], paths: Paths) -> Iterator[frozenset[
         yield frozenset()
         while True:
             # The agent tells the catalog, so that the stack's keys are known by the time that one of them is told of.
-            told = queries.await_some()
-            yield frozenset() if any(not query.startswith(_KEYS) for query in told) else _below(told, paths())
+            yield _keys(queries.await_some(), paths())
             queries.follow(_wanted(node, paths()))
     finally:
         queries.end()
 
 
 def _wanted(node: str, paths: Iterable[str]) -> list[str]:
-    return [f"catalog/node/{node}", f"health/node/{node}", *(f"{_KEYS}{folder}" for folder in _folders(paths))]
+    own = f"catalog/node/{node}", f"health/node/{node}"
+    return [*own, CRITICAL, *(f"{_KEYS}{folder}" for folder in _folders(paths))]
+
+
+def _keys(told: Iterable[str], paths: Iterable[str]) -> frozenset[Key]:
+    """What the queries that were answered are about."""
+    health = frozenset({Key(SYSTEM, HEALTH, "")} if CRITICAL in told else ())
+    others = [query for query in told if query != CRITICAL]
+    if not others:
+        return health
+    below = frozenset[Key]() if any(not query.startswith(_KEYS) for query in others) else _below(others, paths)
+    return below | health if below else frozenset()
 
 
 def _folders(paths: Iterable[str]) -> list[str]:

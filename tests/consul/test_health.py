@@ -1,9 +1,12 @@
 """Who is left out of virtual addresses by what a real Consul says."""
 
+import signal
+
 import pytest
 
 from netctl.engine.protocol import Context
 from reconcilers.consul import SYSTEM
+from tests.agent.watcher import WATCHED, watching
 from tests.consul.agent import Agent
 from tests.e2e.lab import Lab
 from tests.support.namespaces import wait_until
@@ -90,3 +93,49 @@ def test_nothing_is_said_where_consul_cannot_be_read(lab: Lab, monkeypatch: pyte
     monkeypatch.setenv("CONSUL_HTTP_ADDR", "127.0.0.1:1")
     with SYSTEM.reader(Context(lab["h"])) as reader:
         assert reader.facts().complaints() is None
+
+
+def test_a_watch_hears_of_instances_here_and_elsewhere(lab: Lab, agent: Agent) -> None:
+    elsewhere = """
+stack: shop
+consul: {}
+hosts: {n1: {id: 1, address: 192.0.2.1}, n2: {id: 2, address: 192.0.2.2}}
+services:
+  web:
+    port: 80
+    endpoints: [{address: 10.20.0.10, host: n2}, {address: 10.20.0.11, host: n1}]
+    checks: [{ttl: 1h, status: passing}]
+    publish: ["8080:80"]
+"""
+    lab.names["node1"] = lab["h"]
+    (lab.directory / WATCHED).parent.mkdir()
+    register_elsewhere(agent, "passing", "slow", ONE)
+    with watching(lab, elsewhere, host="n1") as watcher:
+        watcher.await_heard("consul")
+        assert published(lab) == {"10.20.0.10", "10.20.0.11"}
+        register_elsewhere(agent, "critical", "slow", ONE)
+        wait_until(lambda: published(lab) == {"10.20.0.11"}, timeout=60)
+        agent.put(f"agent/service/maintenance/{TWO}", enable="true", reason="new disk")
+        wait_until(lambda: not published(lab), timeout=60)
+        agent.put(f"agent/service/maintenance/{TWO}", enable="false")
+        register_elsewhere(agent, "passing", "slow", ONE)
+        wait_until(lambda: published(lab) == {"10.20.0.10", "10.20.0.11"}, timeout=60)
+        assert not watcher.said("^(reloaded|looking)")
+    lab.destroy("shop", "h")
+
+
+def test_an_agent_that_goes_makes_nobody_well_or_unwell(lab: Lab, agent: Agent) -> None:
+    lab.names["node1"] = lab["h"]
+    (lab.directory / WATCHED).parent.mkdir()
+    with watching(lab, TEXT, host="") as watcher:
+        watcher.await_heard("consul")
+        agent.put(f"agent/check/fail/{ONE}:ttl")
+        wait_until(lambda: published(lab) == {"10.20.0.11"}, timeout=60)
+        agent.stop()
+        try:
+            watcher.process.send_signal(signal.SIGHUP)
+            watcher.await_said("^reloaded", timeout=60)
+            assert published(lab) == {"10.20.0.11"}
+        finally:
+            agent.start()
+    lab.destroy("shop", "h")
