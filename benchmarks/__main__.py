@@ -13,9 +13,10 @@ from benchmarks import stage
 from benchmarks.cases import CASES as WRITING_CASES
 from benchmarks.cases import Case, Row
 from benchmarks.consul import registering
+from benchmarks.docker import reading
 from benchmarks.watching import watching
 
-CASES: dict[str, Case] = {**WRITING_CASES, "watching": watching, "consul": registering}
+CASES: dict[str, Case] = {**WRITING_CASES, "watching": watching, "consul": registering, "docker": reading}
 PAGE = Path("docs/benchmarks.md")
 _INTRODUCTION = """# Benchmarks
 
