@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-
 HEALTH = "health"
 """The kind in the key of an event that is about the health of endpoints alone, and so of no resource."""
 

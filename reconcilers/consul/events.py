@@ -40,8 +40,9 @@ Paths = Callable[[], Iterable[str]]
 
 def changes(connect: Callable[[], ReadApi], paths: Paths) -> Iterator[frozenset[Key]]:
     """An empty set when all is listened to; then the keys of a folder in which something has changed, one of kind
-    `HEALTH` where it is about instances anywhere, or an empty set for something else of this node. Raises BackendError where Consul
-    cannot be asked any more.
+    `HEALTH` where it is about instances anywhere, or an empty set for something else of this node.
+
+    Raises BackendError where Consul cannot be asked any more.
     """
     api = connect()
     try:
