@@ -27,8 +27,8 @@ def complete(stack: Stack, view: View) -> Completed:
     joining = _Joining(hosts, highest_id(stack))
     for name in sorted(view.hosts.keys() - hosts.keys(), key=lambda name: (view.leases.get(name, 0), name)):
         record = view.hosts[name]
-        number = view.leases.get(name)
-        joining.add(name, Host(id=number, address=record.address, interface=None, labels=record.labels))
+        if number := view.leases.get(name):  # who has none yet is about to lease one
+            joining.add(name, Host(id=number, address=record.address, interface=None, labels=record.labels))
     problems = (*joining.problems, *_clashes(stack.hosts, view))
     return Completed(stack.model_copy(update={"hosts": joining.hosts}) if joining.hosts else stack, problems)
 
@@ -56,9 +56,7 @@ class _Joining:
 
     def _obstacle(self, host: Host) -> str:
         """Why a host cannot join; empty where it can."""
-        if host.id is None:
-            return "has leased no id yet"
-        if host.id > self._highest:
+        if (host.id or 0) > self._highest:
             return f"has leased id {host.id}, and the stack's subnets have blocks for {self._highest} hosts"
         if other := self._ids.get(host.id):
             return f"has leased id {host.id}, which is that of host '{other}'"

@@ -24,10 +24,11 @@ from netctl.cluster.records import HostRecord, Publication
 from netctl.cluster.rollout import take_slot
 from netctl.cluster.telling import Telling
 from netctl.engine.store import Store
-from netctl.errors import DeclarationError, NetctlError
+from netctl.errors import BackendError, DeclarationError, NetctlError
 from netctl.stack.loader import LoadedStack
 
-_LONGEST_WAIT = 300.0
+_LONGEST_WAIT = 60.0
+"""Seconds that a query may wait: so long a host takes at most to notice that the store does not answer any more."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 15.0
 """Seconds between attempts to ask a store that does not answer."""
 
@@ -92,6 +93,8 @@ class Follower:
         self._version: tuple[Publication, LoadedStack] | None = None
         """What is on offer, or to be: as it was published."""
         self._index = 0
+        self._unanswered = False
+        """Whether the store could not be asked the last time."""
         self._threads = [
             Thread(target=self._follow, name="cluster", daemon=True),
             Thread(target=self._telling.run, name="cluster state", daemon=True),
@@ -142,12 +145,18 @@ class Follower:
         while not self._ended.is_set():
             try:
                 self._step(store)
+            except BackendError as error:
+                # What it says changes with every attempt; that it cannot be asked is to be told once.
+                trouble = self.trouble if self._unanswered else error.message
+                self._unanswered = True
             except NetctlError as error:
                 trouble = _text(error)
+                self._unanswered = False
             except Exception as bug:  # noqa: BLE001 - whatever it was, what is kept must be kept on
                 trouble = f"netctl has a bug: {bug!r}"
             else:
                 pause = 0.0
+                self._unanswered = False
                 continue
             self._tell(None, trouble)
             store.close()
@@ -169,7 +178,7 @@ class Follower:
             self._choose(store, view)
         except NetctlError as error:
             # Who is there is heeded, whatever is wrong with the rest.
-            self._tell(self._offer(view, gone), _text(error))
+            self._tell(self._offer(view, gone), self.trouble if isinstance(error, BackendError) else _text(error))
             raise
         self._tell(self._offer(view, gone), "")
 

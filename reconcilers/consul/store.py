@@ -20,7 +20,7 @@ from reconcilers.consul.keys import path_segment
 from reconcilers.consul.refusals import RefusalError
 from reconcilers.requests import segment
 
-_SPARE = 30.0
+_SPARE = 10.0
 """Seconds beyond what a query may wait: Consul adds a sixteenth."""
 
 
@@ -144,7 +144,7 @@ class ConsulStore:
         return self._waiting
 
 
-LONGEST_WAIT = 300
+LONGEST_WAIT = 60
 """Seconds that a query may wait for a change."""
 
 

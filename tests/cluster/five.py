@@ -195,7 +195,22 @@ class Five:
 
     def await_peers(self, host: str, *others: str) -> None:
         """Wait until a host has entries for these, and no others."""
-        wait_until(lambda: self.peers(host) == set(others), PATIENCE, f"{host} has {others}")
+        try:
+            wait_until(lambda: self.peers(host) == set(others), PATIENCE, f"{host} has {others}")
+        except AssertionError as error:
+            logs = sorted(self.lab.directory.glob(f"log-{host}-*"), key=lambda path: path.stat().st_mtime)
+            error.add_note(f"{self.peers(host)}\n{logs[-1].read_text()}\n{self._shown()}")
+            raise
+
+    def _shown(self) -> str:
+        """What each agent says of nodes and hosts."""
+        lines = []
+        for host, agent in self.agents.items():
+            with suppress(OSError, Refused):
+                rows = agent.get("kv/netctl/pods/cluster/hosts/", recurse="", stale="") or []
+                nodes = {check["Node"]: check["Status"] for check in agent.get("health/state/any", stale="")}
+                lines.append(f"{host}: {nodes} {[(row['Key'], row.get('Session')) for row in rows]}")
+        return "\n".join(lines)
 
 
 def demand_quiet(watchers: dict[str, Watcher]) -> None:

@@ -1,0 +1,128 @@
+"""Five hosts and a real Consul cluster: who is there is reached by real packets, who is gone is in no table."""
+
+import signal
+
+from tests.cluster.five import HOSTS, PATIENCE, PODS, SERVERS, Five, demand_quiet
+from tests.cluster.watches import publish
+from tests.support.namespaces import wait_until
+
+
+def others(*hosts: str) -> list[str]:
+    return [host for host in HOSTS if host not in hosts]
+
+
+def test_hosts_join_and_reach_one_another(five: Five) -> None:
+    publish(five.lab, PODS, "h1")
+    with five.watched(*HOSTS[:2]) as first:
+        five.await_reaching("h1", "h2")
+        with five.watched(*HOSTS[2:]) as later:
+            five.await_reaching(*HOSTS)
+            five.demand_done(*HOSTS)
+            blocks = {five.pod(host).rpartition(".")[0] for host in HOSTS}
+            assert len(blocks) == 5
+            demand_quiet({**first, **later})
+
+
+def test_a_host_that_dies_is_gone_after_a_grace_and_comes_back_with_its_block(five: Five) -> None:
+    publish(five.lab, PODS, "h1")
+    with five.watched(*HOSTS) as watchers:
+        five.await_reaching(*HOSTS)
+        block = five.pod("h5")
+        five.crash("h5")
+        for host in others("h5"):
+            five.await_peers(host, *others(host, "h5"))
+        five.await_reaching(*others("h5"))
+        five.demand_done(*others("h5"))
+        five.join("h5")
+        five.agents["h5"].start(wait=False)
+        five.await_reaching(*HOSTS)
+        five.demand_done(*HOSTS)
+        assert five.pod("h5") == block
+        demand_quiet(watchers)
+
+
+def test_a_host_that_is_back_within_the_grace_was_never_gone(five: Five) -> None:
+    publish(five.lab, PODS, "h1")
+    with five.watched(*HOSTS[:4], grace="10m") as watchers:
+        five.await_reaching(*HOSTS[:4])
+        five.crash("h4")
+        wait_until(lambda: _sessions(five) == 3, PATIENCE, "gossip says that it has died")
+        five.join("h4")
+        five.agents["h4"].start(wait=False)
+        wait_until(lambda: _sessions(five) == 4, PATIENCE, "it is there again")
+        five.await_reaching(*HOSTS[:4])
+        for host in ("h1", "h2", "h3"):
+            assert not [line for line in watchers[host].said("^reloaded") if "deleted" in line["changes"]]
+
+
+def _sessions(five: Five) -> int:
+    found = five.agents["h1"].get("kv/netctl/pods/cluster/hosts/", recurse="") or []
+    return len([entry for entry in found if entry.get("Session")])
+
+
+def test_a_host_leaves_with_its_consul_agent(five: Five) -> None:
+    publish(five.lab, PODS, "h1")
+    with five.watched(*HOSTS[:4]):
+        five.await_reaching(*HOSTS[:4])
+        five.agents["h4"].put("agent/leave")
+        for host in ("h1", "h2", "h3"):
+            five.await_peers(host, *others(host, "h4", "h5"))
+        five.agents["h4"].stop(signal.SIGKILL)
+
+
+def test_parted_hosts_keep_what_they_have_and_all_is_well_once_the_link_is(five: Five) -> None:
+    publish(five.lab, PODS, "h1")
+    with five.watched(*HOSTS) as watchers:
+        five.await_reaching(*HOSTS)
+        five.part("h3", "h5")
+        for host in ("h1", "h2", "h4"):
+            five.await_peers(host, *others(host, "h3", "h5"))
+        five.await_reaching("h1", "h2", "h4")
+        for host in ("h3", "h5"):
+            wait_until(lambda host=host: watchers[host].get("/readyz")[0] == 503, PATIENCE)  # type: ignore[misc]
+            assert five.peers(host) == set(others(host)), "unknown is not empty"
+        five.join("h3", "h5")
+        five.await_reaching(*HOSTS)
+        demand_quiet(watchers)
+        five.demand_done(*HOSTS)
+
+
+def test_the_leader_is_killed(five: Five) -> None:
+    publish(five.lab, PODS, "h1")
+    with five.watched(*HOSTS) as watchers:
+        five.await_reaching(*HOSTS)
+        leader = five.leader()
+        five.agents[leader].stop(signal.SIGKILL)
+        left = others(leader)
+        for host in left:
+            five.await_peers(host, *others(host, leader))
+        five.await_reaching(*left)
+        five.agents[leader].start(wait=False)
+        for host in HOSTS:
+            five.await_peers(host, *others(host))
+        five.await_reaching(*HOSTS)
+        demand_quiet(watchers)
+        five.demand_done(*HOSTS)
+
+
+def test_with_consul_gone_altogether_nothing_is_removed_and_drift_is_repaired(five: Five) -> None:
+    publish(five.lab, PODS, "h1")
+    with five.watched(*HOSTS, grace="1s") as watchers:
+        five.await_reaching(*HOSTS)
+        for host in HOSTS:
+            five.agents[host].stop(signal.SIGKILL)
+        for watcher in watchers.values():
+            watcher.await_said("refused; the last good one is kept", timeout=PATIENCE)
+        for host in HOSTS:
+            five.lab.ip(host, "route flush 10.42.0.0/16 dev nc-pods-vxlan" if host == "h1" else "link show")
+            five.await_peers(host, *others(host))
+        five.await_reaching(*HOSTS)
+        for host in (*SERVERS, "h4", "h5"):
+            five.agents[host].start(wait=False)
+        five.await_whole()
+        demand_quiet(watchers)
+        five.await_reaching(*HOSTS)
+        for host in HOSTS:
+            five.await_peers(host, *others(host))
+        five.demand_done(*HOSTS)
+        assert all(len(watcher.said("refused; the last good")) < 4 for watcher in watchers.values())
