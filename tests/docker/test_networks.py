@@ -100,10 +100,20 @@ CHANGES = {
     "an option removed": ("{provider: docker, mtu: 1400}", "{provider: docker}"),
     "labels": ("{provider: docker, labels: {a: b}}", "{provider: docker, labels: {a: c}}"),
     "a label removed": ("{provider: docker, labels: {a: b}}", "{provider: docker}"),
+    "the MTU of a macvlan": (NETWORKS["macvlan"], NETWORKS["macvlan"].replace("lan0", "lan0, mtu: 1400")),
+    "the subnet of a macvlan": (NETWORKS["macvlan"], NETWORKS["macvlan"].replace("10.80", "10.81")),
+    "the subnet of an internal network": (NETWORKS["internal"], NETWORKS["internal"].replace("10.80", "10.81")),
+    "one family of two": (NETWORKS["dual-stack"], NETWORKS["dual-stack"].replace("fd00:80", "fd00:81")),
+    "labels of an attachable network": (
+        NETWORKS["attachable"],
+        NETWORKS["attachable"].replace("}", ", labels: {a: b}}"),
+    ),
 }
 FORCED = {
     "a gateway": "pools", "a range": "pools", "reserved": "pools", "an option removed": "options",
-    "a label removed": "labels",
+    "a label removed": "labels", "the MTU of a macvlan": "options", "the subnet of a macvlan": "pools",
+    "the subnet of an internal network": "pools", "one family of two": "pools",
+    "labels of an attachable network": "labels",
 }  # fmt: skip
 
 
@@ -125,8 +135,10 @@ def test_a_subnet_that_is_no_longer_declared_stays(lab: Lab) -> None:
     lab.demand_done(stack("{provider: docker}"), "h")
 
 
-def test_what_is_no_longer_declared_is_pruned(lab: Lab, engine: Engine) -> None:
-    lab.apply(stack("{provider: docker}", m="{provider: docker}"), "h")
+@pytest.mark.usefixtures("_parent")
+@pytest.mark.parametrize("name", ["plain", "macvlan", "internal", "dual-stack", "attachable"])
+def test_what_is_no_longer_declared_is_pruned(name: str, lab: Lab, engine: Engine) -> None:
+    lab.apply(stack("{provider: docker}", m=NETWORKS[name]), "h")
     plan = lab.apply(stack("{provider: docker}"), "h")
     assert describe(plan) == ["delete docker/network/dk_m"]
     assert engine.network("dk_m") is None
