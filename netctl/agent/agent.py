@@ -166,6 +166,7 @@ class Agent:
             )
         facts = self._health.told(self._knowledge.tell(self.session.facts()))
         declared = loaded.compile(facts)
+        self.session.leads = declared.leads
         if self.names is None or declared.balanced is None:
             return declared
         return declared._replace(balanced=declared.balanced.named(facts))

@@ -22,6 +22,8 @@ class Declared(NamedTuple):
     """What it was read from."""
     balanced: Balanced | None = None
     """Its services, whose endpoints' health is followed."""
+    leads: bool = True
+    """Whether what is cluster-wide is this host's to see to."""
 
 
 class Loaded(NamedTuple):

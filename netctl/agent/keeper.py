@@ -164,6 +164,9 @@ class Keeper:
         """What of *tidings* is not as desired is repaired; how that ended."""
         desired = self.declared.desired
         tidings = self._with_failed(tidings)
+        if not self.session.leads:
+            concerned = {key: have for key, have in tidings.live.items() if self.session.concerns(key)}
+            tidings = tidings._replace(live=concerned)
         wanted = {key: tidings.wanted.get(key) or desired[key] for key in tidings.live if key in desired}
         live = {key: have for key, have in tidings.live.items() if have is not None}
         found = diff(wanted, Observation(live), self.session.kinds, self.declared.stack)

@@ -68,7 +68,8 @@ class PublishedOrigin:
             raise NetctlError(f"nothing is published for stack '{self.name}'", "Publish it: netctl publish -f F.")
 
         def compiled(facts: Facts) -> Declared:
-            return _compiled(offer.loaded, self._host, facts._replace(gone=offer.gone), offer.publication.digest)
+            declared = _compiled(offer.loaded, self._host, facts._replace(gone=offer.gone), offer.publication.digest)
+            return declared._replace(leads=offer.leads)
 
         return Loaded(self.name, compiled)
 

@@ -99,6 +99,8 @@ class Kind(NamedTuple):
     changed first."""
     hinges_on: frozenset[Key] = frozenset()
     """What tells which of its resources are desired: with it unread, none is deleted."""
+    cluster_wide: bool = False
+    """Whether it is the same one for every host of the stack. Of hosts that are coordinated, one writes it."""
 
     def must_be_replaced(self, wanted: Attributes, live: Attributes, fields: Collection[str]) -> bool:
         """Whether *live*, which differs in *fields*, becomes *wanted* only by being made anew."""

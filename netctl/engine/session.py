@@ -16,6 +16,7 @@ from netctl.engine.resource import Desired, Key, Live
 from netctl.errors import BackendError
 
 AnyReader = TypeVar("AnyReader", bound=Reader)
+Item = TypeVar("Item")
 
 
 class Session(Generic[AnyReader]):
@@ -24,6 +25,8 @@ class Session(Generic[AnyReader]):
     def __init__(self, kinds: Kinds, members: Mapping[str, AnyReader]) -> None:
         self.kinds = kinds
         self.members = members
+        self.leads = True
+        """Whether what is cluster-wide is this host's to see to; otherwise it is neither looked at nor changed."""
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -45,8 +48,14 @@ class Session(Generic[AnyReader]):
             facts = facts.merged(member.facts())
         return facts
 
+    def concerns(self, key: Key) -> bool:
+        """Whether a resource is this host's to see to."""
+        kind = self.kinds.get((key.system, key.kind))
+        return self.leads or kind is None or not kind.cluster_wide
+
     def observe(self, scope: Scope) -> Observation:
         """The live state of all systems. One that fails is unread, with every desired resource of its own."""
+        scope = scope._replace(desired=self._own(scope.desired))
         live: dict[Key, Live] = {}
         unread: list[Unread] = list(self._unserved(scope))
         for name, member in self.members.items():
@@ -55,14 +64,15 @@ class Session(Generic[AnyReader]):
             except BackendError as error:
                 unread.append(_nothing_of(name, str(error), scope))
             else:
-                live.update(seen.live)
+                live.update(self._own(seen.live))
                 unread.extend(seen.unread)
         return Observation(live, tuple(unread))
 
     def plan(self, desired: Mapping[Key, Desired], *, stack: str, host: str, adopt: bool = False) -> Plan:
         """Observe, and compare with *desired*."""
-        observation = self.observe(Scope(stack, desired))
-        return make_plan(desired, observation, self.kinds, stack=stack, host=host, adopt=adopt)
+        wanted = self._own(desired)
+        observation = self.observe(Scope(stack, wanted))
+        return make_plan(wanted, observation, self.kinds, stack=stack, host=host, adopt=adopt)
 
     def execute(self: "Session[Writer]", batch: Sequence[Change]) -> Iterator[Outcome]:
         """Make the changes, each system's share in one call; the outcomes as the systems return.
@@ -74,6 +84,10 @@ class Session(Generic[AnyReader]):
                 yield from self.members[share[0].key.system].execute(share)
             except BackendError as error:
                 yield from failed(share, error.message, error.advice)
+
+    def _own(self, found: Mapping[Key, Item]) -> Mapping[Key, Item]:
+        """What of it concerns this host."""
+        return found if self.leads else {key: item for key, item in found.items() if self.concerns(key)}
 
     def _unserved(self, scope: Scope) -> Sequence[Unread]:
         systems = {key.system for key in chain(scope.desired, _needs(scope))}

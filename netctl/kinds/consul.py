@@ -180,7 +180,9 @@ class External(NamedTuple):
     """For consul-esm to run; what it has found is its own."""
 
 
-EXTERNAL = Kind(SYSTEM, "external", immutable=frozenset({"service"}), identity=frozenset({"node"}))
+EXTERNAL = Kind(
+    SYSTEM, "external", immutable=frozenset({"service"}), identity=frozenset({"node"}), cluster_wide=True
+)
 
 
 class KeyValue(NamedTuple):
@@ -200,4 +202,4 @@ class KeyValue(NamedTuple):
         return (value.plain if isinstance(value, Secret) else value).encode(errors="surrogateescape")
 
 
-KV = Kind(SYSTEM, "kv", identity=frozenset({"path"}))
+KV = Kind(SYSTEM, "kv", identity=frozenset({"path"}), cluster_wide=True)

@@ -16,7 +16,7 @@ class ConfigEntry(NamedTuple):
     """Its fields, each value in JSON, without what is empty (`netctl.kinds.consul_fields.canonical`)."""
 
 
-CONFIG = Kind(SYSTEM, "config", identity=frozenset({"kind", "name"}), deleted_last=True)
+CONFIG = Kind(SYSTEM, "config", identity=frozenset({"kind", "name"}), deleted_last=True, cluster_wide=True)
 
 
 class Query(NamedTuple):
@@ -40,7 +40,7 @@ class Query(NamedTuple):
     ttl: str | None = None
 
 
-QUERY = Kind(SYSTEM, "query", identity=frozenset({"name"}))
+QUERY = Kind(SYSTEM, "query", identity=frozenset({"name"}), cluster_wide=True)
 
 
 class Intention(NamedTuple):
@@ -53,7 +53,7 @@ class Intention(NamedTuple):
     description: str | None = None
 
 
-INTENTION = Kind(SYSTEM, "intention", identity=frozenset({"source", "destination"}))
+INTENTION = Kind(SYSTEM, "intention", identity=frozenset({"source", "destination"}), cluster_wide=True)
 
 
 def config_key(kind: str, name: str) -> Key:
