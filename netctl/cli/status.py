@@ -43,7 +43,7 @@ def _all(options: Options, terminal: Terminal) -> int:
     finally:
         store.close()
     if options.output is Format.JSON:
-        terminal.result(json.dumps([clusters_document(entry) for entry in found], indent=2))
+        terminal.result(json.dumps(clusters_document(found), indent=2))
     else:
         terminal.result("\n\n".join(clusters_text(entry, terminal.paint) for entry in found) or "Nothing is published.")
     return 0

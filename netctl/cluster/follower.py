@@ -27,8 +27,8 @@ from netctl.engine.store import Store
 from netctl.errors import BackendError, DeclarationError, NetctlError
 from netctl.stack.loader import LoadedStack
 
-_LONGEST_WAIT = 60.0
-"""Seconds that a query may wait: so long a host takes at most to notice that the store does not answer any more."""
+_SHORTEST_WAIT, _LONGEST_WAIT = 5.0, 60.0
+"""Seconds that a query may wait: as long as the grace, within these. A host that is cut off hears of it no sooner."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 15.0
 """Seconds between attempts to ask a store that does not answer."""
 
@@ -168,7 +168,8 @@ class Follower:
     def _step(self, store: Store) -> None:
         """Wait for a change, and work out what comes of it."""
         due = self._absence.next_due(monotonic())
-        wait = _LONGEST_WAIT if due is None else min(max(due, 0.05), _LONGEST_WAIT)
+        longest = min(max(self.settings.grace, _SHORTEST_WAIT), _LONGEST_WAIT)
+        wait = longest if due is None else min(max(due, 0.05), longest)
         reading = store.read(self.settings.layout.live, self._index, wait)
         self._index = reading.at
         view = view_of(self.settings.layout, reading)

@@ -5,7 +5,7 @@ h2  failing    version 6  id 2  192.0.2.12  since 2026-11-22T22:15:40+00:00
       no interface of this host has the address 192.0.2.12
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -31,12 +31,14 @@ def clusters_text(overview: Overview, paint: Paint) -> str:
     return "\n".join(lines)
 
 
-def clusters_document(overview: Overview) -> dict[str, Any]:
-    """The same, for JSON."""
+def clusters_document(overviews: Sequence[Overview]) -> dict[str, Any]:
+    """All stacks, for JSON."""
+    return {"format_version": FORMAT_VERSION, "stacks": {entry.stack: _document(entry) for entry in overviews}}
+
+
+def _document(overview: Overview) -> dict[str, Any]:
     publication = overview.publication
     return {
-        "format_version": FORMAT_VERSION,
-        "stack": overview.stack,
         "published": publication
         and {
             "version": publication.version,

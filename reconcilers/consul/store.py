@@ -20,8 +20,8 @@ from reconcilers.consul.keys import path_segment
 from reconcilers.consul.refusals import RefusalError
 from reconcilers.requests import segment
 
-_SPARE = 10.0
-"""Seconds beyond what a query may wait: Consul adds a sixteenth."""
+_JITTER, _SPARE = 17 / 16, 10.0
+"""An answer comes after what a query may wait and a sixteenth of it; and so many seconds are for all else."""
 
 
 class ConsulStore:
@@ -31,6 +31,8 @@ class ConsulStore:
         self._context = context
         self._open: Api | None = None
         self._waiting: Api | None = None
+        self._patience = 0.0
+        """Seconds that queries by the second one may wait."""
 
     def place(self) -> Place:
         """The agent's node, and the address that it advertises."""
@@ -137,15 +139,13 @@ class ConsulStore:
 
     def _patient(self, seconds: float) -> Api:
         """A connection of its own for queries that wait: its timeout exceeds theirs."""
+        if self._waiting is not None and seconds > self._patience:
+            self._waiting.close()
+            self._waiting = None
         if self._waiting is None:
-            self._waiting = Api(find_agent(), self._context.netns, LONGEST_WAIT * 17 / 16 + _SPARE)
-        if seconds > LONGEST_WAIT:
-            raise ValueError(f"a query waits for {LONGEST_WAIT} s at most")
+            self._patience = seconds
+            self._waiting = Api(find_agent(), self._context.netns, seconds * _JITTER + _SPARE)
         return self._waiting
-
-
-LONGEST_WAIT = 60
-"""Seconds that a query may wait for a change."""
 
 
 class Consul:
