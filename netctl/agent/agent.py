@@ -90,6 +90,8 @@ class Agent:
         """What is wrong with the newest desired state, or keeps it from being read; the last good one is kept."""
         self.trouble = ""
         """Why not everything is as declared after the last look at everything."""
+        self.refused: dict[str, int] = {}
+        """How many requests of a kind were refused."""
         self.keeper: Keeper | None = None
         self.last_resync = 0.0
         self.names: Names | None = None
@@ -233,6 +235,13 @@ class Agent:
             self.log.error(
                 "the new desired state is refused; the last good one is kept", error=text, advice=error.advice
             )
+
+    def tell_refused(self, what: str, message: str) -> None:
+        """Count a request that was refused; the first of its kind is told."""
+        self.metrics.refusals.add(what=what)
+        if what not in self.refused:
+            self.log.warning(message, note="more are only counted")
+        self.refused[what] = self.refused.get(what, 0) + 1
 
     def _check_facts(self) -> None:
         """Compile anew where what is known of the host has changed; what was refused may be possible now."""

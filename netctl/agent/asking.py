@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 _PATIENCE = 5.0
+SECOND = b"another watch was refused\n"
+"""What a second watch for the same stack and host tells the first."""
 
 
 def socket_path(state_dir: Path, name: str) -> Path:
@@ -28,8 +30,8 @@ def reachable(path: Path, *, make: bool = False) -> Iterator[str]:
         os.close(directory)
 
 
-def ask(path: Path) -> dict[str, Any] | None:
-    """What the agent that listens at *path* says; None where there is none."""
+def ask(path: Path, told: bytes = b"") -> dict[str, Any] | None:
+    """What the agent that listens at *path* says, after it was *told* something; None where there is none."""
     parts: list[bytes] = []
     try:
         with (
@@ -38,6 +40,8 @@ def ask(path: Path) -> dict[str, Any] | None:
         ):
             asked.settimeout(_PATIENCE)
             asked.connect(short)
+            asked.sendall(told)
+            asked.shutdown(socket.SHUT_WR)
             while part := asked.recv(1 << 16):
                 parts.append(part)
         found = json.loads(b"".join(parts))

@@ -83,7 +83,7 @@ class Metrics:
         self.looks = Family("netctl_looks_total", "counter", "Looks at a system whose events only say that it changed.")
         self.resources = Family("netctl_desired_resources", "gauge", "Resources that are kept.")
         self.state_errors = Family("netctl_desired_state_errors_total", "counter", "New desired states refused.")
-        self.webhook_refusals = Family("netctl_webhook_refusals_total", "counter", "Webhook requests refused.")
+        self.refusals = Family("netctl_refusals_total", "counter", "Webhook requests and further watches refused.")
         self.ready = Family("netctl_ready", "gauge", "1 where the desired state is the newest and holds.")
 
     def text(self, refresh: Callable[[], None]) -> str:

@@ -12,9 +12,11 @@ from time import monotonic
 from typing import Any
 
 from netctl.agent.agent import Agent
-from netctl.agent.asking import reachable
+from netctl.agent.asking import SECOND, reachable
 
 FORMAT_VERSION = "1.0"
+_PATIENCE = 1.0
+"""Seconds that who asks may take to say something; netctl itself takes none."""
 _SHOWN = 100
 """So many drifted resources are listed."""
 
@@ -30,6 +32,7 @@ def document(agent: Agent) -> dict[str, Any]:
         "error": agent.error,
         "trouble": agent.trouble,
         "detect_only": agent.settings.detect_only,
+        "refused": agent.refused,
     }
     if keeper is None:
         return found
@@ -92,8 +95,11 @@ def page(agent: Agent) -> str:
 async def listening(agent: Agent, path: Path) -> AsyncIterator[None]:
     """Answer who connects to *path* with the document."""
 
-    async def answer(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
+            with suppress(TimeoutError):
+                if await asyncio.wait_for(reader.read(len(SECOND)), _PATIENCE) == SECOND:
+                    agent.tell_refused("watches", "another watch for this stack and host was refused")
             refresh_gauges(agent)
             writer.write(json.dumps(document(agent)).encode())
             await writer.drain()

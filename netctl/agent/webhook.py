@@ -30,17 +30,13 @@ class Webhook:
         self._agent = agent
         self._secret = secret
         self._look = look
-        self._told = False
 
     def __call__(self, request: Request) -> Answer:
         """202 where the secret is right; else 401, which is reported once."""
         if self._is_right(request):
             self._look()
             return Answer(202, "looking\n")
-        self._agent.metrics.webhook_refusals.add()
-        if not self._told:
-            self._told = True
-            self._agent.log.warning("a webhook request with a wrong secret was refused; more are only counted")
+        self._agent.tell_refused("webhook requests", "a webhook request with a wrong secret was refused")
         return Answer(401, "the signature is wrong\n")
 
     def _is_right(self, request: Request) -> bool:

@@ -4,7 +4,7 @@ import asyncio
 import gc
 import os
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Protocol, cast
@@ -21,12 +21,13 @@ from netctl.cli.declarations import Declarations, load_declarations
 from netctl.cli.lock import identity, stack_lock
 from netctl.cli.options import Changing, Compiling
 from netctl.cli.sessions import open_reader, open_writer
+from netctl.cli.terminal import Terminal
 from netctl.compiler.resting import UNWELL
 from netctl.engine.facts import Facts
 from netctl.engine.plan import Plan
 from netctl.engine.protocol import Context, Writer
 from netctl.engine.session import Session
-from netctl.errors import NetctlError, UsageError
+from netctl.errors import LockedError, NetctlError, UsageError
 from netctl.report.diagnostics import text
 from netctl.stack.source import STDIN
 
@@ -96,14 +97,32 @@ def run(options: Options) -> int:
     terminal = options.terminal()
     log = Log(options.log_format, quiet=options.quiet)
     origin = _origin(options, log)
-    with (
-        _session(options) as session,
-        stack_lock(origin.name, options.netns, "netctl watch", options, terminal),
-    ):
+    with _session(options) as session, _lock(options, origin.name, terminal):
         origin.begin()
         settings = Settings(seconds, options.detect_only, _consent(options), origin.told, options.netns)
         agent = Agent(session, origin.load, origin.source, settings, log, os.environ)
         return asyncio.run(agent.run(_serving(options, origin.name)))
+
+
+@contextmanager
+def _lock(options: Options, stack: str, terminal: Terminal) -> Iterator[None]:
+    """Only one watch for a stack and a host; the one that is there is told of another."""
+    with ExitStack() as held:
+        try:
+            held.enter_context(stack_lock(stack, options.netns, "netctl watch", options, terminal))
+        except LockedError:
+            from netctl.agent.asking import SECOND, ask
+
+            ask(_socket(options, stack), SECOND)
+            raise
+        yield
+
+
+def _socket(options: Options, stack: str) -> Path:
+    """Where a watch of the stack answers to ``netctl status``."""
+    from netctl.agent.asking import socket_path
+
+    return socket_path(options.state_dir, f"{stack}@{identity(options.netns)}")
 
 
 def _refuse_contradictions(options: Options) -> None:
@@ -216,11 +235,9 @@ def _serving(options: Options, stack: str) -> Callable[[Agent, AsyncExitStack], 
     """Begins to answer on the socket for ``netctl status``, and where ``--listen`` says."""
 
     async def serve(agent: Agent, ending: AsyncExitStack) -> None:
-        from netctl.agent.asking import socket_path
         from netctl.agent.status import listening
 
-        path = socket_path(options.state_dir, f"{stack}@{identity(options.netns)}")
-        await ending.enter_async_context(listening(agent, path))
+        await ending.enter_async_context(listening(agent, _socket(options, stack)))
         if options.dns:
             await _serve_names(options, agent, ending)
         if options.listen:

@@ -84,7 +84,7 @@ def test_one_removed_element_of_a_set_is_put_back(watcher: Watcher) -> None:
     run_in(lab["node1"], ["nft", "delete", "element", *name.split(), "{", members[0], "}"])
     said = watcher.await_said("^repaired")
     assert said["drift"].startswith("set ")
-    wait_until(lambda: _elements(watcher) == before)
+    wait_until(lambda: _elements(watcher) == before, 60)
     watcher.await_done()
 
 
@@ -95,7 +95,7 @@ def test_a_foreign_element_is_removed_from_a_set(watcher: Watcher) -> None:
     )
     run_in(watcher.lab["node1"], ["nft", "add", "element", *name.split(), "{", _other(before[name][0]), "}"])
     watcher.await_said("^repaired")
-    wait_until(lambda: _elements(watcher) == before)
+    wait_until(lambda: _elements(watcher) == before, 60)
     watcher.await_done()
 
 
@@ -163,7 +163,7 @@ def test_a_link_that_another_stack_takes_over_is_left_to_it(watcher: Watcher) ->
     assert watcher.await_said("^not repaired")["resource"] == "kernel/link/nc-front"
     assert watcher.status()["drifted_count"] >= 1
     lab.ip("node1", f"link set nc-front alias {alias}")
-    wait_until(lambda: not watcher.status()["drifted"], 30, "nothing is drifted")
+    wait_until(lambda: not watcher.status()["drifted"], 30, "nothing is drifted", 60)
     watcher.await_done()
     assert len(watcher.said("^not repaired")) == 1
 
@@ -175,7 +175,9 @@ def test_what_someone_makes_in_the_place_of_a_link_is_foreign_and_left_alone_unt
     lab.ip("node1", "link delete nc-front", f"link add nc-front index {index} type bridge")
     watcher.process.send_signal(signal.SIGCONT)
     told = partial(watcher.said, "^not repaired")
-    wait_until(lambda: "kernel/link/nc-front" in {said["resource"] for said in told()}, 30, "it is reported as foreign")
+    wait_until(
+        lambda: "kernel/link/nc-front" in {said["resource"] for said in told()}, 30, "it is reported as foreign", 60
+    )
     assert lab.link("node1", "nc-front")["mtu"] == 1500
     lab.ip("node1", "link delete nc-front")
     watcher.await_done(timeout=60)

@@ -73,6 +73,8 @@ def test_a_webhook_with_the_secret_has_the_repository_looked_at(repo: Repo) -> N
             assert watcher.get("/webhook", "POST", body, X_Hub_Signature_256=wrong)[0] == 401
         assert watcher.get("/webhook", "POST", body, X_Gitlab_Token="wrong")[0] == 401
         assert len(watcher.said("wrong secret")) == 1
+        assert watcher.status()["refused"] == {"webhook requests": 4}
+        assert watcher.metric('netctl_refusals_total{what="webhook requests"}') == 4
         assert not watcher.said("^reloaded")
         assert SECRET not in watcher.text()
         right = "sha256=" + hmac.new(SECRET.encode(), body.encode(), hashlib.sha256).hexdigest()
@@ -108,6 +110,8 @@ def test_what_cannot_be_fetched_is_reported_once_and_the_last_good_commit_kept(r
         watcher.await_said("is refused")
         wait_until(lambda: watcher.metric("netctl_desired_state_errors_total") >= 3)
         assert len(watcher.said("is refused")) == 1
+        assert "git could not fetch" in watcher.status()["error"]
+        assert watcher.metric("netctl_ready") == 0
         watcher.lab.ip("node1", "route delete 172.31.0.0/16")
         watcher.await_done()
     with following(repo) as watcher:
@@ -124,7 +128,7 @@ def test_a_first_reference_that_does_not_exist_is_an_error(repo: Repo) -> None:
     repo.commit(STACK)
     repo.git("branch", "-m", "main", "other")
     with following(repo, ready=False) as watcher:
-        assert watcher.process.wait(30) == 1
+        assert watcher.process.wait(60) == 1
         assert "git could not fetch 'main'" in watcher.text()
 
 
@@ -142,6 +146,10 @@ def test_only_signed_commits_are_made_so_where_signatures_are_asked_for(repo: Re
     with following(repo, "--verify-signatures", HOME=str(home)) as watcher:
         repo.commit(LESS)
         assert "signature" in watcher.await_said("is refused")["error"]
+        assert "signature" in watcher.status()["error"]
+        wait_until(lambda: watcher.metric("netctl_desired_state_errors_total") >= 3, 60)
+        assert len(watcher.said("is refused")) == 1
+        assert watcher.metric("netctl_ready") == 0
         watcher.await_done()
         assert watcher.status()["revision"] == signed
         repo.commit(LESS, "-S")

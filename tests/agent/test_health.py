@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from tests.agent.watcher import WATCHED, watching
-from tests.e2e.host import HOST, build
+from tests.e2e.host import HOST, build, is_hairpin
 from tests.e2e.lab import Lab
 from tests.e2e.offering import ask, connected, datagrams, offering, question, spread
 from tests.e2e.rules import rules
-from tests.support.namespaces import Namespaces, call_in, wait_until
+from tests.support.namespaces import Namespaces, call_in, ip_json, wait_until
 
 pytestmark = pytest.mark.xdist_group("services")
 
@@ -210,3 +210,21 @@ def test_connections_that_a_former_watch_has_left_are_cut_too(lab: Lab) -> None:
             watcher.await_said("^connections .* are cut", timeout=60)
             assert cut_off(one)
             assert question(kept)
+
+
+def test_ports_that_send_frames_back_are_kept_so(lab: Lab) -> None:
+    with watching(lab, declared(""), host="") as watcher:
+        assert [is_hairpin(lab, label) for label in "abc"] == [True, True, False]
+        index = lab.link("a", "eth0")["link_index"]
+        port = next(link["ifname"] for link in ip_json(lab["h"], "link", "show") if link["ifindex"] == index)
+        lab.run("h", "bridge", "link", "set", "dev", port, "hairpin", "off")
+        wait_until(lambda: is_hairpin(lab, "a"), timeout=60)
+        lab.ip("h", f"link set {port} nomaster")
+        wait_until(lambda: is_member(lab, index) and is_hairpin(lab, "a"), timeout=60)
+        watcher.await_done(declared(""), "h", timeout=60)
+        assert not watcher.said("^looking")
+
+
+def is_member(lab: Lab, index: int) -> bool:
+    """Whether a link of the host is a port of a bridge."""
+    return any(port["ifindex"] == index for port in json.loads(lab.run("h", "bridge", "-j", "link", "show")))

@@ -58,6 +58,8 @@ def test_a_bad_new_state_is_reported_once_and_the_last_good_one_kept(watcher: Wa
     lab = watcher.lab
     rewrite(lab, text)
     assert reason in watcher.await_said("is refused")["error"]
+    assert reason in watcher.status()["error"]
+    assert watcher.metric("netctl_ready") == 0
     assert watcher.get("/readyz")[0] == 503
     assert watcher.get("/healthz")[0] == 200
     watcher.process.send_signal(signal.SIGHUP)
@@ -82,16 +84,20 @@ def test_a_file_that_is_gone_empties_nothing(watcher: Watcher) -> None:
 def test_a_first_state_that_is_bad_changes_nothing(lab: Lab) -> None:
     before = ip_json(lab["node1"], "link", "show")
     with watching(lab, STACK.replace("mtu: 1400", "mtu: many"), ready=False) as watcher:
-        assert watcher.process.wait(30) == 1
+        assert watcher.process.wait(60) == 1
     assert ip_json(lab["node1"], "link", "show") == before
 
 
-def test_a_second_watch_is_told_who_has_the_lock(watcher: Watcher) -> None:
+def test_a_second_watch_is_told_who_has_the_lock_and_the_first_reports_it(watcher: Watcher) -> None:
     lab = watcher.lab
     argv = command(lab, "-f", str(lab.directory / WATCHED), "--host", "node1", "--lock-timeout", "0")
-    second = subprocess.run(argv, env=environment(lab), capture_output=True, text=True, check=False, timeout=30)
+    second = subprocess.run(argv, env=environment(lab), capture_output=True, text=True, check=False, timeout=60)
     assert second.returncode == 1
     assert f"process {watcher.process.pid} (netctl watch)" in second.stderr
+    subprocess.run(argv, env=environment(lab), capture_output=True, check=False, timeout=60)
+    assert len(watcher.said("another watch")) == 1
+    assert watcher.status()["refused"] == {"watches": 2}
+    assert watcher.metric('netctl_refusals_total{what="watches"}') == 2
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
@@ -129,7 +135,7 @@ def test_a_fight_over_one_resource_is_slowed_reported_and_starves_nothing_else(w
         try:
             assert watcher.await_said("^contended")["resource"] == "kernel/link/nc-front"
             lab.ip("node1", "route delete 172.31.0.0/16")
-            wait_until(lambda: ip_json(lab["node1"], "route", "show", "172.31.0.0/16"), timeout=5)
+            wait_until(lambda: ip_json(lab["node1"], "route", "show", "172.31.0.0/16"), timeout=60)
             assert watcher.status()["contended"] == ["kernel/link/nc-front"]
             assert watcher.metric("netctl_contended_resources") == 1
         finally:
@@ -170,7 +176,7 @@ def test_the_service_manager_is_told(lab: Lab) -> None:
     address = str(lab.directory / "notify")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(address)
-        manager.settimeout(20)
+        manager.settimeout(60)
         with watching(lab, STACK, NOTIFY_SOCKET=address, WATCHDOG_USEC="300000") as watcher:
             told = [manager.recv(4096).decode()]
             while not told[-1].startswith("READY=1"):
@@ -193,7 +199,7 @@ def test_nothing_happens_while_nothing_happens(watcher: Watcher) -> None:
     trace = watcher.lab.directory / "trace"
     argv = ["strace", "-f", "-qq", "-o", str(trace), "-p", str(watcher.process.pid)]
     with subprocess.Popen(argv) as tracer:
-        wait_until(lambda: "TracerPid:\t0" not in Path(f"/proc/{watcher.process.pid}/status").read_text())
+        wait_until(lambda: "TracerPid:\t0" not in Path(f"/proc/{watcher.process.pid}/status").read_text(), 60)
         with pytest.raises(subprocess.TimeoutExpired):
             tracer.wait(5)
         tracer.terminate()

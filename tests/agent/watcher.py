@@ -85,7 +85,7 @@ class Watcher:
         """The lines of the log whose message matches."""
         return [line for line in self.log() if re.search(pattern, line["message"])]
 
-    def await_said(self, pattern: str, times: int = 1, timeout: float = 20) -> dict[str, Any]:
+    def await_said(self, pattern: str, times: int = 1, timeout: float = 60) -> dict[str, Any]:
         """The last line whose message matches, as soon as there are so many."""
 
         def enough() -> list[dict[str, Any]]:
@@ -105,7 +105,7 @@ class Watcher:
 
     def get(self, path: str, method: str = "GET", body: str = "", **headers: str) -> tuple[int, str]:
         """Status and body of what it answers over HTTP."""
-        connection = HTTPConnection("127.0.0.1", self._port, timeout=10)
+        connection = HTTPConnection("127.0.0.1", self._port, timeout=60)
         connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
         answer = connection.getresponse()
         text = answer.read().decode()
@@ -129,7 +129,7 @@ class Watcher:
         lines = self.get("/metrics")[1].splitlines()
         return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(f"{name}{{"))
 
-    def await_done(self, text: str = STACK, host: str = "node1", timeout: float = 20) -> None:
+    def await_done(self, text: str = STACK, host: str = "node1", timeout: float = 60) -> None:
         """Wait until a plan is empty."""
         plan: list[Plan] = []
 
@@ -150,7 +150,7 @@ class Watcher:
     def end(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Its exit code after that signal."""
         self.process.send_signal(number)
-        return self.process.wait(30)
+        return self.process.wait(60)
 
 
 def command(lab: Lab, *arguments: str) -> list[str]:
