@@ -163,7 +163,7 @@ def test_a_link_that_another_stack_takes_over_is_left_to_it(watcher: Watcher) ->
     assert watcher.await_said("^not repaired")["resource"] == "kernel/link/nc-front"
     assert watcher.status()["drifted_count"] >= 1
     lab.ip("node1", f"link set nc-front alias {alias}")
-    wait_until(lambda: not watcher.status()["drifted"], 30, "nothing is drifted", 60)
+    wait_until(lambda: not watcher.status()["drifted"], 60, "nothing is drifted")
     watcher.await_done()
     assert len(watcher.said("^not repaired")) == 1
 

@@ -66,7 +66,7 @@ def call_in(ns: str, function: Callable[[], T]) -> T:
         return executor.submit(inside).result()
 
 
-def wait_until(predicate: Callable[[], T], timeout: float = 10.0, what: str = "") -> T:
+def wait_until(predicate: Callable[[], T], timeout: float = 60.0, what: str = "") -> T:
     """What *predicate* returns as soon as that is true; an error after *timeout* seconds."""
     end = time.monotonic() + timeout
     while not (value := predicate()):
