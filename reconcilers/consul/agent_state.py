@@ -7,10 +7,10 @@ from typing import NamedTuple
 from netctl.engine.facts import ConsulFacts
 from netctl.engine.protocol import Scope, Unread
 from netctl.engine.resource import Key, Live
-from netctl.kinds.consul import SYSTEM, Check, Service, service_key
+from netctl.kinds.consul import SYSTEM, Service, service_key
 from reconcilers.answers import Record, record, text
 from reconcilers.consul.api import ReadApi
-from reconcilers.consul.definitions import LiveCheck, ServiceRow, live_check, service_row
+from reconcilers.consul.definitions import ServiceRow, service_row
 
 PART = "services of the agent"
 
@@ -34,33 +34,28 @@ def read_agent(api: ReadApi, wanted: Mapping[str, Service]) -> AgentState:
     names = sorted({service.name for service in wanted.values() if service.name})
     questions = [{"Resource": "service", "Segment": name, "Access": "read"} for name in ("", *names)]
     is_whole, *permitted = api.permits(questions)
-    checks: defaultdict[str, list[LiveCheck]] = defaultdict(list)
+    checks: defaultdict[str, list[Record]] = defaultdict(list)
     services = record(api.get("agent/services"))
-    for answer in record(api.get("agent/checks")).values():
-        check = live_check(record(answer))
-        checks[check.service].append(check)
+    for check in map(record, record(api.get("agent/checks")).values()):
+        checks[text(check.get("ServiceID"))].append(check)
     rows = {
-        ident: service_row(record(answer), checks.get(ident, ()), _checks_of(wanted.get(ident)))
+        ident: service_row(record(answer), checks.get(ident, ()), wanted.get(ident))
         for ident, answer in services.items()
     }
     denied = frozenset(name for name, permits in zip(names, permitted, strict=True) if not permits)
     return AgentState(rows, denied, is_whole)
 
 
-def _checks_of(service: Service | None) -> tuple[Check, ...]:
-    return (service.checks or ()) if service is not None else ()
-
-
 def observe_services(api: ReadApi, scope: Scope) -> tuple[dict[Key, Live], list[Unread]]:
     """The stack's services, and what bears the id of a desired one. Raises BackendError."""
-    desired = {key: want.attributes for key, want in scope.desired.items() if key[:2] == (SYSTEM, "service")}
-    wanted = {key.id: service for key, service in desired.items() if isinstance(service, Service)}
+    wanted = {key.id: want.attributes for key, want in scope.desired.items() if isinstance(want.attributes, Service)}
     state = read_agent(api, wanted)
     live: dict[Key, Live] = {}
-    for ident, row in state.rows.items():
-        if ident in wanted or (row.owner is not None and row.owner.stack == scope.stack):
+    for ident, (service, owner) in state.rows.items():
+        want = wanted.get(ident)
+        if want is not None or (owner is not None and owner.stack == scope.stack):
             key = service_key(ident)
-            live[key] = Live(key, _overridden(row.service, wanted.get(ident)), row.owner)
+            live[key] = Live(key, service if service is want else _overridden(service, want), owner)
     hidden = frozenset(
         service_key(ident)
         for ident, service in wanted.items()

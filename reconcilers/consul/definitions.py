@@ -1,7 +1,7 @@
 """Services and checks as the agent is told of them, and as it tells of them."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from ipaddress import ip_address
 from typing import Any, NamedTuple
 
@@ -9,21 +9,13 @@ from netctl.engine.resource import Owner
 from netctl.kinds.consul import Check, Pairs, Sealed, Service, is_implied, spelled_address
 from reconcilers.answers import Record, number, record, strings, text, texts
 from reconcilers.consul.marks import defined_checks, marked, owner_of, unmarked
+from reconcilers.consul.recognition import recognized
 from reconcilers.consul.refusals import RefusalError
 
 MAINTENANCE = "_service_maintenance:"
 """What the check begins with by which an operator takes a service out; the service's id follows."""
 _GONE = 410
-_CHECK_FIELDS = ("CheckID", "Type", "ServiceID", "ServiceName", "Notes")
-
-
-class ServiceRow(NamedTuple):
-    """A service of an agent."""
-
-    service: Service
-    owner: Owner | None
-    maintenance: str | None
-    """Why an operator has taken it out; None where nobody has."""
+_CHECK_FIELDS = ("CheckID", "Type", "ServiceName", "Notes")
 
 
 class LiveCheck(NamedTuple):
@@ -31,23 +23,26 @@ class LiveCheck(NamedTuple):
 
     id: str
     type: str
-    service: str
-    """The service's id."""
     service_name: str
     notes: str
 
 
-def live_check(answer: Record) -> LiveCheck:
-    """A check of an agent."""
-    return LiveCheck(*[text(answer.get(name)) for name in _CHECK_FIELDS])
+class ServiceRow(NamedTuple):
+    """A service of an agent."""
+
+    service: Service
+    owner: Owner | None
 
 
-def service_row(answer: Record, checks: Iterable[LiveCheck], expected: tuple[Check, ...] = ()) -> ServiceRow:
-    """A service of an agent, with its checks, which are probably those *expected*."""
+def service_row(answer: Record, checks: Sequence[Record], want: Service | None) -> ServiceRow:
+    """A service of an agent, with its checks; probably it is just as *want*."""
+    if want is not None and (known := recognized(answer, checks, want)) is not None:
+        return ServiceRow(want, known)
+    expected = (want.checks or ()) if want is not None else ()
+    found = [LiveCheck(*[text(check.get(name)) for name in _CHECK_FIELDS]) for check in checks]
     ident, meta = text(answer.get("ID")), strings(answer.get("Meta"))
     weights = record(answer.get("Weights"))
     address, port = text(answer.get("Address")), number(answer.get("Port"))
-    found = list(checks)
     owner = owner_of(meta, ident)
     service = Service(
         ident,
@@ -59,10 +54,9 @@ def service_row(answer: Record, checks: Iterable[LiveCheck], expected: tuple[Che
         (number(weights.get("Passing")), number(weights.get("Warning"))),
         _tagged(record(answer.get("TaggedAddresses")), address, port),
         bool(answer.get("EnableTagOverride")),
-        _checks(text(answer.get("Service")), defined_checks(meta, expected), ident, found) if owner is not None else (),
+        _checks(text(answer.get("Service")), defined_checks(meta, expected), ident, found) if owner else (),
     )
-    notes = next((check.notes for check in found if check.id.startswith(MAINTENANCE)), None)
-    return ServiceRow(service, owner, notes)
+    return ServiceRow(service, owner)
 
 
 def _tagged(answer: Record, address: str, port: int) -> Pairs:

@@ -4,7 +4,7 @@ That a key is the stack's is told by another key (`netctl.kinds.consul.claim_of`
 all. A change is made only to what was read: compared by index, so that nobody's change is overwritten unseen.
 """
 
-from base64 import b64decode
+from binascii import a2b_base64
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -44,7 +44,7 @@ def observe_keys(api: ReadApi, scope: Scope) -> tuple[dict[Key, Live], list[Unre
     claimed = _asked((path.removeprefix(claims) for path in _names_below(api, claims)), scope) - {""}
     notes = note_of(scope.stack)
     noted = frozenset(path.removeprefix(notes) for path in _names_below(api, notes))
-    rows = {path: _sealed(row, noted, scope) for path, row in _read(api, wanted | claimed).items()}
+    rows = _sealed(_read(api, wanted | claimed), noted, scope)
     live = {
         kv_key(path): Live(kv_key(path), row.pair, _owner(scope.stack, path, claimed)) for path, row in rows.items()
     }
@@ -58,14 +58,17 @@ def observe_keys(api: ReadApi, scope: Scope) -> tuple[dict[Key, Live], list[Unre
     return live, unread, KeyState({path: rows.get(path) for path in wanted | claimed})
 
 
-def _sealed(row: KeyRow, noted: frozenset[str], scope: Scope) -> KeyRow:
-    """The key, its value not to be shown where that is noted or wanted."""
-    pair = row.pair._replace(sensitive=row.pair.path in noted)
-    want = scope.desired.get(kv_key(pair.path))
-    wanted = want.attributes if want is not None else None
-    if pair.sensitive or (isinstance(wanted, KeyValue) and isinstance(wanted.value, Secret)):
-        pair = pair._replace(value=Secret.of(pair.path, pair.value or ""))
-    return row._replace(pair=pair)
+def _sealed(rows: dict[str, KeyRow], noted: frozenset[str], scope: Scope) -> dict[str, KeyRow]:
+    """The keys, of which those that are noted, or wanted so, do not show their values."""
+    wanted = {
+        key.id for key, want in scope.desired.items()
+        if isinstance(want.attributes, KeyValue) and isinstance(want.attributes.value, Secret)
+    }  # fmt: skip
+    for path in (noted | wanted) & rows.keys():
+        pair = rows[path].pair
+        secret = Secret.of(path, pair.value or "")
+        rows[path] = rows[path]._replace(pair=pair._replace(value=secret, sensitive=path in noted))
+    return rows
 
 
 def _asked(paths: Iterable[str], scope: Scope) -> frozenset[str]:
@@ -143,6 +146,6 @@ def path_segment(path: str) -> str:
 
 
 def _row(entry: Record) -> KeyRow:
-    value = b64decode(text(entry.get("Value"))).decode(errors="surrogateescape")
-    pair = KeyValue(text(entry.get("Key")), value, number(entry.get("Flags")))
+    value = a2b_base64(text(entry.get("Value"))).decode(errors="surrogateescape")
+    pair = KeyValue(text(entry.get("Key")), value, number(entry.get("Flags")), sensitive=False)
     return KeyRow(pair, number(entry.get("ModifyIndex")), text(entry.get("Session")))

@@ -10,6 +10,7 @@ A value has 512 bytes at most; what is longer goes on in ``netctl-checks-1``, ``
 
 import json
 from collections.abc import Mapping
+from json.encoder import encode_basestring_ascii
 
 from netctl.engine.resource import Owner
 from netctl.kinds.consul import (
@@ -31,7 +32,7 @@ def marked(meta: Mapping[str, str], ident: str, owner: Owner | None, checks: tup
     if owner is None:
         return plain
     mark = {STACK_META: owner.stack, DECLARATION_META: owner.declaration[:LONGEST_META], ID_META: ident}
-    return plain | mark | _definitions(checks)
+    return plain | mark | definitions(checks)
 
 
 def owner_of(meta: Mapping[str, str], ident: str) -> Owner | None:
@@ -69,10 +70,13 @@ def _pieces(meta: Mapping[str, str]) -> list[str]:
     return found
 
 
-def _definitions(checks: tuple[Check, ...]) -> dict[str, str]:
+def definitions(checks: tuple[Check, ...]) -> dict[str, str]:
+    """The metadata that defines the checks."""
     if not checks:
         return {}
     written = _written(checks)
+    if len(written) <= LONGEST_META:
+        return {CHECKS_META: written}
     pieces = [written[start : start + LONGEST_META] for start in range(0, len(written), LONGEST_META)]
     return {CHECKS_META + (f"-{index}" if index else ""): piece for index, piece in enumerate(pieces)}
 
@@ -83,8 +87,8 @@ def _written(checks: tuple[Check, ...]) -> str:
 
 
 def _definition(check: Check) -> str:
-    settings = ",".join(f'"{name}":{_storable(value)}' for name, value in check.settings)
-    return f'[{json.dumps(check.id)},"{check.type}",{{{settings}}}]'
+    settings = ",".join([f'"{name}":{_storable(value)}' for name, value in check.settings])
+    return f'[{encode_basestring_ascii(check.id)},"{check.type}",{{{settings}}}]'
 
 
 def _storable(value: str) -> str:

@@ -1,6 +1,6 @@
 """Reads Consul: the host's own agent, the catalog, keys, what the mesh and DNS are told; each can fail for itself."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -10,6 +10,7 @@ from netctl.engine.protocol import Capability, Context, Observation, Scope, Unre
 from netctl.engine.resource import Key, Live
 from netctl.errors import BackendError
 from netctl.kinds.consul import SYSTEM, claim_of
+from reconcilers.consul.together import Part, Seen, read_together
 
 if TYPE_CHECKING:  # what speaks HTTP is imported where there is an agent to speak to
     from reconcilers.consul.agent import Agent
@@ -17,7 +18,6 @@ if TYPE_CHECKING:  # what speaks HTTP is imported where there is an agent to spe
     from reconcilers.consul.entries import EntryRow
     from reconcilers.consul.keys import KeyState
 
-Part = tuple[dict[Key, Live], list[Unread]]
 _KNOCK = 1.0
 """Seconds to find out whether anything listens where nobody has named an agent."""
 
@@ -28,6 +28,7 @@ class Reader:
     def __init__(self, context: Context) -> None:
         self.context = context
         self._api: ReadApi | None = None
+        self._cluster: ReadApi | None = None
         self.keys: KeyState | None = None
         """What the last observation has told of keys."""
         self._claims = ""
@@ -41,8 +42,9 @@ class Reader:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._api is not None:
-            self._api.close()
+        for api in (self._api, self._cluster):
+            if api is not None:
+                api.close()
 
     @property
     def api(self) -> "ReadApi":
@@ -50,6 +52,13 @@ class Reader:
         if self._api is None:
             self._api = self._open(self._find())
         return self._api
+
+    @property
+    def cluster(self) -> "ReadApi":
+        """As `api`, over a connection of its own, for what is the cluster's: it is read at the same time."""
+        if self._cluster is None:
+            self._cluster = self._open(self._find())
+        return self._cluster
 
     def _open(self, agent: "Agent") -> "ReadApi":
         from reconcilers.consul.api import ReadApi
@@ -87,49 +96,47 @@ class Reader:
             return Observation({})
         live: dict[Key, Live] = {}
         unread: list[Unread] = []
-        for kind, part, read in self._parts(scope):
-            if scope.keys is not None and all(key.kind != kind for key in scope.keys):
-                continue
-            try:
-                seen, hidden = read()
-            except BackendError as error:
-                keys = frozenset(key for key in wanted if key.kind == kind)
-                unread.append(Unread(SYSTEM, part, _reason(error, scope, keys), keys))
+        kinds = None if scope.keys is None else {key.kind for key in scope.keys}
+        parts = [part for part in self._parts(scope) if kinds is None or part.kind in kinds]
+        for part, found in zip(parts, read_together(parts), strict=True):
+            if isinstance(found, BackendError):
+                keys = frozenset(key for key in wanted if key.kind == part.kind)
+                unread.append(Unread(SYSTEM, part.name, _reason(found, scope, keys), keys))
             else:
-                live |= seen
-                unread += hidden
+                live |= found[0]
+                unread += found[1]
         chosen = live if scope.keys is None else {key: live[key] for key in live.keys() & scope.keys}
         return Observation(chosen, _joined(unread))
 
-    def _parts(self, scope: Scope) -> Iterator[tuple[str, str, Callable[[], Part]]]:
+    def _parts(self, scope: Scope) -> Iterator[Part]:
         from reconcilers.consul import agent_state, entries, externals, intentions, keys, queries
 
-        yield "service", agent_state.PART, lambda: agent_state.observe_services(self.api, scope)
-        yield "external", externals.PART, lambda: externals.observe_externals(self.api, scope)
-        yield "kv", keys.PART, lambda: self._observe_keys(scope)
-        yield "query", queries.PART, lambda: queries.observe_queries(self.api, scope)
-        yield "intention", intentions.PART, lambda: self._observe_intentions(scope)
-        yield "config", entries.PART, lambda: self._observe_entries(scope)
+        yield Part("service", agent_state.PART, lambda: agent_state.observe_services(self.api, scope), is_local=True)
+        yield Part("external", externals.PART, lambda: externals.observe_externals(self.cluster, scope))
+        yield Part("kv", keys.PART, lambda: self._observe_keys(scope))
+        yield Part("query", queries.PART, lambda: queries.observe_queries(self.cluster, scope))
+        yield Part("intention", intentions.PART, lambda: self._observe_intentions(scope))
+        yield Part("config", entries.PART, lambda: self._observe_entries(scope))
 
-    def _observe_keys(self, scope: Scope) -> Part:
+    def _observe_keys(self, scope: Scope) -> Seen:
         from reconcilers.consul.keys import observe_keys
 
-        live, unread, seen = observe_keys(self.api, scope)
+        live, unread, seen = observe_keys(self.cluster, scope)
         known = self.keys.rows if self.keys is not None and scope.keys is not None else {}
         self.keys = seen._replace(rows=known | seen.rows)
         self._claims = claim_of(scope.stack)
         return live, unread
 
-    def _observe_intentions(self, scope: Scope) -> Part:
+    def _observe_intentions(self, scope: Scope) -> Seen:
         from reconcilers.consul.intentions import observe_intentions
 
-        live, unread, self._intentions_are_entries = observe_intentions(self.api, scope)
+        live, unread, self._intentions_are_entries = observe_intentions(self.cluster, scope)
         return live, unread
 
-    def _observe_entries(self, scope: Scope) -> Part:
+    def _observe_entries(self, scope: Scope) -> Seen:
         from reconcilers.consul.entries import observe_entries
 
-        live, unread, self.entries = observe_entries(self.api, scope, has_intentions=self._intentions_are_entries)
+        live, unread, self.entries = observe_entries(self.cluster, scope, has_intentions=self._intentions_are_entries)
         return live, unread
 
     def _is_absent(self) -> bool:

@@ -71,7 +71,8 @@ MISTAKES = {
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_is_told_with_its_place_and_a_way_out(mistake: str) -> None:
     text, code, words = MISTAKES[mistake]
-    [found] = mistakes(text)
+    found, *more = mistakes(text)
+    assert not more
     assert found.code == code
     assert words in found.message + found.advice
     assert found.advice

@@ -6,18 +6,19 @@ from pathlib import Path as FilePath
 from netctl.compiler.site import Site
 from netctl.engine.resource import Desired, Origin
 from netctl.kinds.consul import LARGEST_VALUE, KeyValue, Secret, kv_key
-from netctl.stack.consul_models import KeyEntry
 
 
 def compile_keys(site: Site) -> Iterator[Desired]:
     """Every key; one whose file cannot be read is reported."""
     for path, declared in sorted(site.topology.stack.kv.items()):
         origin = site.origin(("kv", path))
-        entry = declared if isinstance(declared, KeyEntry) else KeyEntry(value=declared, file=None, flags=0)
-        value = entry.value if entry.file is None else _read(site, path, entry.file, origin)
+        if isinstance(declared, str):
+            yield Desired(kv_key(path), KeyValue(path, declared, 0, sensitive=False), origin)
+            continue
+        value = declared.value if declared.file is None else _read(site, path, declared.file, origin)
         if value is not None:
-            shown = Secret.of(path, value) if entry.is_sensitive else value
-            yield Desired(kv_key(path), KeyValue(path, shown, entry.flags, entry.is_sensitive), origin)
+            shown = Secret.of(path, value) if declared.is_sensitive else value
+            yield Desired(kv_key(path), KeyValue(path, shown, declared.flags, declared.is_sensitive), origin)
 
 
 def _read(site: Site, path: str, file: str, origin: Origin) -> str | None:
