@@ -24,6 +24,7 @@ from netctl.agent.knowledge import Knowledge
 from netctl.agent.listening import Listening
 from netctl.agent.log import Log
 from netctl.agent.metrics import Metrics
+from netctl.agent.pace import PEACE
 from netctl.agent.rumours import Rumours, look
 from netctl.agent.service import Service
 from netctl.agent.sources import Source
@@ -377,6 +378,18 @@ class Agent:
         due = keeper.next_due()
         if due is not None:
             self._later("waiting", max(due - monotonic(), 0), self._retry)
+        if keeper.pace.contended:
+            self._later("peace", PEACE, self._await_peace)
+
+    def _await_peace(self) -> None:
+        self.tell_peace()
+        self._look_again()
+
+    def tell_peace(self) -> None:
+        """Tell what nobody fights over any more."""
+        if self.keeper is not None:
+            for name in self.keeper.pace.expire(monotonic()):
+                self.log.info("no longer contended", resource=name)
 
     def _retry(self) -> None:
         if self._busy:  # asked for again when that has been done

@@ -15,6 +15,9 @@ PEACE = 10.0
 """Seconds, besides the last delay, after which a resource that nobody changed starts afresh."""
 
 
+_MANY = 1000
+
+
 @dataclass
 class _Record:
     count: int = 0
@@ -27,6 +30,8 @@ class Pace:
 
     def __init__(self) -> None:
         self._records: dict[str, _Record] = {}
+        self._most = _MANY
+        """So many records are kept before it is looked for those that are of no use any more."""
         self.contended: dict[str, float] = {}
         """What is slowed down, and since when."""
 
@@ -42,6 +47,8 @@ class Pace:
 
     def repaired(self, name: str, now: float) -> bool:
         """Count a repair; True where *name* has become contended by it."""
+        if len(self._records) >= self._most:
+            self._sweep(now)
         record = self._records.setdefault(name, _Record())
         record.count += 1
         record.last = now
@@ -56,6 +63,15 @@ class Pace:
         """Let *name* start afresh."""
         self._records.pop(name, None)
         self.contended.pop(name, None)
+
+    def _sweep(self, now: float) -> None:
+        """Forget what has been left in peace and was not contended; names may come and go without end."""
+        self._records = {
+            name: record
+            for name, record in self._records.items()
+            if name in self.contended or now - record.last <= record.delay + PEACE
+        }
+        self._most = max(_MANY, 2 * len(self._records))
 
     def expire(self, now: float) -> Iterator[str]:
         """Forget what has been left in peace; what of that was contended."""

@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
-from time import monotonic
 from typing import Any
 
 from netctl.agent.agent import Agent
@@ -60,10 +59,9 @@ def document(agent: Agent) -> dict[str, Any]:
 def refresh_gauges(agent: Agent) -> None:
     """Set what is a state rather than a count."""
     keeper = agent.keeper
+    agent.tell_peace()
     agent.metrics.ready.set(int(agent.ready))
     if keeper is not None:
-        for name in keeper.pace.expire(monotonic()):
-            agent.log.info("no longer contended", resource=name)
         agent.metrics.drifted.set(len(keeper.drifts))
         agent.metrics.contended.set(len(keeper.pace.contended))
         agent.metrics.depth.set(len(keeper.waiting))

@@ -175,9 +175,7 @@ def test_what_someone_makes_in_the_place_of_a_link_is_foreign_and_left_alone_unt
     lab.ip("node1", "link delete nc-front", f"link add nc-front index {index} type bridge")
     watcher.process.send_signal(signal.SIGCONT)
     told = partial(watcher.said, "^not repaired")
-    wait_until(
-        lambda: "kernel/link/nc-front" in {said["resource"] for said in told()}, 30, "it is reported as foreign", 60
-    )
+    wait_until(lambda: "kernel/link/nc-front" in {said["resource"] for said in told()}, 60, "it is reported as foreign")
     assert lab.link("node1", "nc-front")["mtu"] == 1500
     lab.ip("node1", "link delete nc-front")
     watcher.await_done(timeout=60)

@@ -40,3 +40,12 @@ def test_what_is_left_in_peace_starts_afresh() -> None:
     assert list(pace.expire(PEACE + 1)) == ["a"]
     assert not pace.contended
     assert repair(pace, "a", FREE - 1, PEACE + 2) == PEACE + 2
+
+
+def test_names_that_come_and_go_do_not_pile_up() -> None:
+    pace = Pace()
+    repair(pace, "fought over", FREE)
+    for number in range(20_000):
+        pace.repaired(f"n{number}", number / 100)
+    assert len(pace._records) < 20_000 / 5
+    assert list(pace.contended) == ["fought over"]

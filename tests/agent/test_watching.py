@@ -140,8 +140,9 @@ def test_a_fight_over_one_resource_is_slowed_reported_and_starves_nothing_else(w
             assert watcher.metric("netctl_contended_resources") == 1
         finally:
             fighter.kill()
-    watcher.await_done(timeout=60)
+    watcher.await_done(timeout=90)
     assert len(watcher.said("^contended")) == 1
+    assert watcher.said("^contended")[0]["resource"] == "kernel/link/nc-front"
     assert watcher.status()["repairs"] < 100
 
 
