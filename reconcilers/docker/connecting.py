@@ -1,6 +1,7 @@
 """Connecting containers to a network, and disconnecting them."""
 
 from collections.abc import Iterable
+from ipaddress import ip_address
 
 from reconcilers.docker.api import Api
 from reconcilers.docker.containers import Settings, connection
@@ -30,13 +31,19 @@ def connect_all(api: Api, network: str, endpoints: Iterable[Settings]) -> dict[s
     A container that has been removed meanwhile is none.
     """
     refusals: dict[str, RefusalError] = {}
-    for settings in sorted(endpoints, key=lambda settings: not settings.fixed):
+    for settings in sorted(endpoints, key=_turn):
         try:
             connect(api, network, settings)
         except RefusalError as refusal:
             if not _is_gone(refusal):
                 refusals[settings.name] = refusal
     return refusals
+
+
+def _turn(settings: Settings) -> tuple[bool, list[tuple[int, int]]]:
+    """By address: with the first of its endpoints a swarm's overlay gets one for itself, the lowest that is free."""
+    addresses = map(ip_address, settings.fixed)
+    return not settings.fixed, [(address.version, int(address)) for address in addresses]
 
 
 def _is_gone(refusal: RefusalError) -> bool:

@@ -34,6 +34,7 @@ _ADVICE = (
     ("no such container", "the container was removed meanwhile; plan again"),
     ("not a swarm manager", "an overlay needs a swarm: docker swarm init, and 'hosts:' that name a manager"),
     ("not manually attachable", "say 'attachable: true' on the network"),
+    ("in use by task", "containers on other hosts of the swarm are on it: disconnect them there, and apply again"),
     ("plugin", "install the plugin that brings the driver, or correct 'driver:'"),
     ("user configured subnet", "give the network a 'subnet:'"),
     ("bridge name", "choose another 'interface_name'"),

@@ -147,3 +147,32 @@ def test_kernel_networks_work_on_a_host_with_docker_and_after_it_restarts(lab: L
     for target in ("10.91.0.2", "192.0.2.1"):
         assert run_in(lab["one"], ["ping", "-c1", "-W2", target], check=False).returncode == 0
     lab.demand_done(text, "h")
+
+
+def test_an_overlay_of_the_stack_works_on_a_host_with_docker_and_after_it_restarts(lab: Lab, engine: Engine) -> None:
+    lab.add("w", "one", "two")
+    lab.join("h", "ul0", "w", "ul0")
+    lab.ip("h", "address add 192.0.2.1/24 dev ul0")
+    lab.ip("w", "address add 192.0.2.2/24 dev ul0")
+    text = (
+        "stack: dk\nhosts:\n"
+        "  h: {id: 1, address: 192.0.2.1, interface: ul0}\n"
+        "  w: {id: 2, address: 192.0.2.2, interface: ul0}\n"
+        "subnets: {pods: {cidr: 10.42.0.0/16, per_host: 24}}\n"
+        "overlays:\n"
+        "  pods:\n"
+        "    {backend: vxlan, mode: routed, subnet: pods, vni: 42, attach: [\n"
+        "      {netns: '${one}', hosts: [h], address: 10.42.1.10},\n"
+        "      {netns: '${two}', hosts: [w], address: 10.42.2.10}]}\n"
+    )
+
+    def reached() -> bool:
+        return run_in(lab["one"], ["ping", "-c1", "-W2", "10.42.2.10"], check=False).returncode == 0
+
+    assert "FORWARD DROP" in engine.rules()
+    lab.apply_all(text, ["h", "w"])
+    wait_until(reached, what="one reaches two over the overlay")
+    engine.stop()
+    engine.start()
+    wait_until(reached, what="one still reaches two")
+    lab.demand_done(text, "h")

@@ -10,25 +10,37 @@ from tests.e2e.lab import Lab
 from tests.support.namespaces import Namespaces, wait_until
 
 
+@pytest.fixture(scope="module")
+def _other(_worker: str, _nothing_left_behind: list[Namespaces]) -> Iterator[Engine]:
+    namespaces = Namespaces(_worker)
+    _nothing_left_behind.append(namespaces)
+    other = Engine(namespaces("other", loopback=True))
+    try:
+        other.start()
+        yield other
+    finally:
+        other.remove()
+        namespaces.remove_all()
+
+
 @pytest.fixture
-def pair(engine: Engine, lab: Lab, netns: Namespaces) -> Iterator[tuple[Engine, Engine]]:
+def pair(engine: Engine, lab: Lab, _other: Engine) -> Iterator[tuple[Engine, Engine]]:
     """Two Engines that reach each other; the first manages a swarm that the second has joined."""
-    other = Engine(netns("worker", loopback=True))
-    lab.names["w"] = other.namespace
+    lab.names["w"] = _other.namespace
     lab.join("h", "ul0", "w", "ul0")
     lab.ip("h", "address add 192.0.2.1/24 dev ul0")
     lab.ip("w", "address add 192.0.2.2/24 dev ul0")
     try:
-        other.start()
         engine.api.init_swarm(advertise_addr="192.0.2.1", listen_addr="192.0.2.1:2377")
         token = engine.api.inspect_swarm()["JoinTokens"]["Worker"]
-        other.api.join_swarm(["192.0.2.1:2377"], token, advertise_addr="192.0.2.2", listen_addr="192.0.2.2:2377")
-        yield engine, other
+        _other.api.join_swarm(["192.0.2.1:2377"], token, advertise_addr="192.0.2.2", listen_addr="192.0.2.2:2377")
+        yield engine, _other
     finally:
-        other.remove()
-        engine.clean()
-        engine.api.leave_swarm(force=True)
-        engine.api.remove_network("docker_gwbridge")
+        for one in (_other, engine):
+            one.clean()
+            one.api.leave_swarm(force=True)
+            one.api.remove_network("docker_gwbridge")
+        lab.ip("h", "link delete ul0")
 
 
 STACK = """
@@ -54,6 +66,39 @@ def test_an_overlay_connects_containers_of_two_engines(lab: Lab, pair: tuple[Eng
     worker.api.remove_container("far", force=True)
     lab.destroy("dk", "h")
     assert manager.network("dk_mesh") is None
+
+
+def test_an_overlay_is_replaced_with_what_is_on_it(lab: Lab, pair: tuple[Engine, Engine]) -> None:
+    manager, worker = pair
+    manager.run("near")
+    manager.run("hand")
+    lab.apply(STACK, "h")
+    manager.api.connect_container_to_network("hand", "dk_mesh", aliases=["by-hand"])
+    address = manager.address("hand", "dk_mesh")
+    lab.apply(STACK.replace("attachable: true", "attachable: true\n    labels: {team: web}"), "h")
+    assert manager.address("hand", "dk_mesh") == address
+    worker.run("far", network="dk_mesh")
+    wait_until(lambda: worker.pings("far", "by-hand"), timeout=60, what="far finds what was attached by hand")
+    worker.api.remove_container("far", force=True)
+    lab.destroy("dk", "h")
+
+
+def test_an_overlay_with_containers_of_other_engines_is_not_replaced_and_nothing_is_lost(
+    lab: Lab, pair: tuple[Engine, Engine]
+) -> None:
+    manager, worker = pair
+    manager.run("near")
+    lab.apply(STACK, "h")
+    worker.run("far", network="dk_mesh")
+    address = manager.address("near", "dk_mesh")
+    with pytest.raises(ApplyError) as caught:
+        lab.apply(STACK.replace("attachable: true", "attachable: true\n    labels: {team: web}"), "h")
+    assert "containers on other hosts of the swarm are on it" in str(caught.value.report.failed[0].failure)
+    assert not caught.value.report.not_undone
+    assert manager.address("near", "dk_mesh") == address
+    wait_until(lambda: worker.pings("far", "near-by"), timeout=60, what="far finds near by its alias")
+    worker.api.remove_container("far", force=True)
+    lab.destroy("dk", "h")
 
 
 def test_an_overlay_without_a_swarm_says_what_it_needs(lab: Lab, engine: Engine) -> None:
