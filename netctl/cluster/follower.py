@@ -219,6 +219,7 @@ class Follower:
         if known is not None and known[0] == wanted:
             return
         if known is not None and known[0].digest == wanted.digest:
+            self._telling.waits("")
             self._version = wanted, known[1]
             return
         loaded = self._memory.document(wanted.digest)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from netctl.cluster.completion import complete, declared_ids
 from netctl.cluster.membership import HIGHEST_ID, View
 from netctl.compiler import validate
-from netctl.errors import Diagnostic
+from netctl.errors import Diagnostic, Severity
 from netctl.stack.loader import LoadedStack
 from netctl.stack.models import Host, Stack
 
@@ -19,8 +19,13 @@ _ADDRESSES = {False: "192.0.2.1", True: "2001:db8::1"}
 def rehearse(loaded: LoadedStack, view: View) -> list[Diagnostic]:
     """Everything that is wrong with the stack as the hosts will have it."""
     completed = complete(loaded.stack, view).stack
-    found = validate(_peopled(completed), loaded)
+    found = [found for found in validate(_peopled(completed), loaded) if not _may_come(found)]
     return [*found, *(_clash(loaded, name, other) for name, other in _clashes(loaded.stack, view))]
+
+
+def _may_come(found: Diagnostic) -> bool:
+    """Whether a host that joins may be what is missed: one with the labels, an endpoint that is selected."""
+    return found.severity is Severity.WARNING and found.code in {"NC203", "NC261"}
 
 
 def _peopled(stack: Stack) -> Stack:
