@@ -15,6 +15,11 @@ def family_of(address: str) -> int:
     return 6 if ":" in address else 4
 
 
+def first_of_family(addresses: Iterable[str], family: int) -> str:
+    """The first address of a family; empty where there is none."""
+    return next((address for address in addresses if family_of(address) == family), "")
+
+
 def address_value(text: str) -> int:
     """The address as an integer. Raises OSError where it is none."""
     return int.from_bytes(inet_pton(AF_INET6 if ":" in text else AF_INET, text), "big")

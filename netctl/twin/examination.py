@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
+from netctl.compiler.barriers import Barriers, Links
 from netctl.compiler.checks import check
 from netctl.compiler.checks.decisions import check_decisions
 from netctl.compiler.containers import with_containers
@@ -17,9 +18,8 @@ from netctl.errors import Diagnostic
 from netctl.policy.evaluate import Evaluator
 from netctl.policy.model import PolicySet
 from netctl.stack.models import Stack
-from netctl.twin.barriers import Barriers, Links
 from netctl.twin.offers import Offer, by_service, offers_of
-from netctl.twin.trials import Case, Outcome, Result, Trial, grouped, matrix_trials, trials_of
+from netctl.twin.trials import Case, Outcome, Result, Trial, expected, grouped, matrix_trials, noted, trials_of
 
 _UNKNOWN: Links = {}
 
@@ -49,12 +49,12 @@ class Examination(NamedTuple):
 
     def noted_trials(self, links: Links = _UNKNOWN) -> list[Trial]:
         """The same, with what keeps ends apart; *links* are what is known of the hosts' own interfaces."""
-        return list(Barriers(self.topology, self.evaluator, links).noted(self.trials))
+        return list(noted(self.trials, Barriers(self.topology, self.evaluator, links)))
 
     def matrix(self, links: Links = _UNKNOWN) -> list[Trial]:
         """Every endpoint to all that is offered, by both families."""
         trials = matrix_trials(self.evaluator, by_service(self.offers))
-        return list(Barriers(self.topology, self.evaluator, links).expected(trials))
+        return list(expected(trials, Barriers(self.topology, self.evaluator, links)))
 
 
 def examine_policies(stack: Stack, places: Places, facts: Facts | None = None, host: str = "") -> Examination:

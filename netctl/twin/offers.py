@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from netctl.compiler.checks.expectations import Proving
 from netctl.compiler.policies import Resolution
 from netctl.compiler.policies.ports import parse_port
+from netctl.compiler.policies.questions import Questions
 from netctl.policy.matrix import Service
 from netctl.policy.model import PortRange, Protocol
 from netctl.stack.models import Stack
@@ -61,10 +61,10 @@ def _of_endpoints(resolution: Resolution) -> Iterator[tuple[Service, str]]:
 
 
 def _of_expectations(stack: Stack, resolution: Resolution) -> Iterator[tuple[Service, str]]:
-    proving = Proving(resolution)
+    questions = Questions(resolution)
     for expected in stack.expect:
-        destinations = proving.ends(expected.to).endpoints
-        for service, names in proving.services(expected, destinations):
+        destinations = questions.ends(expected.to).endpoints
+        for service, names in questions.services(expected, destinations):
             yield from ((service, name) for name in names)
 
 

@@ -5,14 +5,15 @@ namespaces have their own names, and in a twin. Nothing is started at the destin
 show that a packet got there and back, silence and errors from on the way that it did not.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from operator import itemgetter
 from typing import NamedTuple
 
-from netctl.compiler.checks.expectations import Proving
+from netctl.compiler.barriers import Barriers, address_of
 from netctl.compiler.places import Places
 from netctl.compiler.policies import Resolution
+from netctl.compiler.policies.questions import Questions
 from netctl.compiler.policies.rules import selectors_text
 from netctl.engine.resource import Origin
 from netctl.errors import BackendError, PrivilegeError
@@ -105,7 +106,7 @@ Progress = Callable[[int, int], None]
 
 def trials_of(stack: Stack, resolution: Resolution, places: Places) -> list[Case]:
     """The stack's expectations, in their order."""
-    proving = Proving(resolution)
+    questions = Questions(resolution)
     cases = []
     for index, declared in enumerate(stack.expect):
         source, destination = selectors_text(declared.from_), selectors_text(declared.to)
@@ -113,7 +114,7 @@ def trials_of(stack: Stack, resolution: Resolution, places: Places) -> list[Case
         case = Case(source, destination, declared.port, expected, origin, ())
         trials = (
             Trial(asked, expected, address_of(resolution.policies, asked), origin, case.text)
-            for asked in proving.connections(declared)
+            for asked in questions.connections(declared)
         )
         cases.append(case._replace(trials=tuple(trials)))
     return cases
@@ -142,13 +143,6 @@ def _row_by_row(evaluator: Evaluator, service: Service, destinations: frozenset[
             address = address_of(policies, asked)
             if address and not is_itself(policies.endpoints[source], policies.endpoints[name]):
                 yield Trial(asked, Verdict.ALLOW if name in row else Verdict.DENY, address)
-
-
-def address_of(policies: PolicySet, connection: Connection) -> str:
-    """The destination's address of the connection's family; empty where it has none."""
-    end = policies.endpoints.get(connection.destination)
-    addresses = end.addresses if end else (connection.destination,)
-    return next((address for address in addresses if family_of(address) == connection.family), "")
 
 
 def stands(policies: PolicySet, netns_of: Callable[[Endpoint], str | None]) -> StandOf:
@@ -182,6 +176,18 @@ def decide_trials(trials: Sequence[Trial], evaluator: Evaluator) -> list[Result]
 def declared_verdict(trial: Trial, evaluator: Evaluator) -> Verdict:
     """What is to become of a trial by the declaration: its policies, and what else keeps ends apart."""
     return Verdict.DENY if trial.barrier else evaluator.decide(trial.connection).verdict
+
+
+def noted(trials: Iterable[Trial], barriers: Barriers) -> Iterator[Trial]:
+    """The trials, each with what keeps its ends apart."""
+    return (trial._replace(barrier=barriers.between(trial.connection)) for trial in trials)
+
+
+def expected(trials: Iterable[Trial], barriers: Barriers) -> Iterator[Trial]:
+    """The trials of a matrix, of which those are expected to fail that something keeps from arriving."""
+    for trial in trials:
+        barrier = barriers.between(trial.connection) if trial.expected is Verdict.ALLOW else ""
+        yield trial._replace(expected=Verdict.DENY, barrier=barrier) if barrier else trial
 
 
 def as_declared(trials: Sequence[Trial]) -> list[Result]:

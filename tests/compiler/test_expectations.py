@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from netctl.compiler.checks.expectations import Proving
 from netctl.compiler.policies import resolve_policies
+from netctl.compiler.policies.questions import Questions
 from netctl.compiler.topology import resolve
 from netctl.policy.evaluate import Evaluator
 from netctl.policy.model import Connection, Protocol
@@ -92,10 +93,11 @@ def test_what_is_not_reported_holds_for_every_end_and_what_is_does_not(
     policies: dict[str, Any], expected: dict[str, Any]
 ) -> None:
     stack = stack_of(_declared(policies, expected))
-    resolution = resolve_policies(resolve(stack), PLACES)
-    evaluator, proving = Evaluator(resolution.policies), Proving(resolution)
+    topology = resolve(stack)
+    resolution = resolve_policies(topology, PLACES)
+    evaluator, proving = Evaluator(resolution.policies), Proving(resolution, topology)
     broken = list(proving.broken(stack.expect[0]))
-    asked = list(proving.connections(stack.expect[0]))
+    asked = list(proving.questions.connections(stack.expect[0]))
     assert len(asked) == len(set(asked))
     assert set(broken) == {one for one in asked if evaluator.decide(one).verdict != expected["verdict"]}
     if broken:
@@ -127,8 +129,8 @@ def _ends(**expected: Any) -> set[tuple[str, str, int]]:
         "four": {"subnet": {"cidr": "10.4.0.0/24"}, "attach": [{"netns": "d", "address": "10.4.0.5"}]},
     }
     stack = stack_of({"networks": networks, "expect": [{"verdict": "allow", **expected}]})
-    proving = Proving(resolve_policies(resolve(stack), PLACES))
-    return {(one.source, one.destination, one.family) for one in proving.connections(stack.expect[0])}
+    questions = Questions(resolve_policies(resolve(stack), PLACES))
+    return {(one.source, one.destination, one.family) for one in questions.connections(stack.expect[0])}
 
 
 def test_endpoints_are_asked_about_by_each_family_that_both_have_but_not_within_a_namespace() -> None:

@@ -30,7 +30,7 @@ def check_decisions(topology: Topology, resolution: Resolution, problems: Proble
     _named_ports(stack, resolution, problems)
     _rules(resolution, problems)
     _enforceable(topology, resolution, problems)
-    check_expectations(stack, resolution, problems, prove=prove)
+    check_expectations(topology, resolution, problems, prove=prove)
 
 
 def _may_have_unknown_members(topology: Topology) -> bool:

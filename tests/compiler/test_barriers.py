@@ -4,7 +4,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from netctl.compiler.barriers import Barriers
+from netctl.compiler.policies import resolve_policies
+from netctl.compiler.topology import resolve
+from netctl.policy.evaluate import Evaluator
+from netctl.policy.model import Connection, Protocol
+from netctl.policy.ranges import first_of_family
 from netctl.twin.examination import examine_policies
 from tests.compiler.stacks import PLACES, stack_of
 
@@ -66,3 +74,45 @@ def test_a_macvlan_is_out_of_reach_of_its_host_as_far_as_the_host_s_interfaces_a
     examination = examine_policies(stack_of({"hosts": host, "networks": {"lan": lan}}), PLACES)
     for links, said in (({("h", "eth0"): ["192.0.2.1/24"]}, "network 'lan' is out of its host's reach"), ({}, "")):
         assert [trial.barrier for trial in examination.matrix(links)] == [said]
+
+
+_HOSTS = {name: {"id": number, "address": f"192.0.2.{number}"} for number, name in enumerate(("h1", "h2"), 1)}
+_attachments = st.lists(
+    st.fixed_dictionaries(
+        {"netns": st.sampled_from("abcdef"), "hosts": st.sampled_from([["h1"], ["h2"], ["h1", "h2"]])},
+        optional={"default_route": st.booleans(), "anti_spoofing": st.booleans()},
+    ),
+    max_size=4,
+    unique_by=lambda attached: attached["netns"],
+)
+
+
+@st.composite
+def _stacks(draw: st.DrawFn) -> dict[str, Any]:
+    """Up to three networks and an overlay on two hosts, with whatever keeps their endpoints apart."""
+    declared: dict[str, Any] = {"hosts": _HOSTS, "networks": {}, "overlays": {}}
+    for number in range(draw(st.integers(1, 4))):
+        section, more = ("overlays", {"vni": 7}) if number == 3 else ("networks", {})
+        cidr = draw(st.sampled_from([f"10.{number}.0.0/16", [f"10.{number}.0.0/16", f"fd00:{number}::/48"]]))
+        block = {"per_host": [24, 64] if isinstance(cidr, list) else 24} if number == 3 else {}
+        fences = draw(st.fixed_dictionaries({}, optional={"internal": st.booleans(), "isolated": st.booleans()}))
+        attach = [{"interface": f"e{number}", **attached} for attached in draw(_attachments)]
+        declared[section][f"n{number}"] = {"subnet": {"cidr": cidr, **block}, "attach": attach, **fences, **more}
+    declared["services"] = {"outside": {"port": 80, "endpoints": draw(st.sampled_from([[], ["198.51.100.7"]]))}}
+    return declared
+
+
+@settings(max_examples=150, deadline=None)
+@given(_stacks())
+def test_what_is_found_for_all_endpoints_of_a_sort_is_what_is_found_for_each_pair(declared: dict[str, Any]) -> None:
+    topology = resolve(stack_of(declared))
+    policies = resolve_policies(topology, PLACES).policies
+    barriers = Barriers(topology, Evaluator(policies))
+    for family in (4, 6):
+        having = [name for name, end in policies.endpoints.items() if first_of_family(end.addresses, family)]
+        for source in having:
+            kept = barriers.kept_from(source, family)
+            for other in having:
+                if other != source:
+                    asked = Connection(source, other, Protocol.TCP, 80, None, family)
+                    assert (other in kept) == bool(barriers.between(asked)), asked

@@ -1,23 +1,24 @@
 """What keeps two ends apart whatever the policies say: networks that are internal or isolated, and the want of a route.
 
-Policies alone decide what *may* be reached. Where packets are sent, this decides too, and so it is expected of them.
+Policies alone decide what *may* be reached; whether it is, this decides too.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import NamedTuple
 
-from netctl.compiler.policies.endpoints import ATTACHMENT
+from netctl.compiler.policies.endpoints import ATTACHMENT, CONTAINER
 from netctl.compiler.prefixes import Prefix, format_address, parse_address, parse_prefix
 from netctl.compiler.topology import Net, Role, Topology
 from netctl.policy.evaluate import Evaluator, is_itself
-from netctl.policy.model import Endpoint
-from netctl.policy.ranges import family_of
-from netctl.policy.verdicts import Verdict
+from netctl.policy.model import Connection, Endpoint, PolicySet, Protocol
+from netctl.policy.ranges import family_of, first_of_family
 from netctl.stack.models import MacvlanNetwork
-from netctl.twin.trials import Trial
 
 _EVERYWHERE = {4: Prefix(4, 0, 0), 6: Prefix(6, 0, 0)}
 _APART = frozenset({"private", "vepa"})
+_ANY_PORT = 80
+"""None of what is decided here depends on it."""
 
 
 Links = Mapping[tuple[str, str], Sequence[str]]
@@ -35,7 +36,7 @@ class Leg(NamedTuple):
 class Barriers:
     """Finds what keeps ends apart."""
 
-    def __init__(self, topology: Topology, evaluator: Evaluator, links: Links) -> None:
+    def __init__(self, topology: Topology, evaluator: Evaluator, links: Links | None = None) -> None:
         """*links* are what the hosts' own interfaces have, as far as that is known."""
         self._topology = topology
         self._evaluator = evaluator
@@ -45,33 +46,74 @@ class Barriers:
         for name in self._legs:
             end = self._endpoints[name]
             self._together.setdefault((end.host, end.netns), []).append(name)
-        self._links = {place: [parse_prefix(text) for text in texts] for place, texts in links.items()}
+        self._links = {place: [parse_prefix(text) for text in texts] for place, texts in (links or {}).items()}
+        self._kept: dict[tuple[Hashable, int], frozenset[str]] = {}
 
-    def noted(self, trials: Iterable[Trial]) -> Iterator[Trial]:
-        """The trials, each with what keeps its ends apart."""
-        return (trial._replace(barrier=barrier) if (barrier := self.between(trial)) else trial for trial in trials)
-
-    def expected(self, trials: Iterable[Trial]) -> Iterator[Trial]:
-        """The trials of a matrix, of which those are expected to fail that something keeps from arriving."""
-        for trial in trials:
-            barrier = self.between(trial) if trial.expected is Verdict.ALLOW else ""
-            yield trial._replace(expected=Verdict.DENY, barrier=barrier) if barrier else trial
-
-    def between(self, trial: Trial) -> str:
-        """What keeps a trial's ends apart, in words; empty where nothing does."""
-        asked = trial.connection
+    def between(self, asked: Connection) -> str:
+        """What keeps a connection's ends apart, in words; empty where nothing does."""
         source, destination = self._endpoints.get(asked.source), self._endpoints.get(asked.destination)
         if is_itself(source, destination):
             return ""
-        address = next((text for text in source.addresses if family_of(text) == asked.family), "") if source else ""
+        there = address_of(self._evaluator.policies, asked)
+        here = first_of_family(source.addresses, asked.family) if source else ""
         return (
-            self._fence(asked.source, asked.destination, trial.address)
-            or self._fence(asked.destination, asked.source, address)
-            or self._macvlan(source, destination, trial.address)
-            or self._macvlan(destination, source, address)
-            or self._no_way(asked.source, trial.address)
-            or self._no_way_back(trial)
+            self._fence(asked.source, asked.destination, there)
+            or self._fence(asked.destination, asked.source, here)
+            or self._macvlan(source, destination, there)
+            or self._macvlan(destination, source, here)
+            or self._no_way(asked.source, there)
+            or self._no_way_back(asked)
         )
+
+    def kept_from(self, source: str, family: int) -> frozenset[str]:
+        """The endpoints that *source* does not reach by a family whatever the policies say.
+
+        That is found out once for all the endpoints of one sort, so that it costs as the networks, not as all pairs.
+        """
+        sort = self._sorts[source]
+        found = self._kept.get((sort, family))
+        if found is None:
+            found = self._kept[sort, family] = frozenset().union(*self._kept_sorts(source, family))
+        return found
+
+    def _kept_sorts(self, source: str, family: int) -> Iterator[list[str]]:
+        open_ = source not in self._legs or self._is_open(self._legs[source], family)
+        for names in self._by_sort.values():
+            other = self._another(names, source, family)
+            # What is on no network of the stack's is only ever out of reach for what is itself fenced in.
+            if not other or (open_ and other not in self._legs):
+                continue
+            if self.between(Connection(source, other, Protocol.TCP, _ANY_PORT, None, family)):
+                yield names
+
+    def _another(self, names: Sequence[str], source: str, family: int) -> str:
+        """The first of the names that is not *source*, and has an address of the family; empty where there is none."""
+        return next(
+            (name for name in names if name != source and first_of_family(self._endpoints[name].addresses, family)), ""
+        )
+
+    def _is_open(self, leg: "Leg", family: int) -> bool:
+        """Whether an attachment of one network and no other reaches everything that is on none of the stack's."""
+        internal = getattr(leg.net.spec, "internal", False)
+        return not internal and leg.net.role is not Role.MACVLAN and _EVERYWHERE[family] in leg.reached
+
+    @cached_property
+    def _sorts(self) -> dict[str, Hashable]:
+        """For each endpoint what tells those from others that nothing here tells apart."""
+        return {name: self._sort(end) for name, end in self._endpoints.items()}
+
+    def _sort(self, end: Endpoint) -> Hashable:
+        leg = self._legs.get(end.name)
+        if leg is not None and len(self._together[end.host, end.netns]) == 1:
+            return leg.net.path, end.host, leg.reached
+        return (end.network, end.host) if end.kind == CONTAINER else end.name
+
+    @cached_property
+    def _by_sort(self) -> dict[Hashable, list[str]]:
+        found: dict[Hashable, list[str]] = {}
+        for name, sort in self._sorts.items():
+            found.setdefault(sort, []).append(name)
+        return found
 
     def _fence(self, one: str, other: str, address: str) -> str:
         """What the firewall of the network of *one* drops of what goes between it and the *other*."""
@@ -139,16 +181,16 @@ class Barriers:
         )
         return max(routes, default=(0, False, ""))[2]
 
-    def _no_way_back(self, trial: Trial) -> str:
+    def _no_way_back(self, asked: Connection) -> str:
         """Whether the destination cannot send to the address that it sees what it is to answer from its own."""
-        source, destination, seen = self._evaluator.ends(trial.connection)
+        source, destination, seen = self._evaluator.ends(asked)
         end, there = source.endpoint, destination.endpoint
         if end is None or there is None or there.name not in self._legs or seen.address is None:
             return ""
         # A host has an address on its bridges; it has none on the segment of a macvlan, which is without an interface.
         if end.kind == "host" and end.host == there.host and there.interface:
             return ""
-        address = format_address(trial.connection.family, seen.address)
+        address = format_address(asked.family, seen.address)
         return self._no_way(there.name, address) or self._not_its_own(there, address)
 
     def _not_its_own(self, end: Endpoint, address: str) -> str:
@@ -176,3 +218,9 @@ def _legs(topology: Topology, endpoints: Mapping[str, Endpoint]) -> Iterable[tup
         number = topology.hosts.number(end.host)
         reached += [pool.prefix if net.role is Role.ROUTED else pool.on(number) for pool in net.pools]
         yield name, Leg(net, tuple(reached))
+
+
+def address_of(policies: PolicySet, connection: Connection) -> str:
+    """The destination's address of the connection's family; empty where it has none."""
+    end = policies.endpoints.get(connection.destination)
+    return first_of_family(end.addresses, connection.family) if end else connection.destination
