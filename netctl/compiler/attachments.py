@@ -25,7 +25,7 @@ def compile_attachments(leg: Leg, site: Site) -> Iterator[Desired]:
         if site.host not in end.hosts:
             continue
         peer = link_key(end.spec.interface, end.spec.netns)
-        yield from _pair(leg, end, peer, endpoint_mac(leg.net, end, site))
+        yield from _pair(leg, end, peer, site)
         found = list(endpoint_addresses(end, peer, leg.origin, addresses, nodad=True))
         yield from found
         yield from _routes(leg, end, peer, gateways, found)
@@ -66,15 +66,17 @@ def gateway_route(end: Endpoint, link: Key, gateway: str, destination: str, addr
     )
 
 
-def _pair(leg: Leg, end: Endpoint, peer: Key, address: str) -> Iterator[Desired]:
+def _pair(leg: Leg, end: Endpoint, peer: Key, site: Site) -> Iterator[Desired]:
     spec = end.spec
     name, altnames = end.host_end
     host_end = link_key(name)
     mtu = spec.mtu or leg.mtu
     veth = Veth(
-        "", name, True, mtu, None, None, altnames, None, None, leg.bridge, f"{spec.netns}/{spec.interface}"
+        "", name, True, mtu, None, None, altnames, None, None, leg.bridge, f"{spec.netns}/{spec.interface}",
+        name in site.hairpins,
     )  # fmt: skip
     yield Desired(host_end, veth, leg.origin, (leg.link,))
+    address = endpoint_mac(leg.net, end, site)
     yield Desired(
         peer, VethPeer(spec.netns, spec.interface, True, mtu, address), leg.origin, (host_end,), host_end
     )  # fmt: skip

@@ -104,9 +104,11 @@ def compile_host(
 ) -> Compiled:
     """As `compile_stack`, of a stack that has been examined, without an error: for one of several of its hosts."""
     topology, resolution = examined
-    site = Site(topology, host or "", facts, places, problems, _enforcement(topology, resolution, host or ""))
     endpoints = resolution.policies.endpoints if resolution is not None else {}
     balanced = _balanced(topology, endpoints, facts, host or "") if resolution is not None else None
+    site = Site(topology, host or "", facts, places, problems, _enforcement(topology, resolution, host or ""))
+    if balanced is not None:
+        site.hairpins = balanced.hairpins
     fronts = balanced.fronts if balanced is not None else ()
     instances = living(topology, endpoints, facts, host or "")
     policies = resolution and resolution.policies

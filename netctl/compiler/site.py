@@ -30,6 +30,8 @@ class Site:
         self.facts = facts
         self.problems = problems
         self.enforcement = enforcement
+        self.hairpins: frozenset[str] = frozenset()
+        """The host's ends of attachments that reach themselves by way of their bridge."""
         self._places = places
         self._paths: dict[Origin, Path] = {}
 

@@ -50,6 +50,8 @@ class Veth(NamedTuple):
     """The bridge that it is a port of; empty for none."""
     peer: str | None = None
     """The other end, as ``netns/name``; empty where the other end is not where it should be."""
+    hairpin: bool | None = None
+    """Whether its bridge sends frames back by the port that they came from."""
 
 
 class VethPeer(NamedTuple):

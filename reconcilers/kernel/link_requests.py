@@ -13,6 +13,7 @@ from reconcilers.kernel.if_link import (
     IFLA_BR_NF_CALL_IP6TABLES,
     IFLA_BR_NF_CALL_IPTABLES,
     IFLA_BR_STP_STATE,
+    IFLA_BRPORT_MODE,
     IFLA_GROUP,
     IFLA_IFALIAS,
     IFLA_IFNAME,
@@ -20,6 +21,8 @@ from reconcilers.kernel.if_link import (
     IFLA_INET_CONF,
     IFLA_INFO_DATA,
     IFLA_INFO_KIND,
+    IFLA_INFO_SLAVE_DATA,
+    IFLA_INFO_SLAVE_KIND,
     IFLA_LINK,
     IFLA_LINKINFO,
     IFLA_MACVLAN_MODE,
@@ -161,6 +164,10 @@ def configure_link(
         body.append(wire.nested(IFLA_AF_SPEC, *families))
     if body or change:
         yield Request(wire.RTM_SETLINK, 0, _target(index, flags=flags, change=change) + b"".join(body))
+    if isinstance(link, Veth) and "hairpin" in fields and link.hairpin is not None and link.master:
+        mode = wire.attribute(IFLA_BRPORT_MODE, bytes([link.hairpin]))
+        port = wire.text(IFLA_INFO_SLAVE_KIND, "bridge"), wire.nested(IFLA_INFO_SLAVE_DATA, mode)
+        yield Request(wire.RTM_NEWLINK, 0, _target(index) + wire.nested(IFLA_LINKINFO, *port))
     details = _changed_details(link, fields, lookup)
     if details:
         linkinfo = wire.nested(

@@ -155,6 +155,7 @@ class LinkWriter:
             link = cast(Link, change.after)
             fields = {"owner", "group", "ipv4_forwarding"}
             fields |= {"mtu"} if isinstance(link, Bridge) else set()
+            fields |= {"hairpin"} if isinstance(link, Veth) and link.hairpin else set()
             fields |= {"addr_gen_mode"} if without_link_local(link) and self.sources.ipv6_exists else set()
             alias = link_mark(change.owner, link.name)
             ungrouped = link._replace(group=link.group or 0)

@@ -14,6 +14,7 @@ from reconcilers.kernel.if_link import (
     IFLA_BR_NF_CALL_IP6TABLES,
     IFLA_BR_NF_CALL_IPTABLES,
     IFLA_BR_STP_STATE,
+    IFLA_BRPORT_MODE,
     IFLA_EXT_MASK,
     IFLA_GROUP,
     IFLA_IFALIAS,
@@ -22,6 +23,7 @@ from reconcilers.kernel.if_link import (
     IFLA_INET_CONF,
     IFLA_INFO_DATA,
     IFLA_INFO_KIND,
+    IFLA_INFO_SLAVE_DATA,
     IFLA_LINK,
     IFLA_LINK_NETNSID,
     IFLA_LINKINFO,
@@ -29,6 +31,7 @@ from reconcilers.kernel.if_link import (
     IFLA_MASTER,
     IFLA_MTU,
     IFLA_PROP_LIST,
+    IFLA_PROTINFO,
     IFLA_VXLAN_AGEING,
     IFLA_VXLAN_ID,
     IFLA_VXLAN_LEARNING,
@@ -95,6 +98,15 @@ class Row(NamedTuple):
     def master(self) -> int:
         """The index of the bridge it is a port of; 0 for none."""
         return wire.read_number(self.attributes.get(IFLA_MASTER))
+
+    @property
+    def hairpin(self) -> bool:
+        """Whether its bridge sends frames back by this port; of what the bridge tells, and of what the port does."""
+        told = self.attributes.get(IFLA_PROTINFO)
+        if told is None:
+            linkinfo = self.attributes.get(IFLA_LINKINFO)
+            told = wire.nested_attributes(linkinfo).get(IFLA_INFO_SLAVE_DATA) if linkinfo else None
+        return bool(told and wire.read_number(wire.nested_attributes(told).get(IFLA_BRPORT_MODE)))
 
     @property
     def promotes_secondaries(self) -> bool:
@@ -193,7 +205,8 @@ def _decode_veth(row: Row, around: Surroundings) -> Veth | VethPeer | OtherLink:
     if around.netns:
         tied = row.lower_netns is not None and row.lower_netns == around.root_id
         return VethPeer(*_common(row, around)) if tied else OtherLink(around.netns, row.name, "veth of another pair")
-    return Veth(*_common(row, around), around.names.get(row.master, ""), around.peer_of(row))
+    master = around.names.get(row.master, "")
+    return Veth(*_common(row, around), master, around.peer_of(row), bool(master) and row.hairpin)
 
 
 def _decode_vxlan(row: Row, around: Surroundings) -> Vxlan:

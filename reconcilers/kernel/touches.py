@@ -14,6 +14,7 @@ from netctl.kinds.rule import rule_key
 from netctl.kinds.sysctl import sysctl_key
 from reconcilers.kernel import wire
 from reconcilers.kernel.addresses import AddressRow, address_reader
+from reconcilers.kernel.if_link import IFLA_PROTINFO
 from reconcilers.kernel.link_requests import get_link_at
 from reconcilers.kernel.links import Row, Surroundings, read_links
 from reconcilers.kernel.neighbours import NTF_EXT_LEARNED, NTF_SELF, entry_reader
@@ -101,7 +102,8 @@ class Touches:
             self._add_settings(view, chunk, kind)
 
     def _add_links(self, view: View, chunk: bytes, kind: int, port: int) -> None:
-        if chunk[wire.HEADER.size] == wire.AF_BRIDGE:  # about a port's place in its bridge, not about the link
+        if chunk[wire.HEADER.size] == wire.AF_BRIDGE:
+            self._update_port(view, chunk, port)
             return
         for row in read_links(chunk, kind):
             if kind == wire.RTM_NEWLINK:
@@ -112,6 +114,15 @@ class Touches:
                 self._touch_link(view, row.name, port)
             else:
                 self._touch_link(view, row.name, port)
+
+    def _update_port(self, view: View, chunk: bytes, port: int) -> None:
+        """What a bridge tells of a port's place in it, which is not all about the link."""
+        for row in read_links(chunk):
+            known = view.links.get(row.name)
+            told = row.attributes.get(IFLA_PROTINFO)
+            if known is not None and told is not None and known.hairpin != row.hairpin:
+                attributes = {**known.attributes, IFLA_PROTINFO: told}
+                self._update_link(view, known._replace(attributes=attributes), port)
 
     def _update_link(self, view: View, row: Row, port: int) -> None:
         before, owner = view.update(row), view.owned.get(row.ifindex)

@@ -1,5 +1,7 @@
 """One host with a router before it, beyond which is the outside, and endpoints that nothing is attached to yet."""
 
+import json
+
 from tests.e2e.lab import Lab
 
 HOST = {4: "192.0.2.10", 6: "2001:db8:1::10"}
@@ -17,3 +19,10 @@ def build(lab: Lab, *endpoints: str) -> None:
     lab.ip("h", f"address add {HOST[4]}/24 dev eth0", f"address add {HOST[6]}/64 dev eth0")
     lab.ip("h", *(f"route add default via {router}" for router in ROUTER.values()))
     lab.remember("h", *(endpoints or ENDPOINTS))
+
+
+def is_hairpin(lab: Lab, label: str) -> bool:
+    """Whether the bridge sends frames back to an endpoint."""
+    index = lab.link(label, "eth0")["link_index"]
+    ports = json.loads(lab.run("h", "bridge", "-d", "-j", "link", "show"))
+    return next(bool(port["hairpin"]) for port in ports if port["ifindex"] == index)

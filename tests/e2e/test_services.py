@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from netctl.engine.change import Action
-from tests.e2e.host import HOST, ROUTER, build
+from tests.e2e.host import HOST, ROUTER, build, is_hairpin
 from tests.e2e.lab import Lab, keys
 from tests.e2e.offering import ask, connected, datagrams, offering, question, spread
 from tests.e2e.rules import rules
@@ -89,14 +89,22 @@ def test_an_endpoint_reaches_its_own_service_and_its_neighbours_over_the_virtual
         assert set(spread(lab, "a", VIP[family])) == {"a", "b"}
 
 
-def test_neighbours_are_reached_also_where_the_bridge_hands_frames_to_the_firewall(lab: Lab) -> None:
+@pytest.mark.parametrize("family", [4, 6])
+def test_an_endpoint_reaches_itself_and_its_neighbours_also_where_the_bridge_hands_frames_to_the_firewall(
+    lab: Lab, family: int
+) -> None:
     policies = "policies: {web: {applies_to: {service: web}, ingress: [{ports: [80, 80/udp]}]}}"
-    lab.apply(declared('endpoints: [10.10.0.21, "fd10::21"]', policies), "h")
+    lab.apply(declared(more=policies), "h")
     with offering(lab, "ab"):
-        for family in (4, 6):
-            assert set(spread(lab, "a", VIP[family])) == {"b"}
+        assert set(spread(lab, "a", VIP[family])) == {"a", "b"}
+        seen = set()
+        for _ in range(40):
             with datagrams(lab, "a", VIP[family]) as flow:
-                assert question(flow).server == "b"
+                seen.add(question(flow).server)
+        assert seen == {"a", "b"}
+    # Only where it is needed: its bridge sends nothing back to who is no endpoint.
+    lab.apply(declared('endpoints: [10.10.0.21, "fd10::21"]', policies), "h")
+    assert [is_hairpin(lab, label) for label in "abc"] == [False, True, False]
 
 
 @pytest.mark.parametrize("family", [4, 6])
@@ -191,7 +199,8 @@ def test_an_endpoint_that_goes_keeps_its_connections_and_gets_no_new_ones(lab: L
 
 
 def test_one_more_service_is_a_matter_of_elements_alone(lab: Lab) -> None:
-    more = "  api: {port: 8000, vip: auto, publish: ['8000:8000'], endpoints: [10.10.0.20, 10.10.0.21, 10.20.0.30]}"
+    ends = "[{address: 10.10.0.20, weight: 2}, 10.10.0.21]"
+    more = f"  api: {{port: 8000, vip: auto, publish: ['8000:8000'], endpoints: {ends}}}"
     web = "endpoints: {labels: {app: web}}, publish: ['8080:80']"
     lab.apply(declared(web), "h")
     before = rules(lab["h"])

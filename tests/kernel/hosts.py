@@ -93,7 +93,7 @@ def _attachment(declared: Declared, master: Key, app: str) -> None:
     veth = declared.link(
         Veth(
             "", "nc-a-app", True, 1400, "02:00:00:00:00:04", 8, ("nc-a-app-long-name",), True, True,
-            "nc-a", f"{app}/eth0",
+            "nc-a", f"{app}/eth0", True,
         ),
         master,
     )  # fmt: skip

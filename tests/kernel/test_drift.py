@@ -147,7 +147,8 @@ VETHS = [
     *common(Veth, "link/nc-a-app", "nc-a-app", within_app=False),
     Drift(Veth, "up", "link/nc-a-app", ("ip link set nc-a-app down",)),
     Drift(Veth, "mac", "link/nc-a-app", ("ip link set nc-a-app address 02:00:00:00:00:99",)),
-    Drift(Veth, "master", "link/nc-a-app", ("ip link set nc-a-app nomaster",)),
+    Drift(Veth, "master", "link/nc-a-app", ("ip link set nc-a-app nomaster",), fields=("master", "hairpin")),
+    Drift(Veth, "hairpin", "link/nc-a-app", ("bridge link set dev nc-a-app hairpin off",)),
     Drift(
         Veth, "peer", "link/nc-a-app",
         (
@@ -157,6 +158,7 @@ VETHS = [
             "ip link property add dev nc-a-app altname nc-a-app-long-name",
             "sysctl -w net.ipv4.conf.nc-a-app.forwarding=1",
             f"sysctl -w net.ipv6.conf.nc-a-app.{IPV6_FORWARDING}=1",
+            "bridge link set dev nc-a-app hairpin on",
         ),
         REPLACE, {"link/{app}/eth0": (CREATE, ()), **ON_PEER},
         why="the far end, and all that is on it, went with the pair",
@@ -356,7 +358,7 @@ SYSCTLS = [
 
 GONE = [
     Drift(Bridge, "deleted", "link/nc-a", ("ip link delete nc-a",), CREATE,
-          {**ON_BRIDGE, "link/nc-a-app": (UPDATE, ("master",)), "port/phy": (UPDATE, ("master",))},
+          {**ON_BRIDGE, "link/nc-a-app": (UPDATE, ("master", "hairpin")), "port/phy": (UPDATE, ("master",))},
           why="what was on the bridge is gone, and its ports are ports of nothing"),
     Drift(Veth, "deleted", "link/nc-a-app", ("ip link delete nc-a-app",), CREATE,
           {"link/{app}/eth0": (CREATE, ()), **ON_PEER}, why="both ends go together"),

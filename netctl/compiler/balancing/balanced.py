@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from netctl.compiler.balancing.frontends import Frontend
+from netctl.compiler.balancing.frontends import Frontend, balanced_services
 from netctl.compiler.balancing.tables import rebalanced
 from netctl.compiler.consul.registration import registered
 from netctl.compiler.probes import Probe, probes
@@ -36,6 +36,17 @@ class Balanced(NamedTuple):
         told = registered(self.topology.stack)
         asks_consul = any(name in told for name in self.services)
         return ({CONSUL} if asks_consul else set()) | ({DOCKER} if self.topology.dockers else set())
+
+    @property
+    def hairpins(self) -> frozenset[str]:
+        """The host's ends of attachments that may be translated to themselves.
+
+        Where bridges hand their frames to the firewall, that happens on the bridge, which then has to send a frame back
+        by the port that it came from. Other tools can switch that on at any time.
+        """
+        names = frozenset(balanced_services(self.topology))
+        ends = (end for end in self.endpoints.values() if end.host == self.host)
+        return frozenset(end.interface for end in ends if end.interface and end.services & names)
 
     @property
     def probes(self) -> tuple[Probe, ...]:
