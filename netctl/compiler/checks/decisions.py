@@ -34,8 +34,13 @@ def check_decisions(topology: Topology, resolution: Resolution, problems: Proble
 
 
 def _may_have_unknown_members(topology: Topology) -> bool:
-    """Whether containers may be meant of which nothing is known: without an Engine to ask, nobody can tell."""
-    return bool(topology.dockers) and not any(member.is_known for member in topology.members)
+    """Whether containers may be meant of which nothing is known, as without an Engine to ask, or that have no address
+    before Docker has assigned one.
+    """
+    members = topology.members
+    return bool(topology.dockers) and (
+        not any(member.is_known for member in members) or not all(member.addresses for member in members)
+    )
 
 
 def _matches(stack: Stack, resolution: Resolution, problems: Problems) -> None:
