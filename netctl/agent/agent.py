@@ -114,7 +114,7 @@ class Agent:
         """Whether the source could not be looked at the last time."""
         self._knowledge = Knowledge()
         self._rumours = Rumours()
-        self._health = Health(settings.netns, log, lambda: self._ask("health", self._follow_health))
+        self.health = Health(settings.netns, log, lambda: self._ask("health", self._follow_health))
 
     @property
     def ready(self) -> bool:
@@ -133,7 +133,7 @@ class Agent:
         async with AsyncExitStack() as stack:
             stack.callback(self._listening.close)
             stack.callback(self._source.close)
-            stack.callback(self._health.close)
+            stack.callback(self.health.close)
             await serve(self, stack)
             self._feed_watchdog()
             await asyncio.to_thread(self._begin)
@@ -167,7 +167,7 @@ class Agent:
                 f"the declaration is of stack '{loaded.stack}' now, and '{self.keeper.declared.stack}' is kept here",
                 "Start another watch for the other stack.",
             )
-        facts = self._health.told(self._knowledge.tell(self.session.facts()))
+        facts = self.health.told(self._knowledge.tell(self.session.facts()))
         declared = loaded.compile(facts)
         self.session.leads = declared.leads
         if self.names is None or declared.balanced is None:
@@ -444,7 +444,7 @@ class Agent:
         """Move endpoints in or out of what is balanced, by what a system or checks now tell of their health."""
         keeper = self._keeper
         facts = self.session.members[name].facts() if name else Facts()
-        moved = self._health.moved(keeper.declared, facts)
+        moved = self.health.moved(keeper.declared, facts)
         if moved is not None:
             keeper.move(moved)
             self._listening.attend(keeper.scope)
@@ -456,19 +456,19 @@ class Agent:
 
     def _attend_health(self) -> None:
         declared = self._keeper.declared
-        self._health.attend(declared, monotonic())
+        self.health.attend(declared, monotonic())
         if self.names is not None:
             self.names.hand_over()
             if self.names.is_outdated(declared):
                 self._jobs = {"names": partial(self.names.work_out, declared), **self._jobs}  # before what takes long
                 self._noticed.set()
-        due = self._health.cut_due
+        due = self.health.cut_due
         if due is not None:
             self._later("cut", max(due - monotonic(), 0), self._ask, "cut", self._cut)
 
     def _cut(self) -> None:
         """Cut connections to endpoints that have left, and whose grace is over."""
-        left = self._health.ripe(monotonic())
+        left = self.health.ripe(monotonic())
         for member in self.session.members.values() if left and not self.settings.detect_only else ():
             if isinstance(member, Cutting) and (number := member.cut(left)):
                 self.log.info("connections to endpoints that have left are cut", connections=number)

@@ -61,6 +61,8 @@ def watch_text(found: dict[str, Any]) -> str:
         f"  drifted: {entry['resource']}: {entry['drift']}" + (f" ({entry['reason']})" if entry["reason"] else "")
         for entry in found.get("drifted", ())
     ]
+    left_out = found.get("left_out", ())
+    lines += [f"  left out: {entry['service']} at {entry['endpoint']}: {entry['reason']}" for entry in left_out]
     return "\n".join(lines)
 
 

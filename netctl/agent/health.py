@@ -84,6 +84,11 @@ class Health:
         self._told = resting
 
     @property
+    def failed_checks(self) -> dict[str, str]:
+        """What netctl's own checks have found, by the ids of instances."""
+        return dict(self._checking.failed)
+
+    @property
     def cut_due(self) -> float | None:
         """When `ripe` has something to tell."""
         return self._draining.next_due

@@ -37,6 +37,7 @@ def document(agent: Agent) -> dict[str, Any]:
         return found
     # Copied at once: a thread may be at work on them.
     drifts, contended = list(keeper.drifts.values()), list(keeper.pace.contended)
+    resting = keeper.declared.balanced.resting if keeper.declared.balanced else {}
     drifts.sort(key=lambda drift: drift.since)
     return found | {
         "stack": keeper.declared.stack,
@@ -53,6 +54,11 @@ def document(agent: Agent) -> dict[str, Any]:
         ],
         "drifted_count": len(drifts),
         "contended": sorted(contended),
+        "left_out": [
+            {"service": subject.service, "endpoint": subject.address, "reason": reason}
+            for subject, reason in sorted(resting.items())
+        ],
+        "failed_checks": agent.health.failed_checks,
     }  # fmt: skip
 
 
@@ -73,7 +79,7 @@ def page(agent: Agent) -> str:
     rows = "".join(
         f"<tr><th>{escape(name.replace('_', ' '))}</th><td>{escape(str(value))}</td></tr>"
         for name, value in found.items()
-        if not isinstance(value, list)
+        if not isinstance(value, list | dict)
     )
     drifted = "".join(
         f"<tr><td>{escape(entry['resource'])}</td><td>{escape(entry['drift'])}</td><td>{escape(entry['since'])}</td>"

@@ -1,12 +1,15 @@
 """The steps that the commands share: load the stack, open the systems, choose the host, compile, plan."""
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from netctl.cli.lock import sole_writer
-from netctl.cli.options import Changing, Compiling
+from netctl.agent.asking import ask, socket_path
+from netctl.cli.lock import identity, sole_writer
+from netctl.cli.options import DEFAULT_STATE_DIR, Changing, Compiling
 from netctl.cli.sessions import open_reader, open_writer, place_name
 from netctl.cli.ssh_connection import ssh_connection
 from netctl.cli.terminal import Terminal
@@ -120,7 +123,16 @@ def _load(options: Compiling, environment: Mapping[str, str] | None = None) -> "
 def _workspace(
     declarations: "Declarations", session: Session[AnyReader], options: Compiling, terminal: Terminal
 ) -> Workspace[AnyReader]:
-    facts = session.facts()
+    facts = session.facts()._replace(failed_checks=_failed_checks(declarations.name, options))
     host = declarations.choose_host(options.host, facts)
     compiled = declarations.compile(host, facts, terminal)
     return Workspace(declarations, host, compiled.resources, session, facts, options, compiled.policies)
+
+
+def _failed_checks(stack: str, options: Compiling) -> dict[str, str]:
+    """What the checks of a watch that runs here have found; nothing where none does."""
+    state_dir = getattr(options, "state_dir", None) or Path(os.environ.get("NETCTL_STATE_DIR") or DEFAULT_STATE_DIR)
+    path = socket_path(state_dir, f"{stack}@{identity(options.netns)}")
+    found = ask(path) if path.exists() else None
+    failed = found.get("failed_checks") if found else None
+    return {str(ident): str(reason) for ident, reason in failed.items()} if isinstance(failed, dict) else {}

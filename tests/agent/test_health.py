@@ -127,7 +127,7 @@ def test_who_fails_its_check_gets_no_new_connections_until_it_is_well(lab: Lab) 
         assert set(spread(lab, "out", HOST[4], 8080, count=40)) == {"a", "b"}
 
 
-def test_health_changes_elements_alone_and_nothing_is_compiled(lab: Lab) -> None:
+def test_health_changes_elements_alone_and_nothing_is_compiled(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     with doctors(lab, "ab") as well, watching(lab, declared(), host="") as watcher:
         before = rules(lab["h"])
         well["a"].status = "500 Broken"
@@ -135,6 +135,10 @@ def test_health_changes_elements_alone_and_nothing_is_compiled(lab: Lab) -> None
         wait_until(lambda: backends(lab) == {"10.10.0.21"} and backends(lab, 6) == {"fd10::21"}, timeout=60)
         assert rules(lab["h"]) == before
         assert not watcher.said("^(reloaded|looking|repaired)")
+        assert {entry["endpoint"] for entry in watcher.status()["left_out"]} == {"10.10.0.20", "fd10::20"}
+        # Who plans meanwhile is told what the watch has found.
+        monkeypatch.setenv("NETCTL_STATE_DIR", str(lab.directory / "state"))
+        lab.demand_done(declared(), "h")
         # What was changed for health is what is kept from now on.
         lab.run("h", "nft", "flush", "map", "inet", "netctl-shop", "backends4")
         wait_until(lambda: backends(lab) == {"10.10.0.21"}, timeout=60)
