@@ -28,7 +28,15 @@ def query_name(text: str) -> str:
     return text
 
 
+def global_name(text: str) -> str:
+    """The one name that the defaults of all proxies have. Raises ValueError."""
+    if text != "global":
+        raise ValueError(f"'{text[:40]}' is not 'global', which is the only name that Consul takes here")
+    return text
+
+
 MeshName = Annotated[str, AfterValidator(mesh_name), AS_WRITTEN]
+GlobalName = Annotated[str, AfterValidator(global_name), AS_WRITTEN]
 QueryName = Annotated[str, AfterValidator(query_name), AS_WRITTEN]
 Texts = Annotated[list[Text], LISTED, ONE_OR_MORE]
 
@@ -79,7 +87,7 @@ class ServiceEntries(Declaration):
 class ClusterEntries(Declaration):
     """Consul's config entries that belong to no service of the stack, by kind and name."""
 
-    proxy_defaults: dict[Literal["global"], ProxyDefaults] | None = Field(
+    proxy_defaults: dict[GlobalName, ProxyDefaults] | None = Field(
         None, alias="proxy-defaults", description="Of all proxies; the name is `global`."
     )
     service_defaults: dict[MeshName, ServiceDefaults] | None = Field(

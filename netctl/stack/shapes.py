@@ -118,6 +118,7 @@ _NOUNS: dict[Callable[..., Any], str] = {
     consul_models.tagged_address: "an address",
     mesh_models.mesh_name: "a name in Consul or `*`",
     mesh_models.query_name: "a name",
+    mesh_models.global_name: "`global`",
 }
 _PLAIN = {str: "text", int: "an integer", bool: "`true` or `false`"}
 

@@ -181,14 +181,22 @@ class Reader:
 
 
 def _joined(unread: list[Unread]) -> tuple[Unread, ...]:
-    """One entry, where everything failed for one reason."""
-    if len(unread) == _PARTS and len({part.reason.partition(";")[0] for part in unread}) == 1:
-        keys = frozenset[Key]().union(*(part.keys for part in unread))
-        return (unread[0]._replace(part="everything", keys=keys),)
-    return tuple(unread)
+    """One entry for all that failed for one reason."""
+    found: dict[str, list[Unread]] = {}
+    for part in unread:
+        found.setdefault(part.reason.partition(";")[0], []).append(part)
+    return tuple(_merged(parts) for parts in found.values())
+
+
+def _merged(parts: list[Unread]) -> Unread:
+    names = [part.part for part in parts]
+    keys = frozenset[Key]().union(*(part.keys for part in parts))
+    told = next((part for part in parts if part.keys), parts[0])
+    return told._replace(part="everything" if len(names) == _PARTS else ", ".join(names), keys=keys)
 
 
 _PARTS = 6
+"""Everything that is read."""
 
 
 def _reason(error: BackendError, scope: Scope, keys: frozenset[Key]) -> str:

@@ -15,7 +15,8 @@ from tests.e2e.lab import Lab
 from tests.support.namespaces import Namespaces, ip, wait_until
 
 TEXT = (
-    "stack: shop\nservices:\n  web: {port: 80, endpoints: [10.20.0.10], tags: [a], checks: [{ttl: 1h}]}\n"
+    "stack: shop\nservices:\n  web: {port: 80, endpoints: [10.20.0.10], tags: [a], checks: [{ttl: 1h}], "
+    "queries: {web: {}}, intentions: [{from: job}], config_entries: {service-defaults: {Protocol: http}}}\n"
     "  mail: {external: smtp.example.com, port: 25}\nkv:\n"
 ) + "".join(f"  shop/{number}: {number}\n" for number in range(100))
 
@@ -37,7 +38,7 @@ def cluster(netns: Namespaces) -> Iterator[list[Agent]]:
                 "bootstrap_expect": 3,
                 "retry_join": addresses,
                 "retry_interval": "1s",
-                "performance": {"raft_multiplier": 3},
+                "performance": {"raft_multiplier": 2, "rpc_hold_timeout": "500ms"},
             }
             agents.append(Agent(namespace, f"server{number}", settings))
         for agent in agents:
@@ -90,8 +91,11 @@ def test_the_leader_is_killed_in_the_middle_of_an_apply(
     wait_until(lambda: _answers(here), 60, "the new leader answers")
     lab.apply(TEXT, "h")
     assert [row["ServiceID"] for row in here.get("catalog/service/web")] == ["shop:web:10.20.0.10"]
+    assert here.query("web") is not None
+    assert here.intentions() == {("job", "web"): "allow"}
     lab.destroy("shop", "h")
     assert here.keys() == {}
+    assert here.snapshot()["mesh"] == []
     assert "shop-mail" not in {node["Node"] for node in here.get("catalog/nodes")}
 
 
@@ -111,8 +115,9 @@ def test_without_a_leader_nothing_is_deleted_and_the_agents_part_is_still_planne
             agent.stop(signal.SIGKILL)
     wait_until(lambda: not here.has_leader(), 60, "the leader is gone")
     plan = lab.plan("stack: shop\nservices:\n  web: {port: 81, endpoints: [10.20.0.10], tags: [a]}\n", "h")
-    assert {part.part for part in plan.unread} == {"external services", "keys"}
-    assert all("No cluster leader" in part.reason for part in plan.unread)
+    [unread] = plan.unread
+    assert unread.part == "external services, keys, prepared queries, intentions, config entries"
+    assert "No cluster leader" in unread.reason
     assert [change.key.kind for change in plan.changes] == ["service"]
     with pytest.raises(ApplyError) as caught:
         lab.apply_once("stack: shop\nservices:\n  web: {port: 81, endpoints: [10.20.0.10], tags: [a]}\n", "h")

@@ -60,6 +60,57 @@ MISTAKES = {
     "a port of 70000": (service("port: 70000, endpoints: [10.0.0.1]"), "NC115", "port 70000"),
     "a weight of 0": (service(f"{WEB}, weights: {{passing: 0}}"), "NC116", "1 to 65535"),
     "a tagged address": (service(f"{WEB}, tagged_addresses: {{wan: here}}"), "NC115", "'here'"),
+    "two services of one name in Consul": (
+        service("port: [80, 81], endpoints: [10.0.0.1]", "  web-81: {endpoints: [10.0.0.2]}\n"), "NC279", "web-81",
+    ),
+    "a port whose name is too long": (
+        service(f"port: 80, ports: {{{'p' * 60}: 81}}, endpoints: [10.0.0.1]"), "NC279", "63 bytes",
+    ),
+    "a field that Consul does not have": (
+        service(f"{WEB}, config_entries: {{service-defaults: {{Protocl: http}}}}"), "NC279", "'Protocol'",
+    ),
+    "a field as HCL spells it": (
+        service(f"{WEB}, config_entries: {{service-resolver: {{connect_timeout: 5s}}}}"), "NC279", "'ConnectTimeout'",
+    ),
+    "a field within a list": (
+        service(f"{WEB}, config_entries: {{service-splitter: {{Splits: [{{Weight: 100, Servce: x}}]}}}}"),
+        "NC279", "'Service'",
+    ),
+    "a field of another type": (
+        service(f"{WEB}, config_entries: {{service-splitter: {{Splits: {{Weight: 100}}}}}}"), "NC279", "a list",
+    ),
+    "a flag that is none": (
+        service(f"{WEB}, config_entries: {{service-resolver: {{Subsets: {{a: {{OnlyPassing: 3}}}}}}}}"),
+        "NC279", "true",
+    ),
+    "a time without a unit": (
+        service(f"{WEB}, config_entries: {{service-resolver: {{ConnectTimeout: 5}}}}"), "NC279", "10s",
+    ),
+    "shares that are not whole": (
+        service(f"{WEB}, config_entries: {{service-splitter: {{Splits: [{{Weight: 90}}, {{Weight: 9}}]}}}}"),
+        "NC279", "99",
+    ),
+    "an unknown kind of entry": (service(f"{WEB}, config_entries: {{service-default: {{}}}}"), "NC111", "defaults"),
+    "an entry twice": (
+        service(f"{WEB}, config_entries: {{service-defaults: {{}}}}").replace(
+            "consul: {}", "consul: {config_entries: {service-defaults: {web: {}}}}"
+        ),
+        "NC331", "service-defaults/web",
+    ),
+    "proxy-defaults of another name": (
+        "stack: s\nconsul: {config_entries: {proxy-defaults: {web: {}}}}\n", "NC115", "global",
+    ),
+    "an intention of no name": (service(f"{WEB}, intentions: [{{from: 'a b'}}]"), "NC115", "'a b'"),
+    "two intentions of one source": (service(f"{WEB}, intentions: [{{from: a}}, {{from: a}}]"), "NC279", "'a'"),
+    "an intention that is neither": (service(f"{WEB}, intentions: [{{from: a, action: maybe}}]"), "NC117", "maybe"),
+    "a query's name": (service(f"{WEB}, queries: {{a/b: {{}}}}"), "NC115", "a/b"),
+    "two queries of one name": (
+        service(f"{WEB}, queries: {{q: {{}}}}", "  db: {endpoints: [10.0.0.2], queries: {q2: {}, Q: {}}}\n").replace(
+            "q2: {}, ", ""
+        ),
+        "NC279", "another query",
+    ),
+    "a query's time": (service(f"{WEB}, queries: {{q: {{ttl: 5}}}}"), "NC115", "no unit"),
     "a key with '..'": ("stack: s\nkv: {a/../b: c}\n", "NC115", "a/../b"),
     "a key from the root": ("stack: s\nkv: {/a: c}\n", "NC115", "/a"),
     "a long key": (f"stack: s\nkv: {{{'k' * 513}: c}}\n", "NC115", "512"),
@@ -77,7 +128,7 @@ def test_a_mistake_is_told_with_its_place_and_a_way_out(mistake: str) -> None:
     assert words in found.message + found.advice
     assert found.advice
     assert found.position is not None
-    assert found.position.line >= (2 if text.startswith("stack: s\nkv") else 4)
+    assert found.position.line >= (4 if "services:" in text and code != "NC331" else 2)
 
 
 def test_all_mistakes_are_told_at_once() -> None:

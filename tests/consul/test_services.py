@@ -118,6 +118,49 @@ def test_a_service_on_ipv6_is_no_permanent_difference(lab: Lab, agent: Agent) ->
     assert found["Address"] == "fd00::10"
 
 
+def test_each_port_is_a_service_of_its_own_as_healthy_as_the_first(lab: Lab, agent: Agent) -> None:
+    text = (
+        "stack: shop\nconsul: {}\nservices:\n  web:\n    port: [80, 80/udp, 9090]\n"
+        "    ports: {http: 80, metrics: 9090, admin: 8000-8010}\n    checks: [{ttl: 1h, status: passing}]\n"
+        "    endpoints: [10.20.0.10, {address: 10.20.0.11, id: web/2, weight: 3}]\n    tags: [v2]\n"
+        "    tagged_addresses: {wan: 198.51.100.1, proxied: '198.51.100.2:8443'}\n"
+    )
+    lab.apply(text, "h")
+    found = {ident: (row["Service"], row["Port"]) for ident, row in agent.services().items()}
+    assert found == {
+        WEB: ("web", 80), "shop:web-metrics:10.20.0.10": ("web-metrics", 9090),
+        "shop:web-admin:10.20.0.10": ("web-admin", 8000),
+        "web/2": ("web", 80), "web/2-metrics": ("web-metrics", 9090), "web/2-admin": ("web-admin", 8000),
+    }  # fmt: skip
+    metrics = agent.services()["shop:web-metrics:10.20.0.10"]
+    assert metrics["Tags"] == ["v2"]
+    assert metrics["TaggedAddresses"]["wan"] == {"Address": "198.51.100.1", "Port": 9090}
+    assert "proxied" not in metrics["TaggedAddresses"]
+    alias = "shop:web-metrics:10.20.0.10:alias"
+    assert agent.checks()[alias]["Type"] == "alias"
+    agent.put(f"agent/check/fail/{WEB}:ttl")
+    wait_until(lambda: agent.checks()[alias]["Status"] == "critical", 60, "the further port is critical, too")
+    lab.demand_done(text, "h")
+    lab.destroy("shop", "h")
+    assert agent.services() == {}
+
+
+def test_the_ids_of_a_services_ports_are_the_same_whatever_joins_them(lab: Lab, agent: Agent) -> None:
+    lab.apply(stack(port="[80, 9090]"), "h")
+    assert set(agent.services()) == {WEB, "shop:web-9090:10.20.0.10"}
+    plan = lab.apply(stack(port="[80, 443, 9090]"), "h")
+    assert describe(plan) == ["create consul/service/shop:web-443:10.20.0.10"]
+
+
+def test_each_port_of_an_external_service_is_a_node_of_its_own(lab: Lab, agent: Agent) -> None:
+    mail = "{external: smtp.example.com, port: [25, 587], checks: [{tcp: true}], tags: [a]}"
+    text = f"stack: shop\nservices:\n  mail: {mail}\n"
+    lab.apply(text, "h")
+    assert {node["Node"] for node in agent.get("catalog/nodes")} == {agent.node, "shop-mail", "shop-mail-587"}
+    assert [row["ServicePort"] for row in agent.get("catalog/service/mail-587")] == [587]
+    lab.destroy("shop", "h")
+
+
 def test_a_foreign_service_of_the_same_id_is_a_conflict_and_taken_over_when_asked(lab: Lab, agent: Agent) -> None:
     agent.put("agent/service/register", {"ID": WEB, "Name": "web", "Port": 79, "Tags": ["theirs"]})
     with pytest.raises(ConflictError):

@@ -1,6 +1,5 @@
 """What is cluster-wide in Consul: what it would refuse, told before anything is asked of it."""
 
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,7 +12,7 @@ from netctl.stack.models import Stack
 
 _LONGEST_NAME = 63
 """Of a label in DNS (RFC 1035)."""
-_WHOLE = 100.0
+_WHOLE, _ROUNDED = 100.0, 0.01
 
 
 def check_mesh(topology: Topology, problems: Problems) -> None:
@@ -31,10 +30,10 @@ def check_mesh(topology: Topology, problems: Problems) -> None:
 
 def _weights(body: Mapping[str, Any], path: Path, problems: Problems) -> None:
     splits = body.get("Splits")
-    weights = (
-        [split.get("Weight", 0) for split in splits if isinstance(split, dict)] if isinstance(splits, list) else []
-    )
-    if all(isinstance(weight, int | float) for weight in weights) and abs(sum(weights) - _WHOLE) > 0.01:
+    if not isinstance(splits, list):
+        return
+    weights = [split.get("Weight", 0) for split in splits if isinstance(split, dict)]
+    if all(isinstance(weight, int | float) for weight in weights) and abs(sum(weights) - _WHOLE) > _ROUNDED:
         problems.error(
             "NC279",
             (*path, "Splits"),
@@ -59,13 +58,14 @@ def _intentions(stack: Stack, problems: Problems) -> None:
 
 
 def _queries(stack: Stack, problems: Problems) -> None:
-    counted = Counter(name.lower() for service in stack.services.values() for name in service.queries)
+    seen: set[str] = set()
     for service, declared in stack.services.items():
         for name, query in declared.queries.items():
             path = ("services", service, "queries", name)
-            if counted[name.lower()] > 1:
-                message = f"several queries are called '{name}', and DNS does not tell them apart"
+            if name.lower() in seen:
+                message = f"another query is called '{name.lower()}', and DNS does not tell them apart"
                 problems.error("NC279", path, message, "Rename one.")
+            seen.add(name.lower())
             if not all(query.tags):
                 problems.error("NC279", (*path, "tags"), "a tag is empty", "Remove it.")
 
