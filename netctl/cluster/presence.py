@@ -27,15 +27,15 @@ class Presence:
         if self.session and holder == self.session and view.hosts[self.host] == self.record:
             return
         if not self.session or not store.session_node(self.session):
-            self.session = store.open_session(f"netctl {self._layout.stack}/{self.host}")
+            self.session = store.open_session(self._name)
         earlier = "" if holder == self.session else holder
         if earlier:
             self._demand_mine(store, earlier)
         if not store.acquire(self._layout.hosts + self.host, self.record.encoded(), self.session, earlier):
             return  # another one was faster, or the session has just ended: the next look tells which
+        if not self._was_there:
+            self._end_others(store)
         self._was_there = True
-        if earlier:
-            store.end_session(earlier)
 
     def lead(self, store: Store, view: View) -> None:
         """Take the lock for what is cluster-wide, where nobody has it."""
@@ -45,6 +45,16 @@ class Presence:
     def leads(self, view: View) -> bool:
         """Whether this host writes what is cluster-wide."""
         return bool(self.session) and view.writer == self.session
+
+    @property
+    def _name(self) -> str:
+        return f"netctl {self._layout.stack}/{self.host}"
+
+    def _end_others(self, store: Store) -> None:
+        """End the sessions of earlier processes, also of those that were killed before they held anything."""
+        for session in store.sessions(self.record.node, self._name):
+            if session != self.session:
+                store.end_session(session)
 
     def _demand_mine(self, store: Store, holder: str) -> None:
         """Raise NetctlError unless the session is of an earlier process of this host: one of the same node. Once this

@@ -82,6 +82,10 @@ class Store(Protocol):
         """The id of a new session, which ends when this agent's node dies, and then holds nothing any more."""
         ...
 
+    def sessions(self, node: str, name: str) -> Sequence[str]:
+        """The ids of a node's sessions of that name."""
+        ...
+
     def session_node(self, session: str) -> str:
         """The node of a session; empty where there is no such session."""
         ...

@@ -96,6 +96,11 @@ class ConsulStore:
             return found
         raise BackendError("Consul has opened a session, and does not tell which", "See whether Consul works.")
 
+    def sessions(self, node: str, name: str) -> tuple[str, ...]:
+        """The sessions of a node by their name."""
+        rows = entries(self._api.get(f"session/node/{segment(node)}"))
+        return tuple(text(row.get("ID")) for row in rows if row.get("Name") == name)
+
     def session_node(self, session: str) -> str:
         """The node of a session."""
         rows = entries(self._api.get(f"session/info/{segment(session)}"))
