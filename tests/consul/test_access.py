@@ -22,6 +22,12 @@ TEXT = (
 )
 _PAGE = Path(__file__).parents[2] / "docs" / "consul.md"
 DOCUMENTED = _PAGE.read_text(encoding="utf-8").partition("```hcl\n")[2].partition("```")[0]
+FURTHER = _PAGE.read_text(encoding="utf-8").partition("```hcl\n")[2].partition("```hcl\n")[2].partition("```")[0]
+MESH = (
+    "stack: shop\nconsul: {config_entries: {proxy-defaults: {global: {Config: {protocol: http}}}}}\nservices:\n"
+    "  web: {port: 80, endpoints: [10.20.0.10], queries: {web: {}}, intentions: [{from: job}], "
+    "config_entries: {service-defaults: {Protocol: http}}}\n"
+)
 NOTHING_OF_OURS = 'agent_prefix "" { policy = "read" }'
 
 
@@ -92,6 +98,56 @@ def test_no_line_of_the_documented_permissions_is_without_need(
                 pytest.fail(f"it works without {rules[number]}")
         except ApplyError:
             pass
+
+
+def test_with_the_further_permissions_the_mesh_and_dns_are_told_what_is_declared(
+    lab: Lab, guarded: Agent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = guarded.snapshot()
+    monkeypatch.setenv("CONSUL_HTTP_TOKEN", token(guarded, _merged(DOCUMENTED, FURTHER)))
+    lab.apply(MESH, "h")
+    assert guarded.intentions() == {("job", "web"): "allow"}
+    lab.apply(MESH.replace("from: job", "from: cron").replace("queries: {web: {}}", "queries: {web: {ttl: 9s}}"), "h")
+    lab.destroy("shop", "h")
+    assert guarded.snapshot() == before
+
+
+def _merged(rules: str, further: str) -> str:
+    """The rules, of which those of the same subject are replaced."""
+    subjects = {line.partition("{")[0] for line in further.splitlines()}
+    return "\n".join([line for line in rules.splitlines() if line.partition("{")[0] not in subjects]) + f"\n{further}"
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_no_line_of_the_further_permissions_is_without_need(
+    number: int, lab: Lab, guarded: Agent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules = FURTHER.splitlines()
+    less = "\n".join(rules[:number] + rules[number + 1 :])
+    monkeypatch.setenv("CONSUL_HTTP_TOKEN", token(guarded, _merged(DOCUMENTED, less)))
+    try:
+        plan = lab.plan(MESH, "h")
+        if not plan.unread:
+            lab.apply(MESH, "h")
+            pytest.fail(f"it works without {rules[number]}")
+    except ApplyError:
+        pass
+
+
+def test_what_of_the_mesh_a_token_may_not_see_is_not_taken_for_gone(
+    lab: Lab, guarded: Agent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CONSUL_HTTP_TOKEN", MASTER)
+    lab.apply(MESH, "h")
+    before = guarded.snapshot()
+    for rules in ("", NOTHING_OF_OURS):
+        monkeypatch.setenv("CONSUL_HTTP_TOKEN", token(guarded, rules))
+        plan = lab.plan(MESH.replace("web: {port", "other: {port").replace("from: job", "from: x"), "h")
+        assert not list(plan.changes)
+        unseen = {name for part in plan.unread for name in part.part.split(", ")}
+        assert {"prepared queries", "config entries"} <= unseen
+        assert "intentions" in unseen or not rules  # of an agent that does not tell its version, they are entries
+    assert guarded.snapshot() == before
 
 
 @pytest.mark.parametrize("rules", ["", NOTHING_OF_OURS], ids=["nothing", "the agent only"])

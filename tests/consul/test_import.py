@@ -59,3 +59,36 @@ def test_what_a_stack_owns_is_listed_and_only_imported_when_named(
     assert imported(agent, capsys).splitlines() == ["stack: shop"]
     assert "shop/a: b" in imported(agent, capsys, "kv")
     assert "external: smtp.example.com" in imported(agent, capsys, "external")
+
+
+def test_what_the_mesh_and_dns_are_told_can_be_taken_over_without_changing_anything(
+    lab: Lab, agent: Agent, capsys: pytest.CaptureFixture[str]
+) -> None:
+    agent.put("agent/service/register", {"ID": "web-1", "Name": "web", "Address": "10.20.0.1", "Port": 80})
+    agent.put("config", {"Kind": "proxy-defaults", "Name": "global", "Config": {"protocol": "http", "limit": 7}})
+    agent.put("config", {"Kind": "service-splitter", "Name": "web", "Splits": [{"Weight": 100}]})
+    agent.put("config", {"Kind": "service-resolver", "Name": "api", "Redirect": {"Service": "web"}})
+    service = {"Service": "web", "Tags": ["a"], "Failover": {"Datacenters": ["dc2"]}, "OnlyPassing": True}
+    agent.request("POST", "query", {"Name": "web", "Service": service, "DNS": {"TTL": "90s"}})
+    for source, action in (("job", "allow"), ("*", "deny")):
+        body = {"SourceName": source, "DestinationName": "web", "SourceType": "consul", "Action": action}
+        agent.request("POST", "connect/intentions", body)
+    text = imported(agent, capsys)
+    plan = lab.apply(text, "h", adopt=True)
+    assert {(change.action, change.reason, change.fields) for change in plan.changes} == {
+        (Action.UPDATE, Reason.ADOPTED, ("owner",))
+    }
+    assert len(list(plan.changes)) == 7
+    lab.destroy("shop", "h")
+    assert agent.snapshot()["mesh"] == []
+
+
+def test_what_is_of_services_that_are_not_here_is_told_in_remarks(
+    agent: Agent, capsys: pytest.CaptureFixture[str]
+) -> None:
+    agent.request("POST", "query", {"Name": "q", "Service": {"Service": "elsewhere"}})
+    body = {"SourceName": "a", "DestinationName": "elsewhere", "SourceType": "consul", "Action": "allow"}
+    agent.request("POST", "connect/intentions", body)
+    text = imported(agent, capsys)
+    assert "# not declared: query q: it is of 'elsewhere'" in text
+    assert "# not declared: intention a to elsewhere" in text
