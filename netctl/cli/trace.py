@@ -1,13 +1,20 @@
 """``netctl trace``."""
 
 import json
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from netctl.cli.options import Format, Sources
+from netctl.cli.options import Compiling, Format
+from netctl.engine.facts import Facts
+from netctl.errors import NetctlError
+
+if TYPE_CHECKING:  # what loads a stack is imported where one is loaded
+    from netctl.cli.declarations import Declarations
 
 UNCONNECTED = 2
 
@@ -20,7 +27,7 @@ class Family(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options(Sources):
+class Options(Compiling):
     """What ``netctl trace`` takes."""
 
     source: Annotated[str, typer.Argument(metavar="FROM", help="An endpoint, service, host or address.")]
@@ -36,18 +43,22 @@ class Options(Sources):
 
 
 def run(options: Options) -> int:
-    """Show which rule decides on a connection, and the way its packets take. By the declaration alone.
+    """Show which rule decides on a connection, and the way its packets take. By the declaration alone, but for a
+    virtual address, of which is said whom it leaves out at present.
 
     An endpoint may be named by the end of its name (web for frontend/web) where no other ends so. Of a service, each
     endpoint is traced. Exits with 0 whatever the verdict is, unless --detailed-exitcode is given.
     """
-    from netctl.cli.declarations import load_stack
+    from netctl.cli.declarations import load_declarations
     from netctl.path import Tracer
 
-    loaded = load_stack(options)
+    declarations = load_declarations(options)
+    loaded = declarations.loaded
     tracer = Tracer(loaded.stack, loaded)
     family = int(options.family) if options.family else None
-    traces = tracer.trace(options.source, options.destination, options.port, family)
+    with ExitStack() as ending:
+        known = partial(_known, declarations, options, ending)
+        traces = tracer.trace(options.source, options.destination, options.port, family, known)
     terminal = options.terminal()
     if options.output is Format.JSON:
         from netctl.report.trace_json import traces_document
@@ -59,3 +70,16 @@ def run(options: Options) -> int:
         terminal.result(traces_text(traces, loaded.line, terminal.paint))
     failed = options.detailed_exitcode and not all(trace.connects for trace in traces)
     return UNCONNECTED if failed else 0
+
+
+def _known(declarations: "Declarations", options: Options, ending: ExitStack) -> tuple[Facts, str]:
+    """What is known of this host, as far as it can be read until the *ending*, and which of the stack's it is."""
+    from netctl.cli.sessions import open_reader
+    from netctl.cli.workspace import failed_checks
+
+    facts, host = Facts(), ""
+    with suppress(NetctlError):
+        session = ending.enter_context(open_reader(options))
+        facts = session.facts()._replace(failed_checks=failed_checks(declarations.name, options))
+        host = declarations.choose_host(options.host, facts)
+    return facts, host

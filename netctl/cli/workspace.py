@@ -123,13 +123,13 @@ def _load(options: Compiling, environment: Mapping[str, str] | None = None) -> "
 def _workspace(
     declarations: "Declarations", session: Session[AnyReader], options: Compiling, terminal: Terminal
 ) -> Workspace[AnyReader]:
-    facts = session.facts()._replace(failed_checks=_failed_checks(declarations.name, options))
+    facts = session.facts()._replace(failed_checks=failed_checks(declarations.name, options))
     host = declarations.choose_host(options.host, facts)
     compiled = declarations.compile(host, facts, terminal)
     return Workspace(declarations, host, compiled.resources, session, facts, options, compiled.policies)
 
 
-def _failed_checks(stack: str, options: Compiling) -> dict[str, str]:
+def failed_checks(stack: str, options: Compiling) -> dict[str, str]:
     """What the checks of a watch that runs here have found; nothing where none does."""
     state_dir = getattr(options, "state_dir", None) or Path(os.environ.get("NETCTL_STATE_DIR") or DEFAULT_STATE_DIR)
     path = socket_path(state_dir, f"{stack}@{identity(options.netns)}")

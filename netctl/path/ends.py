@@ -54,6 +54,11 @@ class Names:
         address = _address(text)
         return family_of(address) if address in self._virtual and address is not None else None
 
+    def service_at(self, text: str) -> str | None:
+        """The service whose virtual address it is."""
+        address = _address(text)
+        return self._virtual.get(address) if address is not None else None
+
     def port(self, text: str, destination: str) -> PortRange:
         """What PORT is at a destination. Raises UsageError."""
         try:

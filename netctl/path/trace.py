@@ -1,6 +1,6 @@
 """A connection, traced on the declaration alone: what decides about it, and the way that its packets take."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import NamedTuple
 
@@ -12,7 +12,9 @@ from netctl.compiler.places import Problems
 from netctl.compiler.policies import Resolution, resolve_policies
 from netctl.compiler.policies.endpoints import ADDRESS, HOST
 from netctl.compiler.prefixes import format_address
+from netctl.compiler.resting import Resting, Subject, resting
 from netctl.compiler.topology import Role
+from netctl.engine.facts import Facts
 from netctl.engine.resource import Desired, Key
 from netctl.errors import UsageError
 from netctl.kinds.link import Macvlan
@@ -26,6 +28,9 @@ from netctl.policy.model import Connection, Endpoint, Policy
 from netctl.policy.outcomes import Consulted, consulted, not_consulted
 from netctl.policy.verdicts import Decision, Side, Verdict
 from netctl.stack.models import Stack
+
+Known = Callable[[], tuple[Facts, str]]
+"""What is known of a host, and which one it is."""
 
 
 class Judged(NamedTuple):
@@ -96,15 +101,30 @@ class Tracer:
         """All that can be traced from and to, by name."""
         return self._resolution.policies.endpoints
 
-    def trace(self, source: str, destination: str, port: str, family: int | None = None) -> list[Trace]:
+    def trace(
+        self, source: str, destination: str, port: str, family: int | None = None, known: Known | None = None
+    ) -> list[Trace]:
         """The connections that are meant: from each endpoint that *source* means to each that *destination* does.
 
-        Without *family*, over IPv4 where both ends have it. Raises UsageError.
+        Without *family*, over IPv4 where both ends have it. Where *destination* is a virtual address, what is *known*
+        of the host tells whom it leaves out. Raises UsageError.
         """
         sources, destinations = self._names.find(source), self._names.find(destination)
         family = family or self._names.family(destination)
         pairs = [(one, other) for one in sources for other in destinations if one != other]
-        return [self._trace(*pair, port, family) for pair in pairs or [(sources[0], destinations[0])]]
+        found = [self._trace(*pair, port, family) for pair in pairs or [(sources[0], destinations[0])]]
+        service = self._names.service_at(destination)
+        if service is None or known is None:
+            return found
+        left_out = resting(self._topology, self.endpoints, [service], *known())
+        return [self._remarked(trace, service, destination, left_out) for trace in found]
+
+    def _remarked(self, trace: Trace, service: str, address: str, left_out: Resting) -> Trace:
+        """The trace, and why its destination gets no connections by the virtual address."""
+        end = self.endpoints.get(trace.destination)
+        reasons = {left_out.get(Subject(service, own)) for own in (end.addresses if end else ())} - {None}
+        notes = (f"{address} leaves this endpoint out: {reason}." for reason in reasons)
+        return trace._replace(remarks=(*trace.remarks, *notes))
 
     def _trace(self, source: str, destination: str, port: str, family: int | None) -> Trace:
         chosen = family or _common_family(self._resolution, source, destination)

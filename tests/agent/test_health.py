@@ -13,6 +13,7 @@ from tests.agent.watcher import WATCHED, watching
 from tests.e2e.host import HOST, build, is_hairpin
 from tests.e2e.lab import Lab
 from tests.e2e.offering import ask, connected, datagrams, offering, question, spread
+from tests.e2e.process import netctl
 from tests.e2e.rules import rules
 from tests.support.namespaces import Namespaces, call_in, ip_json, wait_until
 
@@ -139,6 +140,10 @@ def test_health_changes_elements_alone_and_nothing_is_compiled(lab: Lab, monkeyp
         # Who plans meanwhile is told what the watch has found.
         monkeypatch.setenv("NETCTL_STATE_DIR", str(lab.directory / "state"))
         lab.demand_done(declared(), "h")
+        path = lab.directory / WATCHED
+        traced = netctl("trace", "-f", path, "--netns", lab["h"], lab["c"], VIP, "80", directory=lab.directory)
+        notes = [line for line in traced.out.splitlines() if line.startswith("Note: ")]
+        assert notes == [f"Note: {VIP} leaves this endpoint out: http /healthz: status 500."]
         # What was changed for health is what is kept from now on.
         lab.run("h", "nft", "flush", "map", "inet", "netctl-shop", "backends4")
         wait_until(lambda: backends(lab) == {"10.10.0.21"}, timeout=60)
