@@ -38,8 +38,8 @@ READING = {
     "NC107": Code(
         "YAML syntax",
         "The file is not well-formed YAML.",
-        "Correct the place that the message points at; often the cause is a wrong indentation or a missing "
-        "quote just before it.",
+        "Correct the place that the message points at; often the cause just before it is a wrong "
+        "indentation, a missing quote, or a colon without a space after it.",
     ),
     "NC108": Code(
         "A duplicate key",
@@ -55,7 +55,7 @@ READING = {
         "The document is not a mapping",
         "A stack is a mapping of keys such as `stack`, `networks` and `routes`; a document that is a list or "
         "a single value is none.",
-        "Begin the document with `stack: <name>`.",
+        "Begin the document with `stack: <name>`; the colon needs a space after it.",
     ),
 }
 

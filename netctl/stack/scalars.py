@@ -34,13 +34,20 @@ def canonical_cidr(text: str) -> str:
     canonical = canonical_address(address)
     bits = 128 if ":" in address else 32
     if not slash:
-        raise ValueError(f"'{text}' has no prefix length; did you mean {canonical}/{bits}?")
+        raise ValueError(f"'{text}' has no prefix length, as in {canonical}/{_usual_length(canonical)}")
     if not (length.isascii() and length.isdigit() and int(length) <= bits and str(int(length)) == length):
         raise ValueError(f"'/{length}' is not a prefix length from 0 to {bits}")
     first = canonical_address(str(ip_network(f"{canonical}/{length}", strict=False).network_address))
     if first != canonical:
         raise ValueError(f"'{text}' has host bits set; the prefix is {first}/{length}")
     return f"{canonical}/{length}"
+
+
+def _usual_length(address: str) -> int:
+    """The length that a prefix beginning at *address* is likely to be meant with: a segment's, or one host's."""
+    if ":" in address:
+        return 64 if address.endswith("::") else 128
+    return 24 if address.endswith(".0") else 32
 
 
 def holds_cidr(outer: str, inner: str) -> bool:

@@ -9,11 +9,23 @@ from netctl.codes import CODES
 from netctl.stack import reserved
 from netctl.stack.core_schema import resolve
 from netctl.stack.references import shortened
-from netctl.stack.shapes import Mapping, Record, Scalar, Sequence, Variant, Words, expectation, joined, spelled
+from netctl.stack.shapes import (
+    PREAMBLE,
+    Mapping,
+    Record,
+    Scalar,
+    Sequence,
+    Variant,
+    Words,
+    expectation,
+    joined,
+    spelled,
+)
 from netctl.stack.violations import Violation
 from netctl.stack.yaml_events import dotted
 
 _NAME_ADVICE = "A name has lower-case letters, digits and inner hyphens, and 63 of them at most."
+_SUBNET_ADVICE = "Write {{cidr: {}}}, or the name of a subnet that is declared."
 _OUT_OF_RANGE = {"greater_than_equal", "less_than_equal"}
 _WRONG_LENGTH = {"too_long", "too_short"}
 _MALFORMED_NAME = {"string_pattern_mismatch", "string_too_long"}
@@ -44,7 +56,7 @@ def wording(violation: Violation) -> Wording:
     subject = dotted(violation.path)
     if kind in _MALFORMED_NAME:
         of = "" if violation.is_key else f"{subject}: "
-        return _said("NC115", f"{of}'{shortened(str(violation.value))}' is not a valid name.", _NAME_ADVICE)
+        return _said("NC115", f"{of}'{shortened(str(violation.value))}' is not a valid name.", _name_advice(violation))
     if kind in _OUT_OF_RANGE:
         return _said("NC116", f"{subject} is {violation.value}, but must be {expectation(violation.shape)}.")
     if kind in _WRONG_LENGTH:
@@ -60,6 +72,8 @@ def nearest(word: str, known: Iterable[str]) -> str:
 def known_keys(violation: Violation) -> list[str]:
     """The keys that there could be in place of an unknown one: those of all variants where the variant is not told."""
     own = list(violation.shape.fields) if isinstance(violation.shape, Record) else []
+    if len(violation.path) == 1:
+        own = [*PREAMBLE, *own]
     within = violation.within
     if within is None or within.key:
         return own
@@ -87,6 +101,11 @@ def unsupported(violation: Violation) -> str:
 
 def _said(code: str, message: str, advice: str = "") -> Wording:
     return Wording(code, message, advice or CODES[code].advice)
+
+
+def _name_advice(violation: Violation) -> str:
+    value = str(violation.value)
+    return _SUBNET_ADVICE.format(value) if violation.path[-1] == "subnet" and "/" in value else _NAME_ADVICE
 
 
 def _unknown_key(violation: Violation) -> Wording:
@@ -145,7 +164,8 @@ def _wrong_type(violation: Violation, subject: str) -> Wording:
 def _malformed(violation: Violation) -> Wording:
     reason = str(violation.context.get("error", "the value is malformed"))
     correction = _CORRECTION.search(reason)
-    return _said("NC115", f"{dotted(violation.path)}: {reason}.", f"Write {correction[1]}." if correction else "")
+    end = "" if reason.endswith("?") else "."
+    return _said("NC115", f"{dotted(violation.path)}: {reason}{end}", f"Write {correction[1]}." if correction else "")
 
 
 def _allowed_length(violation: Violation) -> str:

@@ -17,7 +17,14 @@ HOST = "stack: s\nhosts: {h: {address: 10.0.0.1}}\n"
     [
         # Unknown keys are shown at the key.
         ("netwroks: {}", At("NC111", 2, 1), "'netwroks' is not a key of a stack.", "Did you mean 'networks'?"),
-        ("zzz: 1", At("NC111", 2, 1), "'zzz' is not a key of a stack.", "The keys are 'version', 'stack', 'hosts'"),
+        (
+            "zzz: 1",
+            At("NC111", 2, 1),
+            "'zzz' is not a key of a stack.",
+            "The keys are 'include', 'vars', 'version', 'stack'",
+        ),
+        ("incldue: [a.yaml]", At("NC111", 2, 1), "'incldue' is not a key of a stack.", "Did you mean 'include'?"),
+        ("var: {a: 1}", At("NC111", 2, 1), "'var' is not a key of a stack.", "Did you mean 'vars'?"),
         (
             "networks:\n  n:\n    mtuu: 1400",
             At("NC111", 4, 5),
@@ -141,6 +148,18 @@ HOST = "stack: s\nhosts: {h: {address: 10.0.0.1}}\n"
             "networks: {n: {attach: [{netns: ../x}]}}",
             At("NC115", 2, 33),
             "cannot be the name of a network namespace",
+            "",
+        ),
+        (
+            "networks: {n: {subnet: 10.0.5.0/24}}",
+            At("NC115", 2, 24),
+            "networks.n.subnet: '10.0.5.0/24' is not a valid name.",
+            "Write {cidr: 10.0.5.0/24}, or the name of a subnet that is declared.",
+        ),
+        (
+            "networks: {n: {subnet: {cidr: 10.0.5.0}}}",
+            At("NC115", 2, 31),
+            "networks.n.subnet.cidr: '10.0.5.0' has no prefix length, as in 10.0.5.0/24.",
             "",
         ),
         ("networks: {N: {}}", At("NC115", 2, 12), "'N' is not a valid name.", "A name has lower-case letters"),
