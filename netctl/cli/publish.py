@@ -24,6 +24,7 @@ class Options(Sources):
     forget: Annotated[
         str, typer.Option("--forget", metavar="HOST", help="Forget a host that has left, and free its id.")
     ] = ""
+    yes: Annotated[bool, typer.Option("-y", "--yes", help="Forget it even if its Consul node is alive.")] = False
     netns: Annotated[str, typer.Option("--netns", metavar="NAME", help="Reach Consul from this network namespace.")] = (
         ""
     )
@@ -76,7 +77,7 @@ def _forget(options: Options, store: Store, terminal: Terminal) -> int:
     if options.file or not options.stack:
         raise UsageError("--forget needs the stack's name, and no file", "Write: --stack NAME --forget HOST.")
     host = stack_name(options.forget)
-    if not forget(store, Layout(stack_name(options.stack)), host):
+    if not forget(store, Layout(stack_name(options.stack)), host, alive=options.yes):
         raise RefusedError(f"stack '{options.stack}' knows of no host '{host}'", "See: netctl status --all.")
     terminal.say(f"Forgot host '{host}' of stack '{options.stack}'.")
     return 0

@@ -30,16 +30,19 @@ def lease(store: Store, layout: Layout, host: str, avoid: Collection[int], highe
         store.write([Write(f"{layout.ids}{free}", wanted, 0)])
 
 
-def forget(store: Store, layout: Layout, host: str) -> bool:
+def forget(store: Store, layout: Layout, host: str, *, alive: bool = False) -> bool:
     """Take a host's ids from it, its record and its state; False where there was none of them.
 
-    Raises NetctlError where the host is there.
+    Raises NetctlError where its node is alive, unless *alive* says that this is known. A watch that runs comes back.
     """
     reading = store.read(layout.live)
-    if host in view_of(layout, reading).sessions:
-        raise NetctlError(
-            f"host '{host}' is there: its watch has a session", "Stop its watch, and its Consul agent: consul leave."
-        )
+    if session := view_of(layout, reading).sessions.get(host):
+        if not alive:
+            raise NetctlError(
+                f"the Consul node of host '{host}' is alive", "If its watch has been stopped for good, say --yes."
+            )
+        store.end_session(session)
+        reading = store.read(layout.live)
     ids = [key for key in reading.entries if key.startswith(layout.ids) and _is_of(host, key, reading.entries[key])]
     state = store.get(layout.states + host)
     found = {key: reading.entries[key] for key in (*ids, layout.hosts + host) if key in reading.entries}

@@ -92,9 +92,9 @@ def test_who_is_there_is_not_forgotten_and_who_has_left_gives_the_id_back(lab: L
         assert lease(there, layout(), "a", (), 10) == 1
         presence = Presence(layout(), "a", HostRecord(address="192.0.2.1", node=there.place().node))
         presence.keep(there, view_of(layout(), there.read(layout().live)))
-        with pytest.raises(NetctlError, match="is there"):
+        with pytest.raises(NetctlError, match="is alive"):
             forget(there, layout(), "a")
-        there.end_session(presence.session)
-        assert forget(there, layout(), "a")
+        assert forget(there, layout(), "a", alive=True)
+        assert not there.session_node(presence.session)
         assert not forget(there, layout(), "a")
         assert lease(there, layout(), "b", (), 10) == 1
