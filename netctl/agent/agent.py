@@ -170,9 +170,13 @@ class Agent:
         facts = self.health.told(self._knowledge.tell(self.session.facts()))
         declared = loaded.compile(facts)
         self.session.leads = declared.leads
-        if self.names is None or declared.balanced is None:
+        balanced = declared.balanced
+        if balanced is None:
             return declared
-        return declared._replace(balanced=declared.balanced.named(facts))
+        if self.names is not None:
+            balanced = balanced.named(facts)
+        balanced.roster.prepare()
+        return declared._replace(balanced=balanced)
 
     def _attend(self, keeper: Keeper) -> None:
         self._listening.attend(keeper.scope)

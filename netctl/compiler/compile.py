@@ -26,7 +26,7 @@ from netctl.compiler.places import Places, Problems
 from netctl.compiler.policies import Resolution, resolve_policies
 from netctl.compiler.policies.endpoints import attachments_on
 from netctl.compiler.presence import check_presence
-from netctl.compiler.resting import living, resting, warn_of
+from netctl.compiler.resting import Roster, living, warn_of
 from netctl.compiler.routes import compile_routes
 from netctl.compiler.rules import compile_rules
 from netctl.compiler.services import compile_routes_to_services, surroundings
@@ -120,11 +120,10 @@ def compile_host(
 
 
 def _balanced(topology: Topology, endpoints: Mapping[str, Endpoint], facts: Facts | None, host: str) -> Balanced:
-    services = frozenset(balanced_services(topology))
-    unwell = resting(topology, endpoints, services, facts, host)
+    roster = Roster(topology, endpoints, balanced_services(topology))
+    unwell = roster.resting(facts, host)
     fronts = tuple(frontends(topology, endpoints, host, unwell))
-    gone = facts.gone if facts is not None else frozenset()
-    return Balanced(topology, endpoints, host, unwell, fronts, gone, services)
+    return Balanced(topology, host, roster, unwell, fronts, facts.gone if facts is not None else frozenset())
 
 
 def _enforcement(topology: Topology, resolution: Resolution | None, host: str) -> Enforcement:

@@ -6,11 +6,11 @@ could be read.
 """
 
 from collections.abc import Collection, Iterator, Mapping
+from functools import cached_property
 from typing import NamedTuple
 
 from netctl.compiler.consul.registration import registered
 from netctl.compiler.places import Problems
-from netctl.compiler.policies.services import members
 from netctl.compiler.topology import Topology
 from netctl.engine.facts import ContainerFact, Facts
 from netctl.policy.model import Endpoint
@@ -31,26 +31,68 @@ Resting = Mapping[Subject, str]
 """Why it is left out."""
 
 
-def resting(
-    topology: Topology, endpoints: Mapping[str, Endpoint], services: Collection[str], facts: Facts | None, host: str
-) -> dict[Subject, str]:
-    """Of these services the endpoints that are known to be unwell, as *host* sees it."""
-    if not services or facts is None:
-        return {}
-    chosen = frozenset(services)
-    asks_consul = any(name in chosen for name in registered(topology.stack))
-    complaints = {**((facts.complaints() if asks_consul else None) or {}), **facts.failed_checks}
-    still = _resting_containers(topology, facts, host)
-    found: dict[Subject, str] = {}
-    for end in endpoints.values() if complaints or still or facts.gone else ():
-        gone = f"host '{end.host}' is gone" if end.host in facts.gone else ""
-        for name in end.services & chosen:
-            for address, ident in _instances(topology, name, end):
-                own = instance_id(topology, name, address)
-                reason = gone or still.get((end.network, address)) or complaints.get(ident) or complaints.get(own)
-                if reason:
-                    found[Subject(name, address)] = reason
-    return found
+class Roster:
+    """The endpoints of some services, by what tells of their health."""
+
+    def __init__(self, topology: Topology, endpoints: Mapping[str, Endpoint], services: Collection[str]) -> None:
+        self.services = frozenset(services)
+        self.endpoints = endpoints
+        self._topology = topology
+        told = registered(topology.stack)
+        self.asks_consul = any(name in told for name in self.services)
+
+    def resting(self, facts: Facts | None, host: str) -> dict[Subject, str]:
+        """Those that are known to be unwell, as *host* sees it."""
+        if facts is None or not self.services:
+            return {}
+        found: dict[Subject, str] = {}
+        for ident, reason in facts.failed_checks.items():
+            found |= dict.fromkeys(self._by_check.get(ident, ()), reason)
+        for ident, reason in ((facts.complaints() if self.asks_consul else None) or {}).items():
+            found |= dict.fromkeys(self._by_instance.get(ident, ()), reason)
+        for place, reason in _resting_containers(self._topology, facts, host).items():
+            found |= dict.fromkeys(self._by_place.get(place, ()), reason)
+        for name in facts.gone:
+            found |= dict.fromkeys(self._by_host.get(name, ()), f"host '{name}' is gone")
+        return found
+
+    def prepare(self) -> None:
+        """Work out now what the first answer needs."""
+        _ = self._by_check, self._by_instance if self.asks_consul else None
+
+    def _subjects(self) -> Iterator[tuple[Endpoint, Subject, str]]:
+        """Each endpoint as each of the services, with the id of the instance in Consul."""
+        for end in self.endpoints.values():
+            for name in end.services & self.services:
+                for address, ident in _instances(self._topology, name, end):
+                    yield end, Subject(name, address), ident
+
+    @cached_property
+    def _by_check(self) -> dict[str, list[Subject]]:
+        """By what netctl's own checks call them."""
+        return {instance_id(self._topology, *subject): [subject] for _, subject, _ in self._subjects()}
+
+    @cached_property
+    def _by_instance(self) -> dict[str, list[Subject]]:
+        """By their ids in Consul."""
+        found: dict[str, list[Subject]] = {}
+        for _, subject, ident in self._subjects():
+            found.setdefault(ident, []).append(subject)
+        return found
+
+    @cached_property
+    def _by_place(self) -> dict[tuple[str, str], list[Subject]]:
+        found: dict[tuple[str, str], list[Subject]] = {}
+        for end, subject, _ in self._subjects():
+            found.setdefault((end.network, subject.address), []).append(subject)
+        return found
+
+    @cached_property
+    def _by_host(self) -> dict[str, list[Subject]]:
+        found: dict[str, list[Subject]] = {}
+        for end, subject, _ in self._subjects():
+            found.setdefault(end.host, []).append(subject)
+        return found
 
 
 def warn_of(resting: Resting, problems: Problems) -> None:
@@ -115,6 +157,7 @@ def _instances(topology: Topology, name: str, end: Endpoint) -> Iterator[tuple[s
     if isinstance(service.endpoints, AttachmentSelector):
         yield from ((address, instance_id(topology, name, end.addresses[0])) for address in end.addresses)
         return
-    for entry in members(service):
-        if entry.address in end.addresses:
-            yield entry.address, entry.id or instance_id(topology, name, entry.address)
+    for entry in service.endpoints:
+        listed, ident = (entry, None) if isinstance(entry, str) else (entry.address, entry.id)
+        if listed in end.addresses:
+            yield listed, ident or instance_id(topology, name, listed)

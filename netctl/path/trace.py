@@ -12,7 +12,7 @@ from netctl.compiler.places import Problems
 from netctl.compiler.policies import Resolution, resolve_policies
 from netctl.compiler.policies.endpoints import ADDRESS, HOST
 from netctl.compiler.prefixes import format_address
-from netctl.compiler.resting import Resting, Subject, resting
+from netctl.compiler.resting import Resting, Roster, Subject
 from netctl.compiler.topology import Role
 from netctl.engine.facts import Facts
 from netctl.engine.resource import Desired, Key
@@ -116,7 +116,7 @@ class Tracer:
         service = self._names.service_at(destination)
         if service is None or known is None:
             return found
-        left_out = resting(self._topology, self.endpoints, [service], *known())
+        left_out = Roster(self._topology, self.endpoints, [service]).resting(*known())
         return [self._remarked(trace, service, destination, left_out) for trace in found]
 
     def _remarked(self, trace: Trace, service: str, address: str, left_out: Resting) -> Trace:

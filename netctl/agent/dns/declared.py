@@ -8,7 +8,7 @@ from netctl.agent.dns.responder import Address, State
 from netctl.agent.dns.wire import encode_name
 from netctl.compiler.compile import examine
 from netctl.compiler.places import Problems
-from netctl.compiler.resting import Resting, resting
+from netctl.compiler.resting import Resting, Roster
 from netctl.compiler.topology import Topology
 from netctl.engine.facts import Facts
 from netctl.policy.model import Endpoint
@@ -25,7 +25,7 @@ def state_of(loaded: LoadedStack, facts: Facts | None = None, host: str = "", se
     topology, resolution = examine(loaded.stack, loaded, problems, facts, host or None)
     problems.stop_on_errors()
     endpoints = resolution.policies.endpoints if resolution is not None else {}
-    unwell = resting(topology, endpoints, topology.stack.services, facts, host)
+    unwell = Roster(topology, endpoints, topology.stack.services).resting(facts, host)
     return state_from(topology, endpoints, unwell, serial)
 
 

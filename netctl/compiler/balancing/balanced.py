@@ -5,9 +5,8 @@ from typing import NamedTuple
 
 from netctl.compiler.balancing.frontends import Frontend, balanced_services
 from netctl.compiler.balancing.tables import rebalanced
-from netctl.compiler.consul.registration import registered
 from netctl.compiler.probes import Probe, probes
-from netctl.compiler.resting import Resting, resting
+from netctl.compiler.resting import Resting, Roster
 from netctl.compiler.topology import Topology
 from netctl.engine.facts import Facts
 from netctl.kinds.consul import SYSTEM as CONSUL
@@ -20,22 +19,24 @@ class Balanced(NamedTuple):
     """A host's frontends, and what they were made of."""
 
     topology: Topology
-    endpoints: Mapping[str, Endpoint]
     host: str
+    roster: Roster
+    """The endpoints whose health matters: of the services that have frontends, or of all that have names."""
     resting: Resting
     """The endpoints that are left out."""
     fronts: tuple[Frontend, ...]
     gone: frozenset[str] = frozenset()
     """The hosts that are known to be gone."""
-    services: frozenset[str] = frozenset()
-    """Those whose endpoints' health matters: the ones that have frontends, or all that have names."""
+
+    @property
+    def endpoints(self) -> Mapping[str, Endpoint]:
+        """The stack's."""
+        return self.roster.endpoints
 
     @property
     def told_by(self) -> set[str]:
         """The systems that tell of the endpoints' health."""
-        told = registered(self.topology.stack)
-        asks_consul = any(name in told for name in self.services)
-        return ({CONSUL} if asks_consul else set()) | ({DOCKER} if self.topology.dockers else set())
+        return ({CONSUL} if self.roster.asks_consul else set()) | ({DOCKER} if self.topology.dockers else set())
 
     @property
     def hairpins(self) -> frozenset[str]:
@@ -51,21 +52,22 @@ class Balanced(NamedTuple):
     @property
     def probes(self) -> tuple[Probe, ...]:
         """The checks that netctl makes itself."""
-        return tuple(probes(self.topology, self.endpoints, self.services, self.host))
+        return tuple(probes(self.topology, self.endpoints, self.roster.services, self.host))
 
     def seen(self, facts: Facts) -> Resting:
         """The endpoints to leave out by these facts of health; hosts that are gone stay so."""
-        known = facts._replace(gone=self.gone)
-        return resting(self.topology, self.endpoints, self.services, known, self.host)
+        return self.roster.resting(facts._replace(gone=self.gone), self.host)
 
     def named(self, facts: Facts) -> "Balanced":
         """The same where the health of every service's endpoints matters, since their names are answered for."""
-        whole = self._replace(services=frozenset(self.topology.stack.services))
+        whole = self._replace(roster=Roster(self.topology, self.endpoints, self.topology.stack.services))
         return whole._replace(resting=whole.seen(facts))
 
     def without(self, resting: Resting) -> "Balanced":
         """The same with other endpoints left out."""
-        return self._replace(resting=resting, fronts=tuple(front.without(resting) for front in self.fronts))
+        changed = {subject.service for subject in resting.keys() ^ self.resting.keys()}
+        fronts = (front.without(resting) if front.service in changed else front for front in self.fronts)
+        return self._replace(resting=resting, fronts=tuple(fronts))
 
     def table(self, table: Table, former: "Balanced") -> Table:
         """The stack's table for these frontends, from what it is for the *former* ones."""

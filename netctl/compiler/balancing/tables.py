@@ -119,7 +119,7 @@ def rebalanced(table: Table, before: Sequence[Frontend], after: Sequence[Fronten
 
     *before* and *after* are all of them, in one order. Only elements of those that differ are worked out.
     """
-    pairs = [(old, new) for old, new in zip(before, after, strict=True) if old != new]
+    pairs = [(old, new) for old, new in zip(before, after, strict=True) if old is not new]
     gone, come = (_elements([pair[side] for pair in pairs]) for side in (0, 1))
     touched = gone.keys() | come.keys()
     sets = [
