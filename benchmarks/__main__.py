@@ -12,11 +12,22 @@ from pathlib import Path
 from benchmarks import stage
 from benchmarks.cases import CASES as WRITING_CASES
 from benchmarks.cases import Case, Row
+from benchmarks.clustering import clustering
 from benchmarks.consul import registering
 from benchmarks.docker import reading
+from benchmarks.hearing import hearing
+from benchmarks.idling import idling
 from benchmarks.watching import watching
 
-CASES: dict[str, Case] = {**WRITING_CASES, "watching": watching, "consul": registering, "docker": reading}
+CASES: dict[str, Case] = {
+    **WRITING_CASES,
+    "watching": watching,
+    "idling": idling,
+    "hearing": hearing,
+    "consul": registering,
+    "clustering": clustering,
+    "docker": reading,
+}
 PAGE = Path("docs/benchmarks.md")
 _INTRODUCTION = """# Benchmarks
 
@@ -30,6 +41,9 @@ the absolute seconds are only there to see where they come from. `make bench` me
   and neighbours of the same namespaces, and `bridge -d -j` the forwarding entries.
 - *Watching*: the stack has attached namespaces in groups with policies, and twelve routes. From the foreign request to
   the notification of the repair; the yardstick is a process that answers the notification with one prepared request.
+- *Idling*: processor's time and wake-ups of a watch while nothing happens, and what a day's events leave behind.
+- *Hearing*: from when Docker or Consul itself tells of the change to when it tells of the repair.
+- *Clustering*: from when a host is shown in Consul to the route to it, on a real watch among a hundred simulated hosts.
 - *Whole process* is everything: interpreter, YAML, two observations, verification.
 """
 

@@ -23,7 +23,7 @@ def reading() -> Iterator[Row]:
     if shutil.which("dockerd") is None:
         print("docker: left out, there is no dockerd", file=sys.stderr)
         return
-    with _engine() as engine:
+    with engine_of_its_own() as engine:
         os.environ["DOCKER_HOST"] = engine.url
         _fill(engine)
         with SYSTEM.reader(Context()) as reader:
@@ -63,7 +63,8 @@ def _timed(step: Callable[[], object]) -> float:
 
 
 @contextmanager
-def _engine() -> Iterator[Engine]:
+def engine_of_its_own() -> Iterator[Engine]:
+    """An Engine in a namespace of its own."""
     namespaces = Namespaces("bench")
     engine = Engine(namespaces("docker", loopback=True))
     try:

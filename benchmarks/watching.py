@@ -64,12 +64,12 @@ class Listener(NamedTuple):
 def watching() -> Iterator[Row]:
     """Each size with a watch of its own."""
     for size in SIZES:
-        text = _stack(size)
+        text = stack(size)
         with host(ENDPOINTS):
             desired = workload.compiled(text)
-            with _watched(text) as process:
+            with watched(text) as process:
                 ours = {name: _measured(drifts) for name, drifts in _drifts(desired)}
-                memory = _resident(process)
+                memory = resident(process)
             least = {name: _least(name, desired) for name in ours}
         for name, seconds in ours.items():
             yardstick = "notification and request"
@@ -79,7 +79,7 @@ def watching() -> Iterator[Row]:
         yield Row("resident memory (1 s for 1 MiB)", len(desired), memory, "120 MiB", 120.0, "<= 1")
 
 
-def _stack(size: int) -> str:
+def stack(size: int) -> str:
     """Attached namespaces with policies, and routes for the rest."""
     endpoints = max(8, min(size // _OF_AN_ENDPOINT // 2, _ENDPOINTS))
     count = max(_ROUTES, size - endpoints * _OF_AN_ENDPOINT)
@@ -88,12 +88,12 @@ def _stack(size: int) -> str:
 
 
 @contextmanager
-def _watched(text: str) -> Iterator["subprocess.Popen[str]"]:
-    """A watch that keeps the stack."""
+def watched(text: str, netns: str = HOST) -> Iterator["subprocess.Popen[str]"]:
+    """A watch that keeps the stack in a namespace."""
     with TemporaryDirectory() as directory:
         path = Path(directory) / "stack.yaml"
         path.write_text(text)
-        argv = [*NETCTL, "watch", "-f", str(path), "--netns", HOST, "--resync", "0", "--state-dir", directory]
+        argv = [*NETCTL, "watch", "-f", str(path), "--netns", netns, "--resync", "0", "--state-dir", directory]
         with subprocess.Popen(argv, stderr=subprocess.PIPE, text=True) as process:
             assert process.stderr
             for line in process.stderr:
@@ -109,7 +109,7 @@ def _watched(text: str) -> Iterator["subprocess.Popen[str]"]:
                 drain.wait(_PATIENCE)
 
 
-def _resident(process: "subprocess.Popen[str]") -> float:
+def resident(process: "subprocess.Popen[str]") -> float:
     """MiB that a process holds."""
     status = Path(f"/proc/{process.pid}/status").read_text()
     return int(next(line for line in status.splitlines() if line.startswith("VmRSS:")).split()[1]) / 1024

@@ -31,7 +31,8 @@ class Reader:
         self._cluster: ReadApi | None = None
         self.keys: KeyState | None = None
         """What the last observation has told of keys."""
-        self._claims = ""
+        self._followed = frozenset[str]()
+        """The paths of the stack's keys, and the folder of their claims, which tells of those that are added."""
         self.entries: dict[Key, EntryRow] = {}
         """What it has told of config entries."""
         self._intentions_are_entries = False
@@ -124,7 +125,8 @@ class Reader:
         live, unread, seen = observe_keys(self.cluster, scope)
         known = self.keys.rows if self.keys is not None and scope.keys is not None else {}
         self.keys = seen._replace(rows=known | seen.rows)
-        self._claims = claim_of(scope.stack)
+        before = frozenset[str]() if scope.keys is None else self._followed
+        self._followed = before.union(seen.rows, [claim_of(scope.stack)])
         return live, unread
 
     def _observe_intentions(self, scope: Scope) -> Seen:
@@ -172,12 +174,7 @@ class Reader:
         from reconcilers.consul.api import ReadApi
         from reconcilers.consul.events import TIMEOUT, changes
 
-        return changes(lambda: ReadApi(self._find(), self.context.netns, TIMEOUT), self._followed)
-
-    def _followed(self) -> tuple[str, ...]:
-        """The paths of the stack's keys, and the folder of their claims, which tells of those that are added."""
-        known = self.keys.rows if self.keys is not None else {}
-        return (*known, *([self._claims] if self._claims else ()))
+        return changes(lambda: ReadApi(self._find(), self.context.netns, TIMEOUT), lambda: self._followed)
 
 
 def _joined(unread: list[Unread]) -> tuple[Unread, ...]:

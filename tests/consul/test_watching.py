@@ -63,6 +63,13 @@ def test_a_key_changed_is_looked_at_alone(watcher: Watcher, agent: Agent) -> Non
     assert not watcher.said("^(looking at everything|reloaded)")
 
 
+@pytest.mark.usefixtures("watcher")
+def test_a_key_that_is_changed_again_is_put_right_again(agent: Agent) -> None:
+    for value in (b"one", b"two", b"three"):
+        agent.put("kv/shop/a", value)
+        wait_until(lambda: agent.keys()["shop/a"][0] == b"b", PATIENCE)
+
+
 def test_keys_that_a_new_declaration_brings_are_followed_too(watcher: Watcher, agent: Agent) -> None:
     new = TEXT.replace("kv: {", "kv: {elsewhere/x: y, ")
     Path(watcher.lab.write(new, "watched/new")).rename(watcher.lab.directory / WATCHED)
