@@ -4,6 +4,7 @@ Only the module of the command at hand is imported; for help and completion all 
 """
 
 import os
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import MISSING, Field, fields
 from functools import partial
@@ -12,6 +13,7 @@ from inspect import Parameter, Signature
 from typing import Annotated, Any, get_type_hints
 
 import typer
+from typer.core import TyperCommand
 
 from netctl import __version__
 from netctl.cli import COMPLETE
@@ -20,6 +22,14 @@ from netctl.cli.options import Voice
 
 _VOICE = frozenset(field.name for field in fields(Voice))
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+_PYTHON_TYPE = re.compile(r"(?m)^(  \S+) <(?:str|path|list\[str\])>")
+
+
+class _Command(TyperCommand):
+    """A command whose help does not name Python's types beside its arguments."""
+
+    def get_help(self, ctx: Any) -> str:  # of the Click that Typer has within, which is not public
+        return _PYTHON_TYPE.sub(lambda found: found[1].ljust(len(found[0])), super().get_help(ctx))
 
 
 def build(arguments: Sequence[str] = ()) -> typer.Typer:
@@ -68,7 +78,7 @@ def _register(app: typer.Typer, command: Command) -> None:
 
 def _add(app: typer.Typer, name: str, module: str) -> None:
     run = import_module(f"netctl.cli.{module}").run
-    app.command(name, help=run.__doc__, context_settings=_CONTEXT)(command_function(run))
+    app.command(name, cls=_Command, help=run.__doc__, context_settings=_CONTEXT)(command_function(run))
 
 
 def command_function(run: Callable[[Any], int]) -> Callable[..., Callable[[], int]]:

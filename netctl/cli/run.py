@@ -103,12 +103,17 @@ def _dispatch(arguments: Sequence[str]) -> int:
 def _mistyped(error: typer.TyperException, arguments: Sequence[str], terminal: Terminal) -> int:
     """One line on what is wrong with the command line, and where help is."""
     from netctl.cli.commands import COMMANDS
+    from netctl.cli.habits import meant
 
     format_message = getattr(error, "format_message", None)
-    message = format_message() if format_message else str(error)
-    known = arguments[0] if arguments and arguments[0] in {command.name for command in COMMANDS} else ""
+    # The words before the reason are Pydantic's, which Typer checks choices with.
+    message = (format_message() if format_message else str(error)).replace(": Value error, ", ": ")
+    commands = {command.name for command in COMMANDS}
+    known = f"{arguments[0]} " if arguments and arguments[0] in commands else ""
+    suggestion = meant(arguments, commands)
     label = terminal.error_paint("red", "netctl: error:")
-    terminal.error(f"{label} {printable(message.rstrip('.'))}\n  See: netctl {f'{known} ' if known else ''}--help")
+    hint = " ".join(filter(None, [suggestion, f"See: netctl {known}--help"]))
+    terminal.error(f"{label} {printable(message.rstrip('.'))}\n  {printable(hint)}")
     return USAGE
 
 

@@ -127,7 +127,11 @@ class _MalformedError(ValueError):
 
 
 def _no_plan(path: Path, reason: str) -> NetctlError:
-    return NetctlError(f"{path} is not a saved plan: {reason}", "netctl plan --out writes one.", "NC405")
+    return NetctlError(
+        f"{path} is not a saved plan: {reason}",
+        "netctl plan --out writes one; a declaration is named with -f.",
+        "NC405",
+    )
 
 
 def _replace(path: Path, content: bytes) -> None:

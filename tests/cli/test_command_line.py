@@ -1,6 +1,7 @@
 """Help, versions, mistyped command lines, completion."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -80,6 +81,45 @@ def test_a_mistyped_command_line_is_64_and_says_what_is_wrong_in_one_line(
     assert wrong in first
     assert len(rest) <= 1
     assert all(line.startswith("  ") for line in rest)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (["plan", "x.yaml"], "Did you mean -f x.yaml?"),
+        (["destroy", "-q", "x.yaml"], ""),
+        (["plan", "-f", "x.yaml", "x.yaml"], "Did you mean -f x.yaml?"),
+        (["plan", "absent.yaml"], ""),
+        (["-f", "x.yaml", "plan"], "The command comes first: netctl plan -f …"),
+        (["up", "-f", "x.yaml"], "Did you mean 'netctl apply'?"),
+        (["plan", "-f", "x.yaml", "--json"], "Did you mean -o json?"),
+        (["apply", "-f", "x.yaml", "-auto-approve"], "Did you mean --yes?"),
+        (["-x"], ""),
+    ],
+)
+def test_what_other_tools_have_taught_people_to_type_gets_a_hint(
+    netctl: Netctl, arguments: list[str], hint: str
+) -> None:
+    Path("x.yaml").write_text("stack: shop\n")
+    ran = netctl(*arguments)
+    assert ran.code == 64
+    assert ran.err.splitlines()[1].removeprefix("  ").partition("See: netctl ")[0].strip() == hint
+
+
+def test_a_choice_that_there_is_not_is_told_of_in_plain_words(netctl: Netctl) -> None:
+    assert netctl("plan", "-o", "jsn").err.startswith(
+        "netctl: error: Invalid value for '-o' / '--output': 'jsn' is not one of 'text', "
+    )
+
+
+def test_help_of_a_command_can_be_asked_for_as_elsewhere(netctl: Netctl) -> None:
+    assert netctl("help", "plan") == netctl("plan", "--help")
+    assert netctl("help", "frobnicate").code == 64
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_help_names_no_types_of_the_language_that_netctl_is_written_in(netctl: Netctl, name: str) -> None:
+    assert not re.search(r"<(str|path|list\[.*)>", netctl(name, "--help").out)
 
 
 def test_no_color_is_understood_before_anything_else(process: Netctl) -> None:
