@@ -22,7 +22,8 @@ class Options(Place):
     """What ``netctl get`` takes."""
 
     resource: Annotated[
-        list[str], typer.Argument(metavar="RESOURCE", help="A kind (link) or an address (kernel/link/nc-*).")
+        list[str],
+        typer.Argument(metavar="RESOURCE", help="A kind (link), an address (kernel/link/nc-*) or its last part."),
     ] = field(default_factory=list)
     stack: Annotated[str, typer.Option("--stack", metavar="NAME", help="Only what this stack owns, in full.")] = ""
     output: Annotated[Format, typer.Option("-o", "--output", help="How the list is printed.")] = Format.TEXT
@@ -34,12 +35,17 @@ def run(options: Options) -> int:
     with open_reader(options) as session:
         name = stack_name(options.stack) if options.stack else ""
         seen = session.observe(Scope(name, {}))
-        owned = _of(name, seen) if name else _of_any(session)
+        owned = list(_of(name, seen) if name else _of_any(session))
         found = [live for live in owned if matching(live.key, options.resource)]
     for part in seen.unread:
         terminal.remark(printable(f"Not read: {part.system}: {part.part}: {part.reason}"))
     if options.output is Format.JSON:
         terminal.result(json.dumps(inventory_document(found), indent=2))
+    elif owned and not found:
+        which = f"stack {name} owns" if name else "stacks own"
+        terminal.result(
+            printable(f"Of the {len(owned)} resources that {which} here, none is {' or '.join(options.resource)}.")
+        )
     else:
         terminal.result(inventory_text(found, terminal.paint))
     return 0

@@ -26,7 +26,9 @@ class Options(Place):
 
     resource: Annotated[
         list[str],
-        typer.Argument(metavar="RESOURCE", help="A kind (link) or an address (kernel/link/br*); default: all."),
+        typer.Argument(
+            metavar="RESOURCE", help="A kind (link), an address (kernel/link/br*) or its last part; default: all."
+        ),
     ] = field(default_factory=list)
     stack: Annotated[
         str, typer.Option("--stack", metavar="NAME", help="The stack's name (default: imported, or Compose's project).")

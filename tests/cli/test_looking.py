@@ -55,6 +55,23 @@ def test_get_can_be_asked_for_a_pattern(applied: Site, netctl: Netctl) -> None:
     assert all(line.startswith("kernel/link/nc-") for line in listed)
 
 
+@pytest.mark.parametrize("word", ["nc-frontend", "nc-front*"])
+def test_get_can_be_asked_for_the_last_part_of_an_address(applied: Site, netctl: Netctl, word: str) -> None:
+    listed = netctl("get", word, "--netns", applied.host).out.splitlines()[1:]
+    assert any(line.startswith("kernel/link/nc-frontend ") for line in listed)
+    assert not any("nc-backend" in line for line in listed)
+
+
+@pytest.mark.parametrize("which", [(), ("--stack", "shop")])
+def test_get_of_what_is_not_there_does_not_say_that_nothing_is_owned(
+    applied: Site, netctl: Netctl, which: tuple[str, ...]
+) -> None:
+    ran = netctl("get", "nc-fronted", *which, "--netns", applied.host)
+    assert ran.code == 0
+    assert ran.out.startswith("Of the ")
+    assert ran.out.endswith(" here, none is nc-fronted.\n")
+
+
 def test_get_of_one_stack_also_lists_what_it_owns_in_attached_namespaces(applied: Site, netctl: Netctl) -> None:
     out = netctl("get", "--stack", "shop", "--netns", applied.host).out
     assert f"kernel/link/{applied.web}/eth0" in out
