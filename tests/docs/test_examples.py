@@ -11,6 +11,7 @@ from tests.docs.stage import PROJECT, Machine, Stage
 
 STAGES = {
     "consul.yaml": "node1: web db +consul",
+    "consul-mesh.yaml": "node1: +consul",
     "edge-site.yaml": "node1: gateway printer camera",
     "overlay-bridged.yaml": "node1: a; node2: b; node3: c",
     "overlay-host-gw.yaml": "node1: job-1 api; node2: job-2 db",
@@ -24,6 +25,7 @@ STAGES = {
 
 REACHED = {
     "consul.yaml": ["node1 web 10.20.0.10"],
+    "consul-mesh.yaml": [],
     "edge-site.yaml": ["node1 gateway 198.51.100.1", "node1 printer 192.0.2.1"],
     "overlay-bridged.yaml": ["node1 a 10.44.0.3", "node3 c 10.44.0.1", "node2 b 198.51.100.1"],
     "overlay-host-gw.yaml": ["node1 job-1 10.42.2.1", "node2 db 10.43.1.1"],

@@ -19,9 +19,10 @@ def check_mesh(topology: Topology, problems: Problems) -> None:
     """Config entries that are none, intentions that contradict each other, queries and ports whose names clash."""
     stack = topology.stack
     for kind, _, body, path in declared_entries(stack):
-        for mistake in mistakes(kind, body):
+        found = list(mistakes(kind, body))
+        for mistake in found:
             problems.error("NC279", (*path, *mistake.path), mistake.message, mistake.advice)
-        if kind == "service-splitter":
+        if kind == "service-splitter" and not found:
             _weights(body, path, problems)
     _intentions(stack, problems)
     _queries(stack, problems)
