@@ -179,6 +179,7 @@ def balancing() -> Iterator[Row]:
     )
     full = found.loading + found.whole
     yield Row("one more service beside them", 10_001, found.one_more, "the whole, from the text", full, ">= 50")
+    yield Row("an endpoint of one becomes unwell", 20_000, found.health, "100 ms", 0.100, "<= 1")
 
 
 def naming() -> Iterator[Row]:

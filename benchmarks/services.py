@@ -9,12 +9,20 @@ from typing import NamedTuple
 from benchmarks import yardsticks
 from benchmarks.stage import HOST, host
 from benchmarks.workload import apply, uncollected
+from netctl.agent.declared import Declared
+from netctl.agent.health import Health
+from netctl.agent.keeper import Keeper
+from netctl.agent.log import Log, LogFormat
+from netctl.agent.metrics import Metrics
+from netctl.compiler.balancing.balanced import Balanced
 from netctl.compiler.balancing.frontends import Frontend, frontends
 from netctl.compiler.balancing.tables import Balancing, Surroundings, balance, extended
 from netctl.compiler.compile import examine
 from netctl.compiler.firewall import compile_firewall
 from netctl.compiler.places import Problems
+from netctl.compiler.resting import Roster
 from netctl.engine.change import Action, Change, Reason
+from netctl.engine.facts import Facts
 from netctl.engine.protocol import Context
 from netctl.engine.registry import find_systems
 from netctl.engine.resource import Desired, Key, Owner
@@ -35,6 +43,8 @@ class Figures(NamedTuple):
     """Before that: the stack's text read."""
     one_more: float
     """One more service with two endpoints: worked out, and written into what is there."""
+    health: float
+    """An endpoint of one of them becomes unwell, or well: worked out, and written."""
     chains: float
     """The same services in kube-proxy's layout, loaded by nft."""
 
@@ -53,12 +63,15 @@ def at_size(services: int) -> Figures:
             fronts = list(frontends(examined.topology, examined.resolution.policies.endpoints, ""))
             there = balance(fronts[:-1], Surroundings())
             desired = _tables(there)
+            endpoints = examined.resolution.policies.endpoints
             compiling = time.perf_counter() - started
         written = sum(apply(desired))
         one_more = _one_more(there, fronts[-1])
+        roster = Roster(examined.topology, endpoints, [front.service for front in fronts[:-1]])
+        health = _health(Balanced(examined.topology, "", roster, {}, tuple(fronts[:-1])), desired)
     with host():
         chains = yardsticks.run([("nft", "", chained(fronts[:-1]).splitlines())])
-    return Figures(compiling + written, loading, one_more, chains)
+    return Figures(compiling + written, loading, one_more, health, chains)
 
 
 def chained(fronts: list[Frontend]) -> str:
@@ -109,6 +122,28 @@ def _one_more(there: Balancing, front: Frontend) -> float:
                 raise AssertionError(f"the service was not changed: {failed[0]}")
         if session.plan(old, stack=_STACK, host=HOST):
             raise AssertionError("the service was not taken back")
+    return median(seconds)
+
+
+def _health(well: Balanced, desired: Mapping[Key, Desired]) -> float:
+    """Seconds to leave an endpoint out or take it in, as a running watch does; the median of several times."""
+    seconds = []
+    front = well.fronts[len(well.fronts) // 2]
+    failing = Facts(failed_checks={f"{_STACK}:{front.service}:{front.backends[0].address}": "status 503"})
+    declared = Declared(_STACK, "", desired, "", balanced=well)
+    well.roster.prepare()
+    with uncollected(), write_session(find_systems(), Context(HOST)) as session:
+        log = Log(LogFormat.TEXT, quiet=True)
+        health, keeper = Health(HOST, log, lambda: None), Keeper(session, declared, log, Metrics(), detect_only=False)
+        for number in range(_ROUNDS):
+            started = time.perf_counter()
+            moved = health.moved(keeper.declared, Facts() if number % 2 else failing)
+            if moved is None:
+                raise AssertionError("nothing follows from health")
+            keeper.move(moved)
+            seconds.append(time.perf_counter() - started)
+        if keeper.look_again or session.plan(keeper.declared.desired, stack=_STACK, host=HOST):
+            raise AssertionError(f"the endpoint was not moved: {keeper.look_again}")
     return median(seconds)
 
 

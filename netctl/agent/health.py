@@ -42,7 +42,8 @@ class Health:
     def _with(self, newest: Facts) -> Facts:
         """The facts told last, with what the *newest* of some systems tell of health."""
         facts = self._facts._replace(engine=newest.engine, complaints=newest.complaints)
-        return self._remembering.told(facts)._replace(failed_checks=self._checking.failed)
+        checks = {**newest.failed_checks, **self._checking.failed}
+        return self._remembering.told(facts)._replace(failed_checks=checks)
 
     def moved(self, declared: Declared, facts: Facts) -> Declared | None:
         """The desired state by these facts, which may be those of one system; None where it is the same.
