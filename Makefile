@@ -31,7 +31,7 @@ require-root:
 	@[ "$$(id -u)" = 0 ] || { echo "This makes network namespaces, which only root may: sudo make $(MAKECMDGOALS)" >&2; exit 1; }
 
 demo: require-root
-	$(SETUP) python system
+	$(SETUP) python demo
 	@$(BIN)/python tools/demo.py
 
 test: require-root

@@ -2,7 +2,8 @@
 # Makes sure of what a make target needs; quick where nothing is missing.
 #
 #   tools/setup.sh python    the virtual environment .venv, with netctl and the tools of development in it
-#   tools/setup.sh system    the programs that tests and the demo run (Debian packages, installed when root)
+#   tools/setup.sh demo      the programs that the demo runs (Debian packages, installed when root)
+#   tools/setup.sh system    those that the tests run, Docker and Consul among them
 #   tools/setup.sh bench     those that only the benchmarks compare with
 #
 # PYTHON names the interpreter (3.11 or later); without it the first suitable one on PATH is taken.
@@ -45,8 +46,12 @@ require() {
     apt_install "${packages[@]}"
 }
 
+demo() {
+    require "The demo" ip=iproute2 bridge=iproute2 nft=nftables ping=iputils-ping
+}
+
 system() {
-    require "The tests and the demo" ip=iproute2 bridge=iproute2 nft=nftables iptables=iptables ping=iputils-ping \
+    require "The tests" ip=iproute2 bridge=iproute2 nft=nftables iptables=iptables ping=iputils-ping \
         tcpdump=tcpdump ps=procps sysctl=procps modprobe=kmod strace=strace make=make \
         dockerd=docker.io busybox=busybox-static nsenter=util-linux setpriv=util-linux systemd-analyze=systemd dig=bind9-dnsutils
     install_consul
@@ -137,10 +142,10 @@ python() {
     fingerprint >"$STAMP"
 }
 
-[ "$#" -gt 0 ] || fail "say what to set up: python, system, bench"
+[ "$#" -gt 0 ] || fail "say what to set up: python, demo, system, bench"
 for part; do
     case $part in
-        python | system | bench) "$part" ;;
-        *) fail "unknown part: $part (python, system, bench)" ;;
+        python | demo | system | bench) "$part" ;;
+        *) fail "unknown part: $part (python, demo, system, bench)" ;;
     esac
 done
