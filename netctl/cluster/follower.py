@@ -93,6 +93,8 @@ class Follower:
         self._version: tuple[Publication, LoadedStack] | None = None
         """What is on offer, or to be: as it was published."""
         self._index = 0
+        self._id = recalled.view.leases.get(settings.host, 0) if recalled else 0
+        """The id that this host has, or had; 0 for none."""
         self._unanswered = False
         """Whether the store could not be asked the last time."""
         self._threads = [
@@ -172,11 +174,13 @@ class Follower:
         wait = longest if due is None else min(max(due, 0.05), longest)
         reading = store.read(self.settings.layout.live, self._index, wait)
         self._index = reading.at
-        view = view_of(self.settings.layout, reading)
-        gone = self._absence.see(view, monotonic()) - {self.settings.host}
+        seen = view_of(self.settings.layout, reading)
+        now = monotonic()
+        view = self._absence.hold(seen, now)
+        gone = self._absence.see(view, now) - {self.settings.host}
         try:
-            self._show(store, view)
-            self._choose(store, view)
+            self._show(store, seen)
+            self._choose(store, seen)
         except NetctlError as error:
             # Who is there is heeded, whatever is wrong with the rest.
             self._tell(self._offer(view, gone), self.trouble if isinstance(error, BackendError) else _text(error))
@@ -194,12 +198,13 @@ class Follower:
         settings = self.settings
         place = store.place()
         address = settings.address or place.address
-        if address.startswith("127.") or address in {"::1", ""}:
+        try:
+            record = HostRecord(address=address, labels=settings.labels, node=place.node)
+        except ValueError:
             raise NetctlError(
                 f"Consul's node '{place.node}' advertises {address or 'no address'}, by which no peer reaches it",
                 "Name the host's address on the underlay with --address.",
-            )
-        record = HostRecord(address=address, labels=settings.labels, node=place.node)
+            ) from None
         return Presence(settings.layout, settings.host, record)
 
     def _choose(self, store: Store, view: View) -> None:
@@ -209,7 +214,10 @@ class Follower:
         if self._version is not None and needs_lease(self._version[1].stack, self.settings.host):
             stack = self._version[1].stack
             if self.settings.host not in view.leases:
-                lease(store, self.settings.layout, self.settings.host, declared_ids(stack), highest_id(stack))
+                here = self.settings.layout, self.settings.host
+                lease(store, *here, declared_ids(stack), highest_id(stack), self._id)
+            else:
+                self._id = view.leases[self.settings.host]
         if view.error:
             raise NetctlError(view.error)
 

@@ -12,15 +12,18 @@ from netctl.engine.store import Entry, Store, Write
 from netctl.errors import NetctlError
 
 
-def lease(store: Store, layout: Layout, host: str, avoid: Collection[int], highest: int) -> int:
-    """The host's id: its own, or the lowest that is free and not to be avoided. Raises NetctlError where none is."""
+def lease(store: Store, layout: Layout, host: str, avoid: Collection[int], highest: int, former: int = 0) -> int:
+    """The host's id: its own, or else the *former* one if that is free, or the lowest that is free and not to be
+    avoided. Raises NetctlError where none is.
+    """
     wanted = Lease(host=host).encoded()
     while True:
         view = view_of(layout, store.read(layout.ids))
         if host in view.leases:
             return view.leases[host]
         taken = view.taken.union(avoid)
-        free = next((number for number in range(1, highest + 1) if number not in taken), None)
+        candidates = (former, *range(1, highest + 1)) if 1 <= former <= highest else range(1, highest + 1)
+        free = next((number for number in candidates if number not in taken), None)
         if free is None:
             raise NetctlError(
                 f"no id is left for host '{host}': the stack's subnets have blocks for {highest} hosts",

@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar
 
 from netctl.cluster.layout import Layout
 from netctl.cluster.publication import understood
-from netctl.cluster.records import HostRecord, Lease, Publication, Record, RecordError, Rollout
+from netctl.cluster.records import HostRecord, Lease, Publication, Record, RecordError, Rollout, is_name
 from netctl.engine.store import Entry, Reading
 from netctl.errors import NetctlError
 
@@ -43,7 +43,7 @@ def view_of(layout: Layout, reading: Reading) -> View:
     """What was read, as far as it can be understood."""
     problems: list[str] = []
     publication, error = _publication(layout, reading.entries.get(layout.current))
-    hosts = _records(reading, layout.hosts, HostRecord, problems)
+    hosts = _named(_records(reading, layout.hosts, HostRecord, problems), layout.hosts, problems)
     sessions = {name: entry.session for name in hosts if (entry := reading.entries[layout.hosts + name]).session}
     leases = _leases(_records(reading, layout.ids, Lease, problems), problems)
     taken = frozenset(_id(key.removeprefix(layout.ids)) for key in reading.entries if key.startswith(layout.ids))
@@ -74,6 +74,12 @@ def _records(reading: Reading, prefix: str, kind: type[AnyRecord], problems: lis
     return found
 
 
+def _named(found: Mapping[str, AnyRecord], prefix: str, problems: list[str]) -> dict[str, AnyRecord]:
+    """The records of what can be a host."""
+    problems += [f"the key {prefix}{name} is of no host: that cannot be a name" for name in found if not is_name(name)]
+    return {name: record for name, record in found.items() if is_name(name)}
+
+
 def _id(text: str) -> int:
     """The id that a key names; 0 for none."""
     number = int(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0
@@ -90,11 +96,31 @@ def _leases(found: Mapping[str, Lease], problems: list[str]) -> dict[str, int]:
 
 
 class Absence:
-    """Since when hosts have had no session, as far as the store could be asked. Times are monotonic seconds."""
+    """Since when hosts have had no session, or no record, as far as the store could be asked. Times are monotonic
+    seconds.
+    """
 
     def __init__(self, grace: float, gone: frozenset[str] = frozenset()) -> None:
         self._grace = grace
         self._since = dict.fromkeys(gone, float("-inf"))
+        self._last: View | None = None
+        self._missing: dict[str, float] = {}
+
+    def hold(self, view: View, now: float) -> View:
+        """The view, with the hosts whose records have vanished less than the grace ago: should the store have been
+        emptied, all of them are about to show themselves anew.
+        """
+        last, self._last = self._last or view, view
+        vanished = last.hosts.keys() - view.hosts.keys()
+        self._missing = {name: self._missing.get(name, now) for name in vanished}
+        held = [name for name, since in self._missing.items() if now - since < self._grace]
+        if not held:
+            return view
+        owners = set(view.leases.values())
+        hosts = {name: last.hosts[name] for name in held}
+        leases = {name: last.leases[name] for name in held if last.leases.get(name, 0) not in {0, *owners}}
+        self._last = view._replace(hosts={**hosts, **view.hosts}, leases={**leases, **view.leases})
+        return self._last
 
     def see(self, view: View, now: float) -> frozenset[str]:
         """The hosts that are gone, by what has just been read."""
@@ -104,5 +130,6 @@ class Absence:
 
     def next_due(self, now: float) -> float | None:
         """In how many seconds the next one may be gone."""
-        waiting = [since + self._grace - now for since in self._since.values() if now - since < self._grace]
+        times = [*self._since.values(), *self._missing.values()]
+        waiting = [since + self._grace - now for since in times if now - since < self._grace]
         return min(waiting, default=None)

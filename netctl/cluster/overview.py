@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from netctl.cluster.layout import Layout
 from netctl.cluster.membership import View, view_of
-from netctl.cluster.records import Condition, Publication, RecordError, Rollout, State
+from netctl.cluster.records import Condition, Publication, RecordError, Rollout, State, is_name
 from netctl.engine.store import Store
 
 
@@ -62,8 +62,9 @@ def _states(store: Store, layout: Layout) -> tuple[dict[str, State], list[str]]:
     states: dict[str, State] = {}
     problems: list[str] = []
     for key, entry in store.read(layout.states).entries.items():
+        name = key.removeprefix(layout.states)
         try:
-            states[key.removeprefix(layout.states)] = State.read(key, entry.value)
+            states |= {name: State.read(key, entry.value)} if is_name(name) else {}
         except RecordError as error:
             problems.append(error.message)
     return states, problems

@@ -18,16 +18,21 @@ class Presence:
         self._layout = layout
         self.record = record
         self.session = ""
+        self._opened: set[str] = set()
+        """All sessions that this process has opened."""
         self._was_there = False
         """Whether this process has held the key."""
 
     def keep(self, store: Store, view: View) -> None:
         """See that the key is held and says what it should. Raises NetctlError where another machine holds it."""
         holder = view.sessions.get(self.host, "")
+        if holder in self._opened:
+            self.session = holder
         if self.session and holder == self.session and view.hosts[self.host] == self.record:
             return
         if not self.session or not store.session_node(self.session):
             self.session = store.open_session(self._name)
+            self._opened.add(self.session)
         earlier = "" if holder == self.session else holder
         if earlier:
             self._demand_mine(store, earlier)

@@ -1,7 +1,9 @@
 """What is in the store, as JSON. Whoever may write there may write anything: nothing is used that does not fit."""
 
 import json
+import re
 from enum import StrEnum
+from ipaddress import ip_address
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -29,6 +31,19 @@ def _printable(text: str) -> str:
     return text
 
 
+def _of_a_host(text: str) -> str:
+    address = ip_address(text)
+    if address.is_multicast or address.is_loopback or address.is_unspecified or address.is_link_local:
+        raise ValueError("no host can be reached by it")
+    return text
+
+
+def is_name(text: str) -> bool:
+    """Whether it can be a host's name."""
+    return _NAME.fullmatch(text) is not None
+
+
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 Line = Annotated[str, Field(max_length=500), AfterValidator(_printable)]
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 HostId = Annotated[int, Field(ge=1, le=65535)]
@@ -98,7 +113,7 @@ class Publication(Record):
 class HostRecord(Record):
     """A host that runs `netctl watch --consul`."""
 
-    address: Address
+    address: Annotated[Address, AfterValidator(_of_a_host)]
     labels: Labels = Field(default_factory=dict)
     node: Line = ""
     """The Consul node that its session is of."""

@@ -2,6 +2,7 @@
 
 A session is tied to the health of its node (serfHealth), so that gossip decides whether a host is alive. It ends
 without a delay (LockDelay): who holds a key is compared by session each time, so that nobody acts on a lock that was.
+Everything is read consistently: a leader that has just been elected may know less than it will be told.
 """
 
 from base64 import b64decode, b64encode
@@ -46,7 +47,7 @@ class ConsulStore:
         query = {"index": str(after), "wait": f"{max(int(seconds * 1000), 1)}ms"} if after else {}
         api = self._patient(seconds) if after else self._api
         try:
-            answer = api.answer(f"kv/{path_segment(prefix)}", recurse="", **query)
+            answer = api.answer(f"kv/{path_segment(prefix)}", recurse="", consistent="", **query)
         except RefusalError as refusal:
             if not refusal.is_absence or refusal.headers is None:
                 raise
@@ -58,7 +59,7 @@ class ConsulStore:
         """The names of the keys that begin with *prefix*."""
         self._demand_permission(prefix)
         try:
-            return texts(self._api.get(f"kv/{path_segment(prefix)}", keys=""))
+            return texts(self._api.get(f"kv/{path_segment(prefix)}", keys="", consistent=""))
         except RefusalError as refusal:
             if refusal.is_absence:
                 return ()
@@ -68,7 +69,7 @@ class ConsulStore:
         """One key."""
         self._demand_permission(key)
         try:
-            rows = entries(self._api.get(f"kv/{path_segment(key)}"))
+            rows = entries(self._api.get(f"kv/{path_segment(key)}", consistent=""))
         except RefusalError as refusal:
             if refusal.is_absence:
                 return None
@@ -98,12 +99,12 @@ class ConsulStore:
 
     def sessions(self, node: str, name: str) -> tuple[str, ...]:
         """The sessions of a node by their name."""
-        rows = entries(self._api.get(f"session/node/{segment(node)}"))
+        rows = entries(self._api.get(f"session/node/{segment(node)}", consistent=""))
         return tuple(text(row.get("ID")) for row in rows if row.get("Name") == name)
 
     def session_node(self, session: str) -> str:
         """The node of a session."""
-        rows = entries(self._api.get(f"session/info/{segment(session)}"))
+        rows = entries(self._api.get(f"session/info/{segment(session)}", consistent=""))
         return text(rows[0].get("Node")) if rows else ""
 
     def end_session(self, session: str) -> None:

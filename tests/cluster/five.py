@@ -37,6 +37,11 @@ def address(host: str) -> str:
     return f"192.0.2.{HOSTS.index(host) + 11}"
 
 
+def others(*hosts: str) -> list[str]:
+    """All hosts but these."""
+    return [host for host in HOSTS if host not in hosts]
+
+
 class Five:
     """The hosts, with the switch between them; endpoints are made for each test."""
 
@@ -224,7 +229,11 @@ class Five:
 def demand_quiet(watchers: dict[str, Watcher]) -> None:
     """Wait until each watch says that all is as declared, and nothing is drifted."""
     for host, watcher in watchers.items():
-        wait_until(partial(_is_ready, watcher), PATIENCE, f"{host} is ready")
+        try:
+            wait_until(partial(_is_ready, watcher), PATIENCE, f"{host} is ready")
+        except AssertionError as error:
+            error.add_note(f"{watcher.get('/readyz')}\n{watcher.text()}")
+            raise
         assert watcher.status()["drifted_count"] == 0
 
 

@@ -63,6 +63,13 @@ def test_a_host_keeps_its_id_and_takes_none_that_is_to_be_avoided(lab: Lab) -> N
         assert [lease(there, layout(), host, {1, 3}, 10) for host in ("a", "b", "a", "c")] == [2, 4, 2, 5]
 
 
+def test_a_host_whose_lease_was_lost_takes_its_former_id_where_that_is_free(lab: Lab) -> None:
+    with store(lab) as there:
+        assert lease(there, layout(), "a", (), 10, former=7) == 7
+        assert lease(there, layout(), "b", (), 10, former=7) == 1
+        assert lease(there, layout(), "c", (), 10, former=11) == 2
+
+
 def test_where_no_id_is_left_the_host_is_told(lab: Lab) -> None:
     with store(lab) as there:
         assert lease(there, layout(), "a", (), 1) == 1
