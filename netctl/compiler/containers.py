@@ -19,17 +19,33 @@ from netctl.stack.docker_models import ContainerSelector, NamedContainer, Select
 
 
 def with_containers(topology: Topology, facts: Facts | None, host: str) -> Topology:
-    """The stack with the containers on its networks: those of *host* as they are, elsewhere as they are declared."""
+    """The stack with the containers on its networks: those of *host* as they are, elsewhere as other hosts tell of them,
+    or else as they are declared.
+    """
     if not topology.dockers:
         return topology
-    engine = facts.engine() if facts is not None else None
+    engines: dict[str, EngineFacts | None] = {}
+    if facts is not None:
+        engines = {**facts.elsewhere, host: facts.engine()}
     found = [
         member
         for net in topology.dockers
         for place in sorted(net.hosts)
-        for member in _members(net, place, topology.hosts, engine if place == host else None)
+        for member in _members(net, place, topology.hosts, engines.get(place))
     ]
     return topology._replace(members=tuple(found))
+
+
+def on_networks(topology: Topology, engine: EngineFacts | None) -> dict[str, ContainerFact]:
+    """By name, the containers that are on one of the stack's networks, with those networks alone: what other hosts may
+    have to know of them.
+    """
+    names = {net.docker_name for net in topology.dockers}
+    found: dict[str, ContainerFact] = {}
+    for name, fact in engine.containers.items() if engine is not None else ():
+        if networks := {network: fact.networks[network] for network in fact.networks if network in names}:
+            found[name] = fact._replace(networks=networks, ports=())
+    return found
 
 
 def _members(net: DockerNet, host: str, hosts: Hosts, engine: EngineFacts | None) -> Iterator[Member]:

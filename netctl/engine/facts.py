@@ -130,6 +130,9 @@ class Facts(NamedTuple):
     gone: frozenset[str] = frozenset()
     """Other hosts of the stack that have died, as far as somebody tells: declared still, and not reached any more."""
 
+    elsewhere: Mapping[str, EngineFacts] = {}
+    """By the names of other hosts of the stack, what of theirs is on its networks, as far as somebody tells."""
+
     def merged(self, other: "Facts") -> "Facts":
         """These facts and another reader's."""
         return Facts(
@@ -145,4 +148,5 @@ class Facts(NamedTuple):
             failed_checks={**self.failed_checks, **other.failed_checks},
             held=other.held if self.held is _nothing_held else self.held,
             gone=self.gone | other.gone,
+            elsewhere={**self.elsewhere, **other.elsewhere},
         )
