@@ -11,6 +11,7 @@ import pytest
 
 from netctl.engine.apply import ApplyError
 from netctl.errors import DeclarationError
+from reconcilers.consul.agent import Tls, find_agent
 from tests.consul.agent import Agent, Refused
 from tests.e2e.lab import Lab, describe
 from tests.support.namespaces import Namespaces, wait_until
@@ -205,6 +206,23 @@ def test_a_denied_change_is_undone_and_says_what_the_token_needs(
     assert guarded.snapshot() == before
 
 
+def test_a_denied_transaction_says_so_and_nothing_of_it_is_made(
+    lab: Lab, guarded: Agent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules = NOTHING_OF_OURS + (
+        '\nnode_prefix "" { policy = "read" }\nservice_prefix "" { policy = "read" }\n'
+        'key_prefix "" { policy = "read" }\nkey_prefix "shop/mine/" { policy = "write" }\n'
+        'key_prefix "netctl/shop/" { policy = "write" }'
+    )
+    monkeypatch.setenv("CONSUL_HTTP_TOKEN", token(guarded, rules))
+    with pytest.raises(ApplyError) as caught:
+        lab.apply_once("stack: shop\nkv: {shop/mine/a: 1, shop/theirs: 2, shop/mine/b: 3}\n", "h")
+    [outcome] = caught.value.report.failed
+    assert outcome.change.key.id == "shop/theirs"
+    assert "denied" in str(outcome.failure).lower()
+    assert guarded.keys() == {}
+
+
 def test_a_token_that_does_not_exist_is_told_and_not_shown(
     lab: Lab, guarded: Agent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -260,6 +278,21 @@ def test_a_check_that_needs_programs_is_refused_with_its_place(
     assert (mistake.code, mistake.position and mistake.position.line) == ("NC351", 3)
     assert "enable_script_checks" in mistake.advice
     assert guarded.services() == {}
+
+
+def test_credentials_and_what_enterprise_has_are_taken_from_consuls_own_variables() -> None:
+    agent = find_agent(
+        {
+            "CONSUL_HTTP_AUTH": "ops:pass",
+            "CONSUL_NAMESPACE": "team",
+            "CONSUL_PARTITION": "east",
+            "CONSUL_HTTP_TOKEN": "t",
+        }
+    )
+    assert agent.headers == {"X-Consul-Token": "t", "Authorization": "Basic b3BzOnBhc3M="}
+    assert agent.query == {"ns": "team", "partition": "east"}
+    assert "pass" not in repr(agent)
+    assert find_agent({"CONSUL_HTTP_SSL": "true", "CONSUL_CAPATH": "/etc/ca"}).tls == Tls(ca_directory="/etc/ca")
 
 
 # TLS

@@ -153,7 +153,11 @@ def test_a_check_that_the_agent_is_too_old_for_is_refused_with_its_place(kind: s
 
 
 def test_an_agent_restart_loses_nothing(lab: Lab, agent: Agent) -> None:
-    text = stack("{ttl: 1h}, {tcp: true}", "tags: [a]") + "kv: {shop/a: b}\n"
+    mesh = (
+        "tags: [a], queries: {web: {failover: [dc2]}}, intentions: [{from: job}], "
+        "config_entries: {service-defaults: {Protocol: http}, service-splitter: {Splits: [{Weight: 100}]}}"
+    )
+    text = stack("{ttl: 1h}, {tcp: true}", mesh) + "kv: {shop/a: b, shop/pw: {value: c, sensitive: true}}\n"
     lab.apply(text, "h")
     agent.stop()
     agent.start()

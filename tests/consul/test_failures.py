@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from netctl.engine import apply as engine_apply
 from netctl.engine.apply import ApplyError
 from netctl.engine.protocol import Context, Scope
 from netctl.engine.resource import Key
@@ -127,6 +128,23 @@ def test_what_the_servers_never_hear_of_is_no_success(
     with pytest.raises(ApplyError) as caught:
         lab.apply_once("stack: shop\nservices:\n  web: {port: 80, endpoints: [10.20.0.10], tags: [a]}\n", "h")
     assert "has not told Consul's servers" in str(caught.value.report.failed[0].failure)
+    assert agent.services() == {}
+
+
+def test_what_is_gone_already_is_as_good_as_removed(
+    lab: Lab, agent: Agent, faulty: Faulty, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab.apply(TEXT, "h")
+    execute = engine_apply._Run.execute
+
+    def interfered(run: engine_apply._Run) -> None:
+        agent.put(f"agent/service/deregister/{WEB}")
+        execute(run)
+
+    # As later versions answer; this one does not mind.
+    faulty(lambda _, path: (404, f'Unknown service ID "{WEB}"') if "service/deregister" in path else None)
+    monkeypatch.setattr(engine_apply._Run, "execute", interfered)
+    lab.apply_once("stack: shop\nkv: {shop/a: b}\n", "h")
     assert agent.services() == {}
 
 

@@ -26,6 +26,7 @@ def service(fields: str, more: str = "") -> str:
 WEB = "port: 80, endpoints: [10.0.0.1]"
 MISTAKES = {
     "an interval without a unit": (service(f"{WEB}, checks: [{{tcp: true, interval: 10}}]"), "NC115", "has no unit"),
+    "an interval in days": (service(f"{WEB}, checks: [{{tcp: true, interval: 1d}}]"), "NC115", "not a duration"),
     "an interval of nothing": (service(f"{WEB}, checks: [{{tcp: true, interval: 0s}}]"), "NC115", "no time at all"),
     "an unknown kind of check": (service(f"{WEB}, checks: [{{htpp: /x}}]"), "NC111", "'htpp'"),
     "two kinds at once": (service(f"{WEB}, checks: [{{tcp: true, http: /}}]"), "NC115", "'http' and 'tcp'"),
@@ -57,6 +58,7 @@ MISTAKES = {
         service(WEB, "hosts: {node1: {id: 1, address: 192.0.2.1}}\n"), "NC278", "10.0.0.1",
     ),
     "a port of 0": (service("port: 0, endpoints: [10.0.0.1]"), "NC115", "port 0"),
+    "a port of -1": (service("port: -1, endpoints: [10.0.0.1]"), "NC115", "'-1'"),
     "a port of 70000": (service("port: 70000, endpoints: [10.0.0.1]"), "NC115", "port 70000"),
     "a weight of 0": (service(f"{WEB}, weights: {{passing: 0}}"), "NC116", "1 to 65535"),
     "a tagged address": (service(f"{WEB}, tagged_addresses: {{wan: here}}"), "NC115", "'here'"),

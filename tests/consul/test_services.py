@@ -202,6 +202,16 @@ def test_a_service_is_only_registered_where_the_stack_asks_for_consul(lab: Lab, 
     assert set(agent.services()) == {"shop:db:10.20.0.11"}
 
 
+def test_nothing_is_registered_anew_without_a_difference(lab: Lab, agent: Agent) -> None:
+    text = stack("checks: [{ttl: 1h, deregister_after: 1h}], tags: [a]")
+    lab.apply(text, "h")
+    [before] = agent.get("catalog/service/web")
+    log = agent.log().count("/v1/agent/service/register") + agent.log().count("/v1/agent/check/register")
+    lab.apply(text, "h")
+    assert agent.get("catalog/service/web") == [before]
+    assert log == agent.log().count("/v1/agent/service/register") + agent.log().count("/v1/agent/check/register")
+
+
 def test_a_service_of_another_name_under_the_same_id_is_replaced_with_its_maintenance_mode(
     lab: Lab, agent: Agent
 ) -> None:
