@@ -16,7 +16,7 @@ from time import monotonic, time
 from traceback import format_exception
 from typing import Any
 
-from netctl.agent.declared import Declared, Load
+from netctl.agent.declared import Declared, Load, Loaded
 from netctl.agent.dns.following import Names
 from netctl.agent.health import Health
 from netctl.agent.keeper import Keeper
@@ -113,6 +113,8 @@ class Agent:
         self._unreachable = False
         """Whether the source could not be looked at the last time."""
         self._knowledge = Knowledge()
+        self._loaded: Loaded | None = None
+        """The declaration, as it was read last."""
         self._rumours = Rumours()
         self.health = Health(settings.netns, log, lambda: self._ask("health", self._follow_health))
 
@@ -160,14 +162,18 @@ class Agent:
             self._unreachable = True
             self._refuse(NetctlError(self._source.trouble))
 
-    def _compile(self) -> Declared:
-        loaded = self._load()
+    def _compile(self, new: Facts | None = None) -> Declared:
+        """The declaration, read anew, for this host as it is now; where only facts are *new*, as it was read last."""
+        if new is None or self._loaded is None:
+            self._loaded = None
+            self._loaded = self._load()
+        loaded = self._loaded
         if self.keeper is not None and loaded.stack != self.keeper.declared.stack:
             raise NetctlError(
                 f"the declaration is of stack '{loaded.stack}' now, and '{self.keeper.declared.stack}' is kept here",
                 "Start another watch for the other stack.",
             )
-        facts = self.health.told(self._knowledge.tell(self.session.facts()))
+        facts = self.health.told(self._knowledge.tell(self.session.facts() if new is None else new))
         declared = loaded.compile(facts)
         self.session.leads = declared.leads
         balanced = declared.balanced
@@ -199,12 +205,15 @@ class Agent:
             raise RuntimeError("nothing is kept yet")
         return self.keeper
 
-    def _renew(self, *, only_if_changed: bool = False) -> None:
-        """Read the declaration anew and make it so; where that cannot be, the last good state is kept."""
+    def _renew(self, facts: Facts | None = None) -> None:
+        """Read the declaration anew and make it so; where that cannot be, the last good state is kept.
+
+        Where only *facts* are new, it may well mean the same.
+        """
         keeper = self._keeper
         try:
-            declared = self._compile()
-            if only_if_changed and declared.desired == keeper.declared.desired:
+            declared = self._compile(facts)
+            if facts is not None and declared.desired == keeper.declared.desired:
                 keeper.declared = declared  # which may have other names
                 self._good_again()
                 return
@@ -250,8 +259,9 @@ class Agent:
 
     def _check_facts(self) -> None:
         """Compile anew where what is known of the host has changed; what was refused may be possible now."""
-        if self.error or self._knowledge.is_outdated(self.session.facts()):
-            self._renew(only_if_changed=True)
+        facts = self.session.facts()
+        if self._knowledge.is_outdated(facts) or self.error:
+            self._renew(facts)
 
     def _resync(self, reason: str) -> None:
         """Look at everything; where that leaves something undone, again after a while."""
