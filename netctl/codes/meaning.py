@@ -244,6 +244,12 @@ MEANING = {
         "A service selects a container that is on more than one of the stack's networks, and has an address on each.",
         "Say with the service's `network` which of them counts.",
     ),
+    "NC286": Code(
+        "A leg that the overlay cannot have",
+        "A Docker network with `overlay` is the local leg of a routed overlay: a bridge with the overlay's subnet, MTU "
+        "and masquerading, on hosts where nothing is attached to the overlay itself.",
+        "Do what the message says.",
+    ),
     "NC284": Code(
         "A container that cannot be attached so",
         "A container is attached to a network twice, or to `host` or `none`, or to the default bridge with an address.",

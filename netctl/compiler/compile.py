@@ -146,7 +146,7 @@ def _resources(site: Site, fronts: Sequence[Frontend]) -> Iterator[Desired]:
     for net in site.nets:
         if isinstance(net.spec, MacvlanNetwork):
             yield from compile_macvlan(net, net.spec, site)
-    yield from compile_docker(site)
+    yield from compile_docker(site, legs)
     yield from compile_routes(site, legs)
     yield from compile_routes_to_services(fronts, legs, site)
     yield from compile_rules(site)

@@ -1,9 +1,10 @@
 """Docker networks and the containers on them, as one host's Engine is to have them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from netctl.compiler.containers import can_join
 from netctl.compiler.docker_networks import Attached, DockerNet, Member, gateway_of, range_of
+from netctl.compiler.legs import Leg
 from netctl.compiler.prefixes import Prefix, format_address
 from netctl.compiler.site import Site
 from netctl.compiler.subnets import Pool
@@ -27,23 +28,24 @@ _BRIDGE = "com.docker.network.bridge.name"
 _MASQUERADE = "com.docker.network.bridge.enable_ip_masquerade"
 
 
-def compile_docker(site: Site) -> Iterator[Desired]:
+def compile_docker(site: Site, legs: Iterable[Leg] = ()) -> Iterator[Desired]:
     """The networks of the host's Engine, the attachments of the containers that are there, and what their bridges need
     for policies.
     """
     # Several networks of a stack may refer to one of Docker's.
     yield from {want.key: want for net in site.dockers for want in _of_any(net, site)}.values()
+    overlays = {leg.net.name: leg for leg in legs if leg.net.overlay}
     for net in site.dockers:
         origin = site.origin(net.path)
         within = None
         if not net.spec.is_reference:
             within = network_key(net.docker_name)
-            yield Desired(within, docker_network(net, site), origin)
+            yield Desired(within, docker_network(net, site, overlays.get(net.spec.overlay or "")), origin)
         yield from _attachments(net, site, origin, within)
 
 
-def docker_network(net: DockerNet, site: Site) -> Network:
-    """The attributes of a network that is made on the site's host."""
+def docker_network(net: DockerNet, site: Site, leg: Leg | None = None) -> Network:
+    """The attributes of a network that is made on the site's host, maybe as the *leg* of an overlay."""
     spec = net.spec
     number = site.hosts.number(site.host)
     pools = tuple(_pool(net, pool, pool.on(number)) for pool in net.pools)
@@ -55,7 +57,7 @@ def docker_network(net: DockerNet, site: Site) -> Network:
         (has_ipv6 if pools else None) if spec.ipv6 is None else spec.ipv6,
         spec.internal,
         spec.attachable,
-        _driver_options(spec),
+        _driver_options(spec, leg),
         spec.ipam_driver,
         _pairs(spec.ipam_options),
         _pairs(spec.labels),
@@ -64,11 +66,13 @@ def docker_network(net: DockerNet, site: Site) -> Network:
     )
 
 
-def _driver_options(spec: DockerNetwork) -> Pairs:
+def _driver_options(spec: DockerNetwork, leg: Leg | None) -> Pairs:
+    """A leg has the bridge's name and the MTU of its overlay, which also does what masquerading there is."""
+    mtu, nat = (spec.mtu, spec.nat) if leg is None else (leg.mtu, "none")
     short = {
-        _MTU: None if spec.mtu is None else str(spec.mtu),
-        _BRIDGE: spec.interface_name,
-        _MASQUERADE: None if spec.nat is None else ("false" if spec.nat == "none" else "true"),
+        _MTU: None if mtu is None else str(mtu),
+        _BRIDGE: spec.interface_name if leg is None else leg.bridge,
+        _MASQUERADE: None if nat is None else ("false" if nat == "none" else "true"),
         "parent": spec.parent,
     }
     return _pairs({key: value for key, value in short.items() if value is not None} | spec.options)

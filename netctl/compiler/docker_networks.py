@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from netctl.compiler.hosts import Hosts
+from netctl.compiler.naming import interface_name
 from netctl.compiler.places import Path
 from netctl.compiler.prefixes import Prefix, Span, parse_address
 from netctl.compiler.subnets import Pool, Space, resolve_subnet
@@ -13,6 +14,13 @@ from netctl.stack.subnet_models import Subnet
 
 _OWN_NAMES = {"host": "host", "none": "none", "null": "none"}
 """What the Engine's only network of a driver is called."""
+
+
+class Overlaid(NamedTuple):
+    """What a network takes from the overlay that it is a leg of."""
+
+    hosts: frozenset[str]
+    space: Space | None
 
 
 class Attached(NamedTuple):
@@ -42,6 +50,16 @@ class DockerNet(NamedTuple):
         return f"network '{self.name}'"
 
     @property
+    def bridge(self) -> str:
+        """The name that the bridge is given where it is the leg of an overlay: another than that of netctl's own."""
+        return interface_name(self.name, self.spec.interface_name).name
+
+    @property
+    def spans_hosts(self) -> bool:
+        """Whether it is the leg of an overlay."""
+        return self.spec.overlay is not None
+
+    @property
     def pools(self) -> tuple[Pool, ...]:
         """Of its subnet, IPv4 first; none where Docker chooses."""
         return self.space.pools if self.space else ()
@@ -66,24 +84,30 @@ class Member(NamedTuple):
     """Whether the Engine has it."""
 
 
-def resolve_docker(stack: Stack, hosts: Hosts, named: Mapping[str, Space]) -> tuple[DockerNet, ...]:
+def resolve_docker(
+    stack: Stack, hosts: Hosts, named: Mapping[str, Space], overlays: Mapping[str, Overlaid]
+) -> tuple[DockerNet, ...]:
     """The Docker networks by name."""
     networks = stack.networks
     return tuple(
-        _resolved(stack.stack, name, spec, hosts, named)
+        _resolved(stack.stack, name, spec, hosts, named, overlays.get(spec.overlay or ""))
         for name in sorted(networks)
         if isinstance(spec := networks[name], DockerNetwork)
     )
 
 
-def _resolved(stack: str, name: str, spec: DockerNetwork, hosts: Hosts, named: Mapping[str, Space]) -> DockerNet:
+def _resolved(
+    stack: str, name: str, spec: DockerNetwork, hosts: Hosts, named: Mapping[str, Space], overlay: Overlaid | None
+) -> DockerNet:
     path: Path = ("networks", name)
-    here = hosts.matching(spec.hosts)
+    here = hosts.matching(spec.hosts) if overlay is None else hosts.matching(spec.hosts) & overlay.hosts
     space = (
         resolve_subnet(spec.subnet, f"the subnet of network '{name}'", (*path, "subnet"))
         if isinstance(spec.subnet, Subnet)
         else named.get(spec.subnet or "")
     )
+    if overlay is not None:
+        space = overlay.space
     attached = tuple(
         Attached(
             entry,

@@ -48,7 +48,7 @@ class Leg(NamedTuple):
 
 def leg_of(net: Net, spec: BridgeNetwork | VxlanOverlay | HostGatewayOverlay, site: Site, mtu: int | None) -> Leg:
     """The leg of *net*, declared as *spec*, on the site's host."""
-    bridge = net.interface.name
+    bridge = site.bridge_of(net)
     local: list[LocalAddress] = []
     for pool in net.pools:
         prefix, own, gateway = local_of(net, pool, site.host, site.hosts)

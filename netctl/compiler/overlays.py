@@ -18,7 +18,8 @@ from netctl.stack.models import VxlanOverlay
 
 def compile_overlay(leg: Leg, site: Site, underlay: Underlay) -> Iterator[Desired]:
     """Everything of an overlay on this host."""
-    yield from compile_leg(leg, site)
+    if not site.is_dockers(leg.net):
+        yield from compile_leg(leg, site)
     spec = leg.spec
     peers = peers_of(leg.net, site)
     if not isinstance(spec, VxlanOverlay):

@@ -96,13 +96,14 @@ def _ports(site: Site, net: Net, facts: Facts) -> None:
 
 def _collisions(site: Site, legs: list[Leg], facts: Facts) -> None:
     """Networks of the stack whose prefix overlaps one that a foreign interface has; found in one ascending pass."""
+    dockers = {leg.bridge for leg in legs if site.is_dockers(leg.net)}
     entries: list[tuple[Prefix, str, Leg | None]] = [
         (local.prefix, leg.bridge, leg) for leg in legs if not leg.net.ports for local in leg.locals
     ]
     entries += [
         (parse_prefix(text), link.name, None)
         for link in facts.links.values()
-        if link.owner != site.stack and link.name not in site.own
+        if link.owner != site.stack and link.name not in site.own and link.name not in dockers
         for text in link.addresses
     ]
     widest: dict[bool, tuple[Prefix, str, Leg | None]] = {}

@@ -38,7 +38,8 @@ def surroundings(legs: Iterable[Leg], site: Site) -> Surroundings:
 
 def compile_routes_to_services(fronts: Sequence[Frontend], legs: Iterable[Leg], site: Site) -> Iterator[Desired]:
     """A route for each subnet of virtual addresses, or for the address that is in none; none without a bridge."""
-    ways = {local.prefix.family: (leg, local) for leg in reversed(list(legs)) for local in leg.locals}
+    own = [leg for leg in legs if not site.is_dockers(leg.net)]
+    ways = {local.prefix.family: (leg, local) for leg in reversed(own) for local in leg.locals}
     for destination in sorted(_destinations(fronts, site)):
         family = 6 if ":" in destination else 4
         if family not in ways:

@@ -70,6 +70,19 @@ class Site:
         return tuple(net for net in self.topology.dockers if self.host in net.hosts)
 
     @cached_property
+    def docker_legs(self) -> dict[str, DockerNet]:
+        """By overlay, the Docker network that is its leg on this host."""
+        return {net.spec.overlay: net for net in self.dockers if net.spec.overlay is not None}
+
+    def is_dockers(self, net: Net) -> bool:
+        """Whether the bridge of an overlay is one of Docker's on this host."""
+        return net.overlay and net.name in self.docker_legs
+
+    def bridge_of(self, net: Net) -> str:
+        """The name of a network's bridge on this host."""
+        return self.docker_legs[net.name].bridge if self.is_dockers(net) else net.interface.name
+
+    @cached_property
     def engine(self) -> EngineFacts | None:
         """What the container engine runs; None where nothing is known of it."""
         return self.facts.engine() if self.facts is not None else None
@@ -92,7 +105,7 @@ class Site:
         for net in self.nets:
             if net.role is Role.MACVLAN:
                 continue
-            names.append(net.interface.name)
+            names += [] if self.is_dockers(net) else [net.interface.name]
             if isinstance(net.spec, VxlanOverlay):
                 names.append(net.vxlan_interface.name)
             names += [end.host_end.name for end in net.endpoints if self.host in end.hosts]

@@ -7,7 +7,7 @@ the declared kinds. Nothing here fails: what does not resolve is left out, and `
 from enum import Enum
 from typing import NamedTuple
 
-from netctl.compiler.docker_networks import DockerNet, Member, resolve_docker
+from netctl.compiler.docker_networks import DockerNet, Member, Overlaid, resolve_docker
 from netctl.compiler.hosts import Hosts
 from netctl.compiler.naming import InterfaceName, interface_name
 from netctl.compiler.places import Path
@@ -127,7 +127,8 @@ def resolve(stack: Stack) -> Topology:
     ]
     nets += [_net(name, ("overlays", name), stack.overlays[name], hosts, named) for name in sorted(stack.overlays)]
     inline = [net.space for net in nets if net.space is not None and isinstance(net.spec.subnet, Subnet)]
-    dockers = resolve_docker(stack, hosts, named)
+    overlays = {net.name: Overlaid(net.hosts, net.space) for net in nets if net.path[0] == "overlays"}
+    dockers = resolve_docker(stack, hosts, named, overlays)
     inline += [net.space for net in dockers if net.space is not None and isinstance(net.spec.subnet, Subnet)]
     return Topology(stack, hosts, (*named.values(), *inline), tuple(nets), dockers)
 

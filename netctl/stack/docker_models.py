@@ -121,6 +121,11 @@ class DockerNetwork(Declaration):
         description="A declared subnet's name, or a subnet; none: Docker chooses. `range` is what Docker assigns "
         "from, one CIDR of a family.",
     )
+    overlay: Name | None = Field(
+        None,
+        description="The routed overlay that it is the local leg of, with the host's block for a subnet; in place of a "
+        "bridge of netctl's.",
+    )
     aux_addresses: dict[str, Address] = Field(
         default_factory=dict, description="Addresses by name that Docker never assigns: those of other devices."
     )

@@ -61,7 +61,7 @@ def with_stand_ins(stack: Stack) -> StandIns:
 
 
 def _is_bridge(net: DockerNet) -> bool:
-    return net.spec.driver == "bridge" and not net.spec.is_reference
+    return net.spec.driver == "bridge" and not net.spec.is_reference and not net.spans_hosts
 
 
 class _Standing:
@@ -236,6 +236,8 @@ def _has_only_its_own_labels(entry: Attached) -> bool:
 
 
 def _why(net: DockerNet) -> str:
+    if net.spans_hosts:
+        return f"the leg of overlay '{net.spec.overlay}'"
     return "not made by the stack" if net.spec.is_reference else f"driver {net.spec.driver}"
 
 

@@ -200,6 +200,17 @@ def test_what_has_no_stand_in_is_told() -> None:
     assert set(standing(text).stack.networks) == {"front", "lan", "mesh", "own", "machine"}
 
 
+def test_the_leg_of_an_overlay_has_no_stand_in() -> None:
+    text = (
+        "stack: shop\nhosts: {node1: {id: 1, address: 192.0.2.11}, node2: {id: 2, address: 192.0.2.12}}\n"
+        "subnets: {pods: {cidr: 10.42.0.0/16, per_host: 24}}\n"
+        "overlays: {pods: {backend: vxlan, vni: 42, mode: routed, subnet: pods}}\n"
+        "networks: {boxes: {provider: docker, overlay: pods, attach: [{container: web}]}}\n"
+    )
+    (told,) = standing(text).left_out
+    assert "'boxes' (the leg of overlay 'pods')" in told
+
+
 def test_policies_between_containers_and_namespaces_do_as_they_say(ground: Ground) -> None:
     file = ground.write(DOCKED)
     told = ground.twin("up", "-f", file)

@@ -119,7 +119,7 @@ def service_ports(service: Service) -> list[tuple[str, int]]:
 def _local_networks(topology: Topology) -> set[str]:
     """Networks that are a segment of each host's own: only who is on the host reaches their endpoints."""
     bridges = {net.name for net in topology.nets if net.role is Role.BRIDGE}
-    return bridges | {net.name for net in topology.dockers}
+    return bridges | {net.name for net in topology.dockers if not net.spans_hosts}
 
 
 def _backends(service: Service, ends: Iterable[Endpoint]) -> Iterator[Backend]:

@@ -4,26 +4,80 @@ from collections.abc import Iterator
 
 from netctl.compiler.checks.occupancy import Occupancy, spell
 from netctl.compiler.docker_networks import Attached, DockerNet, gateway_of, range_of
+from netctl.compiler.hosts import suggestion
 from netctl.compiler.places import Problems
 from netctl.compiler.prefixes import format_address, parse_address
-from netctl.compiler.topology import Topology
+from netctl.compiler.topology import Role, Topology
 from netctl.kinds.docker import OWN_LABELS, PREDEFINED
 from netctl.stack.docker_models import NamedContainer
 
 _MOST_RESERVED = 1024
 _OF_REFERENCES = frozenset({"provider", "driver", "name", "external", "hosts", "attach"})
+_OF_OVERLAYS = frozenset({"subnet", "mtu", "nat", "internal", "ipv6", "parent"})
+"""What a leg has from its overlay."""
 _JOINING_NOTHING = frozenset({"host", "none"})
 
 
 def check_docker(topology: Topology, problems: Problems) -> None:
     """Everything about Docker networks that can be told without an Engine."""
     names: Occupancy[str] = Occupancy()
+    legs: Occupancy[str] = Occupancy()
     for net in topology.dockers:
+        if net.spec.overlay is not None:
+            _leg(net, net.spec.overlay, topology, legs, problems)
         _name(net, names, problems)
         _settings(net, problems)
         _pools(net, problems)
         _labels(net, problems)
         _attached(net, topology, problems)
+
+
+def _leg(net: DockerNet, name: str, topology: Topology, legs: Occupancy[str], problems: Problems) -> None:
+    """A network that is the local leg of an overlay."""
+    path = (*net.path, "overlay")
+    overlay = next((other for other in topology.nets if other.name == name and other.path[0] == "overlays"), None)
+    if overlay is None:
+        advice = suggestion(name, list(topology.stack.overlays)) or "Declare it under 'overlays:'."
+        problems.error("NC286", path, f"overlay '{name}' is not declared", advice)
+        return
+    if overlay.role is not Role.ROUTED:
+        problems.error(
+            "NC286",
+            path,
+            f"{overlay.label} is one segment over all hosts, which Docker's bridges are not",
+            "Use a routed one.",
+        )
+    if net.spec.driver != "bridge" or net.spec.is_reference:
+        problems.error(
+            "NC286",
+            net.path,
+            f"{net.label} is no bridge that the stack makes",
+            "A leg is one: remove 'driver:' or 'external:'.",
+        )
+    for key in sorted(net.spec.model_fields_set & _OF_OVERLAYS):
+        problems.error(
+            "NC286",
+            (*net.path, key),
+            f"{net.label} has no '{key}' of its own, but that of {overlay.label}",
+            f"Remove '{key}'.",
+        )
+    own = [end.path for end in overlay.endpoints if end.hosts & net.hosts]
+    own += [port.path for port in overlay.ports if port.hosts & net.hosts]
+    if own:
+        problems.error(
+            "NC286",
+            own[0],
+            f"what is attached to {overlay.label} itself cannot be on a host where {net.label} is its leg",
+            "Attach it elsewhere, or choose different 'hosts:' for one of the two.",
+        )
+    earlier = legs.take(name, net.hosts, net.path)
+    if earlier is not None:
+        problems.error(
+            "NC286",
+            path,
+            f"{overlay.label} has a leg on the same host already, {spell(earlier)}",
+            "Choose different 'hosts:'.",
+        )
 
 
 def _name(net: DockerNet, names: Occupancy[str], problems: Problems) -> None:

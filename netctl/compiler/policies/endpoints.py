@@ -42,6 +42,7 @@ def attachments_on(topology: Topology, host: str) -> Iterator[Endpoint]:
 def containers(topology: Topology) -> Iterator[Endpoint]:
     """The containers on Docker networks, each on each of its networks; those whose address is known."""
     nets = {net.name: net for net in topology.dockers}
+    overlays = {net.name: is_masqueraded(net) for net in topology.nets if net.overlay}
     names = Counter((member.network, member.container) for member in topology.members)
     for member in topology.members:
         if not member.addresses:
@@ -57,8 +58,15 @@ def containers(topology: Topology) -> Iterator[Endpoint]:
             member.addresses,
             labels,
             named_ports(member.entry.spec.ports) if member.entry is not None else {},
-            masqueraded=net.spec.driver == _BRIDGED and not net.spec.internal and net.spec.nat != "none",
+            masqueraded=_is_masqueraded_by_docker(net)
+            if net.spec.overlay is None
+            else overlays.get(net.spec.overlay, False),
+            spans_hosts=net.spans_hosts,
         )
+
+
+def _is_masqueraded_by_docker(net: DockerNet) -> bool:
+    return net.spec.driver == _BRIDGED and not net.spec.internal and net.spec.nat != "none"
 
 
 def host_endpoints(topology: Topology) -> Iterator[Endpoint]:

@@ -18,6 +18,7 @@ from netctl.compiler.prefixes import (
 from netctl.compiler.topology import Topology
 from netctl.policy.model import Endpoint, Peers
 from netctl.policy.selectors import LabelIndex
+from netctl.stack.docker_models import DockerNetwork
 from netctl.stack.models import HostNetwork
 from netctl.stack.policy_models import Selector
 
@@ -58,6 +59,9 @@ class Selection:
                 self._networks[name] = {
                     f"{HOST}/{host}" for host in topology.hosts.matching(spec.hosts)
                 } & endpoints.keys()
+            elif isinstance(spec, DockerNetwork) and spec.overlay is not None:
+                legs = self._networks.get(spec.overlay, set()) | self._networks.get(name, set())
+                self._networks[spec.overlay] = legs
         self._addresses = _by_address(endpoints)
         self._selected: dict[object, Names] = {}
         self._peers: dict[object, Peers | None] = {}
