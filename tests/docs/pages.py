@@ -25,7 +25,7 @@ from typing import NamedTuple
 
 from tests.docs.stage import PROJECT, Place
 
-ON_THE_READERS_MACHINE = frozenset({"make", "git", "pip", "sudo", ".ci/run", "python", "cd"})
+ON_THE_READERS_MACHINE = frozenset({"make", "git", "pip", "sudo", ".ci/run", "python", "python3", "ln", "cd"})
 
 _ENGINES = frozenset({"+docker", "+consul"})
 _FENCE = re.compile(r"^(`{3,})(\w*)$")
