@@ -1,7 +1,7 @@
 """Consul's blocking queries, as a request to look again: what they tell is never trusted beyond that.
 
-One thread waits for each of the node's services, the node's checks, and the folders of the stack's keys, over a
-connection of its own.
+One thread waits for each of the node's services, the node's checks, the folders of the stack's keys, and the lists of
+what else the stack has in the cluster, over a connection of its own.
 """
 
 import time
@@ -38,9 +38,11 @@ Paths = Callable[[], Iterable[str]]
 """The paths of the stack's keys, as they are known now."""
 
 
-def changes(connect: Callable[[], ReadApi], paths: Paths) -> Iterator[frozenset[Key]]:
-    """An empty set when all is listened to; then the keys of a folder in which something has changed, one of kind
-    `HEALTH` where it is about instances anywhere, or an empty set for something else of this node.
+def changes(connect: Callable[[], ReadApi], paths: Paths, lists: Paths) -> Iterator[frozenset[Key]]:
+    """What has changed of the node, of what is below the *paths* of keys, and of *lists* of the API's.
+
+    An empty set when all is listened to; then the keys of a folder in which something has changed, one of kind
+    `HEALTH` where it is about instances anywhere, or an empty set for something else.
 
     Raises BackendError where Consul cannot be asked any more.
     """
@@ -51,20 +53,20 @@ def changes(connect: Callable[[], ReadApi], paths: Paths) -> Iterator[frozenset[
         api.close()
     queries = _Queries(connect)
     try:
-        queries.follow(_wanted(node, paths()))
+        queries.follow(_wanted(node, paths(), lists()))
         queries.await_all()
         yield frozenset()
         while True:
             # The agent tells the catalog, so that the stack's keys are known by the time that one of them is told of.
             yield _keys(queries.await_some(), paths())
-            queries.follow(_wanted(node, paths()))
+            queries.follow(_wanted(node, paths(), lists()))
     finally:
         queries.end()
 
 
-def _wanted(node: str, paths: Iterable[str]) -> list[str]:
+def _wanted(node: str, paths: Iterable[str], lists: Iterable[str]) -> list[str]:
     own = f"catalog/node/{node}", f"health/node/{node}"
-    return [*own, CRITICAL, *(f"{_KEYS}{folder}" for folder in _folders(paths))]
+    return [*own, CRITICAL, *lists, *(f"{_KEYS}{folder}" for folder in _folders(paths))]
 
 
 def _keys(told: Iterable[str], paths: Iterable[str]) -> frozenset[Key]:

@@ -33,6 +33,8 @@ class Reader:
         """What the last observation has told of keys."""
         self._followed = frozenset[str]()
         """The paths of the stack's keys, and the folder of their claims, which tells of those that are added."""
+        self._lists = frozenset[str]()
+        """Where else there is something of the stack's in the cluster, as lists of the API's."""
         self.entries: dict[Key, EntryRow] = {}
         """What it has told of config entries."""
         self._intentions_are_entries = False
@@ -106,6 +108,8 @@ class Reader:
             else:
                 live |= found[0]
                 unread += found[1]
+        if scope.keys is None:
+            self._lists = frozenset(_list_of(key) for key in live if key.kind in _LISTED)
         chosen = live if scope.keys is None else {key: live[key] for key in live.keys() & scope.keys}
         return Observation(chosen, _joined(unread))
 
@@ -174,7 +178,17 @@ class Reader:
         from reconcilers.consul.api import ReadApi
         from reconcilers.consul.events import TIMEOUT, changes
 
-        return changes(lambda: ReadApi(self._find(), self.context.netns, TIMEOUT), lambda: self._followed)
+        return changes(
+            lambda: ReadApi(self._find(), self.context.netns, TIMEOUT), lambda: self._followed, lambda: self._lists
+        )
+
+
+_LISTED = {"query": "query", "intention": "connect/intentions", "config": "config/"}
+
+
+def _list_of(key: Key) -> str:
+    """The API's list that has a resource of the cluster's."""
+    return _LISTED[key.kind] + (key.id.partition("/")[0] if key.kind == "config" else "")
 
 
 def _joined(unread: list[Unread]) -> tuple[Unread, ...]:

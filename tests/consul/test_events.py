@@ -16,7 +16,10 @@ from tests.consul.agent import Agent
 from tests.e2e.lab import Lab
 
 WEB = "shop:web:10.20.0.10"
-TEXT = "stack: shop\nservices:\n  web: {port: 80, endpoints: [10.20.0.10], checks: [{ttl: 1h}]}\nkv: {shop/a: b}\n"
+TEXT = (
+    "stack: shop\nservices:\n  web: {port: 80, endpoints: [10.20.0.10], checks: [{ttl: 1h}], queries: {web: {}}, "
+    "intentions: [{from: job}], config_entries: {service-defaults: {Protocol: http}}}\nkv: {shop/a: b}\n"
+)
 
 
 @pytest.fixture
@@ -42,6 +45,15 @@ CHANGES: dict[str, tuple[Callable[[Agent], object], frozenset[Key]]] = {
     "a check removed": (lambda agent: agent.put(f"agent/check/deregister/{WEB}:ttl"), frozenset()),
     "a key changed": (lambda agent: agent.put("kv/shop/a", b"theirs"), frozenset({kv_key("shop/a")})),
     "a key removed": (lambda agent: agent.delete("kv/shop/a"), frozenset({kv_key("shop/a")})),
+    "a query removed": (lambda agent: agent.delete(f"query/{agent.get('query')[0]['ID']}"), frozenset()),
+    "an entry changed": (
+        lambda agent: agent.put("config", {"Kind": "service-defaults", "Name": "web", "Protocol": "grpc"}),
+        frozenset(),
+    ),
+    "an intention removed": (
+        lambda agent: agent.delete(f"connect/intentions/{agent.get('connect/intentions')[0]['ID']}"),
+        frozenset(),
+    ),
     "a claim removed": (lambda agent: agent.delete("kv/netctl/shop/kv/shop/a"), frozenset()),
 }
 
