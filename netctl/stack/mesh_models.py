@@ -3,10 +3,8 @@
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, GetJsonSchemaHandler
-from pydantic_core import CoreSchema
+from pydantic import AfterValidator, Field
 
-from netctl.kinds.consul_fields import schema
 from netctl.stack.declaration import Declaration
 from netctl.stack.durations import Duration
 from netctl.stack.scalars import AS_WRITTEN, LISTED, ONE_OR_MORE, Text
@@ -41,45 +39,29 @@ QueryName = Annotated[str, AfterValidator(query_name), AS_WRITTEN]
 Texts = Annotated[list[Text], LISTED, ONE_OR_MORE]
 
 
-class EntryOf:
-    """Tells editors the fields of an entry of a kind; what is wrong with one is told with its place by the compiler."""
-
-    def __init__(self, kind: str) -> None:
-        self.kind = kind
-
-    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return handler(core) | schema(self.kind)
-
-
 Fields = dict[str, Any]
-ServiceDefaults = Annotated[Fields, EntryOf("service-defaults")]
-ServiceResolver = Annotated[Fields, EntryOf("service-resolver")]
-ServiceSplitter = Annotated[Fields, EntryOf("service-splitter")]
-ServiceRouter = Annotated[Fields, EntryOf("service-router")]
-IngressGateway = Annotated[Fields, EntryOf("ingress-gateway")]
-TerminatingGateway = Annotated[Fields, EntryOf("terminating-gateway")]
-ProxyDefaults = Annotated[Fields, EntryOf("proxy-defaults")]
+"""Of a config entry, as Consul names them; what is wrong with one the compiler tells, with its place."""
 
 
 class ServiceEntries(Declaration):
     """Consul's config entries of a service, each with the fields that Consul's documentation names."""
 
-    service_defaults: ServiceDefaults | None = Field(
+    service_defaults: Fields | None = Field(
         None, alias="service-defaults", description="Its protocol, and how it is reached: `{Protocol: http}`."
     )
-    service_resolver: ServiceResolver | None = Field(
+    service_resolver: Fields | None = Field(
         None, alias="service-resolver", description="Subsets, redirects, failover, load balancing."
     )
-    service_splitter: ServiceSplitter | None = Field(
+    service_splitter: Fields | None = Field(
         None, alias="service-splitter", description="Shares of the traffic: `{Splits: [{Weight: 100}]}`."
     )
-    service_router: ServiceRouter | None = Field(
+    service_router: Fields | None = Field(
         None, alias="service-router", description="Where requests go, by path, header or method."
     )
-    ingress_gateway: IngressGateway | None = Field(
+    ingress_gateway: Fields | None = Field(
         None, alias="ingress-gateway", description="Where the service is a gateway into the mesh: its listeners."
     )
-    terminating_gateway: TerminatingGateway | None = Field(
+    terminating_gateway: Fields | None = Field(
         None, alias="terminating-gateway", description="Where the service is a gateway out of the mesh: what is behind."
     )
 
@@ -87,25 +69,25 @@ class ServiceEntries(Declaration):
 class ClusterEntries(Declaration):
     """Consul's config entries that belong to no service of the stack, by kind and name."""
 
-    proxy_defaults: dict[GlobalName, ProxyDefaults] | None = Field(
+    proxy_defaults: dict[GlobalName, Fields] | None = Field(
         None, alias="proxy-defaults", description="Of all proxies; the name is `global`."
     )
-    service_defaults: dict[MeshName, ServiceDefaults] | None = Field(
+    service_defaults: dict[MeshName, Fields] | None = Field(
         None, alias="service-defaults", description="Of services that the stack does not declare."
     )
-    service_resolver: dict[MeshName, ServiceResolver] | None = Field(
+    service_resolver: dict[MeshName, Fields] | None = Field(
         None, alias="service-resolver", description="Of names that are no service, such as one that redirects."
     )
-    service_splitter: dict[MeshName, ServiceSplitter] | None = Field(
+    service_splitter: dict[MeshName, Fields] | None = Field(
         None, alias="service-splitter", description="Shares of the traffic to a name."
     )
-    service_router: dict[MeshName, ServiceRouter] | None = Field(
+    service_router: dict[MeshName, Fields] | None = Field(
         None, alias="service-router", description="Where requests to a name go."
     )
-    ingress_gateway: dict[MeshName, IngressGateway] | None = Field(
+    ingress_gateway: dict[MeshName, Fields] | None = Field(
         None, alias="ingress-gateway", description="Gateways that the stack does not declare as services."
     )
-    terminating_gateway: dict[MeshName, TerminatingGateway] | None = Field(
+    terminating_gateway: dict[MeshName, Fields] | None = Field(
         None, alias="terminating-gateway", description="Gateways that the stack does not declare as services."
     )
 

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from netctl.kinds import consul_fields
 from netctl.stack import docker_models, models
 from netctl.stack.models import Stack
 from netctl.stack.references import NAME
@@ -42,6 +43,7 @@ _CONSTRAINTS = {"enum", "const", "pattern"}
 def stack_schema() -> Schema:
     """The schema, of draft 2020-12."""
     generated = Stack.model_json_schema(by_alias=True)
+    generated["$defs"] |= _entries(generated["$defs"])
     variants = _variants()
     revise = partial(_revised, names={_refs(variant): name for name, variant in variants.items()})
     definitions = {name: _record(definition, revise) for name, definition in generated["$defs"].items()}
@@ -69,6 +71,24 @@ def schema_text() -> str:
 def write(path: Path) -> None:
     """Writes the schema's file."""
     path.write_text(schema_text(), encoding="utf-8")
+
+
+def _entries(definitions: dict[str, Schema]) -> dict[str, Schema]:
+    """Consul's config entries, to which the *definitions* of where they stand then refer."""
+    by_kind = definitions["ServiceEntries"]["properties"]
+    by_name = definitions["ClusterEntries"]["properties"]
+    found = {}
+    for kind in by_kind.keys() | by_name.keys():
+        name = "".join(word.title() for word in kind.split("-"))
+        found[name] = consul_fields.schema(kind) | {"description": f"Consul's config entry `{kind}`."}
+        if kind in by_kind:
+            by_kind[kind]["anyOf"][0] = _reference(name)
+        by_name[kind]["anyOf"][0]["additionalProperties"] = _reference(name)
+    return found
+
+
+def _reference(name: str) -> Schema:
+    return {"$ref": f"#/$defs/{name}"}
 
 
 def _variants() -> dict[str, Variant]:
