@@ -122,3 +122,11 @@ def test_a_change_with_very_many_needs_is_ordered_in_time_linear_in_them() -> No
     count = 50_000
     changes = by_key(change(count, *range(count)), *(change(number) for number in range(count)))
     assert numbers(changes) == [list(range(count)), [count]]
+
+
+def test_a_deletion_that_has_to_wait_comes_last_dependants_first() -> None:
+    late = [
+        change(number, *needs, action=Action.DELETE)._replace(deferred=True) for number, needs in ((1, ()), (2, (1,)))
+    ]
+    changes = by_key(*late, change(3, action=Action.UPDATE), change(4, action=Action.DELETE))
+    assert numbers(changes) == [[4], [3], [2], [1]]
