@@ -26,7 +26,9 @@ def with_containers(topology: Topology, facts: Facts | None, host: str) -> Topol
         return topology
     engines: dict[str, EngineFacts | None] = {}
     if facts is not None:
-        engines = {**facts.elsewhere, host: facts.engine()}
+        engines |= facts.elsewhere
+        # Of a host that has none of these networks, the Engine need not even be there.
+        engines |= {host: facts.engine()} if any(host in net.hosts for net in topology.dockers) else {}
     found = [
         member
         for net in topology.dockers
