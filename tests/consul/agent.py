@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from tests.support.namespaces import kill_all_in, wait_until
+from tests.support.namespaces import kill_all_in, run_in, wait_until
 
 _STARTING = 60
 
@@ -191,7 +191,8 @@ class Agent:
         }
 
     def clean(self) -> None:
-        """Remove all services, keys and further nodes."""
+        """Remove all services, keys and further nodes, and the firewall that a test's policies have made."""
+        run_in(self.namespace, ["nft", "flush", "ruleset"])
         for ident in self.services():
             self.put(f"agent/service/deregister/{quote(ident, safe='')}")
         for ident in self.checks():
