@@ -13,6 +13,8 @@ from netctl.cli.options import stack_name
 from netctl.cluster.follower import Follower, Settings
 from netctl.cluster.layout import Layout
 from netctl.compiler import compile_stack
+from netctl.compiler.containers import on_networks
+from netctl.compiler.topology import resolve
 from netctl.engine.facts import Facts
 from netctl.engine.protocol import Context
 from netctl.engine.store import Store, find_coordinator
@@ -68,7 +70,10 @@ class PublishedOrigin:
             raise NetctlError(f"nothing is published for stack '{self.name}'", "Publish it: netctl publish -f F.")
 
         def compiled(facts: Facts) -> Declared:
-            declared = _compiled(offer.loaded, self._host, facts._replace(gone=offer.gone), offer.publication.digest)
+            topology = resolve(offer.loaded.stack)
+            if any(self._host in net.hosts for net in topology.dockers):
+                self._follower.shows(on_networks(topology, facts.engine()))
+            declared = _compiled(offer.loaded, self._host, offer.facts(facts), offer.publication.digest)
             return declared._replace(leads=offer.leads)
 
         return Loaded(self.name, compiled)

@@ -5,7 +5,7 @@ asked, or says what cannot be used; `trouble` then tells why.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from random import uniform
@@ -20,9 +20,10 @@ from netctl.cluster.membership import Absence, View, view_of
 from netctl.cluster.memory import Memory
 from netctl.cluster.presence import Presence
 from netctl.cluster.publication import fetch
-from netctl.cluster.records import HostRecord, Publication
+from netctl.cluster.records import ContainersRecord, HostRecord, Publication
 from netctl.cluster.rollout import take_slot
 from netctl.cluster.telling import Telling
+from netctl.engine.facts import ContainerFact, Facts
 from netctl.engine.store import Store
 from netctl.errors import BackendError, DeclarationError, NetctlError
 from netctl.stack.loader import LoadedStack
@@ -57,6 +58,13 @@ class Offer(NamedTuple):
     gone: frozenset[str]
     leads: bool
     """Whether this host writes what is cluster-wide."""
+    containers: dict[str, ContainersRecord]
+    """By the other hosts, what they have on the stack's networks."""
+
+    def facts(self, own: Facts) -> Facts:
+        """What is known of this host, and of the others."""
+        elsewhere = {host: record.facts() for host, record in self.containers.items()}
+        return own._replace(gone=self.gone, elsewhere=elsewhere)
 
     def is_like(self, other: "Offer | None") -> bool:
         """Whether the other one comes to the same."""
@@ -129,6 +137,10 @@ class Follower:
         if offer is not None and offer.publication.digest == digest:
             self._memory.remember(offer.publication, offer.view, offer.gone)
             self._telling.holds(offer.publication.version)
+
+    def shows(self, containers: Mapping[str, ContainerFact]) -> None:
+        """What this host has on the stack's networks."""
+        self._telling.shows(ContainersRecord.of(containers))
 
     def told(self, trouble: str) -> None:
         """How the host is; empty where all is as declared."""
@@ -260,7 +272,10 @@ class Follower:
         if self.settings.host not in completed.stack.hosts:
             return None
         leads = self._presence is not None and self._presence.leads(view)
-        return Offer(publication, loaded.having(completed.stack), view, gone, leads)
+        return Offer(publication, loaded.having(completed.stack), view, gone, leads, self._elsewhere(view))
+
+    def _elsewhere(self, view: View) -> dict[str, ContainersRecord]:
+        return {name: record for name, record in view.containers.items() if name != self.settings.host}
 
     def _warn_once(self, text: str) -> None:
         if text not in self._warned:
@@ -293,7 +308,10 @@ class Follower:
         publication, loaded = self._version
         completed = complete(loaded.stack, self._recalled.view)
         gone = self._recalled.gone
-        return Offer(publication, loaded.having(completed.stack), self._recalled.view, gone, leads=False)
+        others = self._elsewhere(self._recalled.view)
+        return Offer(
+            publication, loaded.having(completed.stack), self._recalled.view, gone, leads=False, containers=others
+        )
 
 
 def _text(error: NetctlError) -> str:

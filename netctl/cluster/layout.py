@@ -38,6 +38,11 @@ class Layout(NamedTuple):
         return f"{self.live}hosts/"
 
     @property
+    def containers(self) -> str:
+        """The prefix of the containers that hosts have on the stack's networks."""
+        return f"{self.live}containers/"
+
+    @property
     def ids(self) -> str:
         """The prefix of the ids that hosts have leased."""
         return f"{self.live}ids/"

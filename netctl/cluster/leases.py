@@ -48,7 +48,8 @@ def forget(store: Store, layout: Layout, host: str, *, alive: bool = False) -> b
         reading = store.read(layout.live)
     ids = [key for key in reading.entries if key.startswith(layout.ids) and _is_of(host, key, reading.entries[key])]
     state = store.get(layout.states + host)
-    found = {key: reading.entries[key] for key in (*ids, layout.hosts + host) if key in reading.entries}
+    live = (*ids, layout.hosts + host, layout.containers + host)
+    found = {key: reading.entries[key] for key in live if key in reading.entries}
     found |= {layout.states + host: state} if state else {}
     return bool(found) and store.write([Write(key, None, entry.modified) for key, entry in found.items()])
 

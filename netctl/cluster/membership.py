@@ -9,7 +9,16 @@ from typing import NamedTuple, TypeVar
 
 from netctl.cluster.layout import Layout
 from netctl.cluster.publication import understood
-from netctl.cluster.records import HostRecord, Lease, Publication, Record, RecordError, Rollout, is_name
+from netctl.cluster.records import (
+    ContainersRecord,
+    HostRecord,
+    Lease,
+    Publication,
+    Record,
+    RecordError,
+    Rollout,
+    is_name,
+)
 from netctl.engine.store import Entry, Reading
 from netctl.errors import NetctlError
 
@@ -35,6 +44,8 @@ class View(NamedTuple):
     rollout: Rollout = Rollout()
     error: str = ""
     """What is wrong with the publication."""
+    containers: Mapping[str, ContainersRecord] = {}
+    """By host, what it has on the stack's networks."""
     problems: tuple[str, ...] = ()
     """What is wrong with the rest; the hosts that are concerned are left out."""
 
@@ -49,8 +60,10 @@ def view_of(layout: Layout, reading: Reading) -> View:
     taken = frozenset(_id(key.removeprefix(layout.ids)) for key in reading.entries if key.startswith(layout.ids))
     rollout = _records(reading, layout.rollout, Rollout, problems).get("", Rollout())
     held = reading.entries.get(layout.writer)
+    containers = _named(_records(reading, layout.containers, ContainersRecord, problems), layout.containers, problems)
     return View(
-        publication, hosts, sessions, leases, taken - {0}, held.session if held else "", rollout, error, tuple(problems)
+        publication, hosts, sessions, leases, taken - {0}, held.session if held else "", rollout, error, containers,
+        tuple(problems),
     )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from netctl.cluster.document import digest_of
 from netctl.cluster.membership import View
-from netctl.cluster.records import HostRecord, Publication, RecordError
+from netctl.cluster.records import ContainersRecord, HostRecord, Publication, RecordError
 from netctl.errors import NetctlError
 from netctl.stack.loader import LoadedStack, load
 
@@ -55,8 +55,12 @@ class Memory:
                 str(name): HostRecord.read("good.json", json.dumps(record).encode())
                 for name, record in found["hosts"].items()
             }
+            containers = {
+                str(name): ContainersRecord.read("good.json", json.dumps(record).encode())
+                for name, record in found["containers"].items()
+            }
             leases = {str(name): int(number) for name, number in found["leases"].items()}
-            view = View(publication, hosts, {}, leases, frozenset(leases.values()))
+            view = View(publication, hosts, {}, leases, frozenset(leases.values()), containers=containers)
             return Remembered(publication, view, frozenset(map(str, found["gone"])))
         return None
 
@@ -66,6 +70,7 @@ class Memory:
             {
                 "publication": json.loads(publication.encoded()),
                 "hosts": {name: json.loads(record.encoded()) for name, record in view.hosts.items()},
+                "containers": {name: json.loads(record.encoded()) for name, record in view.containers.items()},
                 "leases": dict(view.leases),
                 "gone": sorted(gone),
             }

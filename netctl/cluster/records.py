@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from enum import StrEnum
 from ipaddress import ip_address
 from typing import Annotated, Any, Self
@@ -9,12 +10,13 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.functional_validators import AfterValidator
 
+from netctl.engine.facts import ContainerFact, EngineFacts
 from netctl.errors import NetctlError
 from netctl.stack.scalars import Address, Labels, Name
 
 FORMAT = 1
 """Of everything in the store. A later netctl raises it where this one could not make use of what it writes."""
-_LONGEST = 64 * 1024
+_LONGEST = 512 * 1024
 
 
 class RecordError(NetctlError):
@@ -117,6 +119,45 @@ class HostRecord(Record):
     labels: Labels = Field(default_factory=dict)
     node: Line = ""
     """The Consul node that its session is of."""
+
+
+class ContainerRecord(BaseModel):
+    """A container on networks of the stack's."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
+
+    labels: Labels = Field(default_factory=dict)
+    networks: dict[Line, tuple[Address, ...]]
+    """By the Engine's name of the network, its addresses there."""
+    running: bool
+    health: Line = ""
+
+
+class ContainersRecord(Record):
+    """What a host has on the stack's networks."""
+
+    containers: dict[Line, ContainerRecord] = Field(default_factory=dict)
+
+    @classmethod
+    def of(cls, found: Mapping[str, ContainerFact]) -> Self:
+        """What the host's Engine tells."""
+        return cls(
+            containers={
+                name: ContainerRecord(
+                    labels=dict(fact.labels), networks=dict(fact.networks), running=fact.running, health=fact.health
+                )
+                for name, fact in sorted(found.items())
+            }
+        )
+
+    def facts(self) -> EngineFacts:
+        """The same, as the compiler takes it."""
+        return EngineFacts(
+            {
+                name: ContainerFact(name, entry.labels, entry.networks, entry.running, entry.health)
+                for name, entry in self.containers.items()
+            }
+        )
 
 
 class Lease(Record):

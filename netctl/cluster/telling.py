@@ -4,10 +4,11 @@ from collections.abc import Callable
 from random import uniform
 from threading import Condition
 from time import time
+from typing import NamedTuple
 
 from netctl.cluster.layout import Layout
 from netctl.cluster.records import Condition as HostCondition
-from netctl.cluster.records import State
+from netctl.cluster.records import ContainersRecord, State
 from netctl.cluster.rollout import give_slot_back
 from netctl.engine.store import Store, Write
 from netctl.errors import NetctlError
@@ -31,6 +32,8 @@ class Telling:
         self._waiting = ""
         self._state: State | None = None
         """What is to be in the store."""
+        self._containers: ContainersRecord | None = None
+        """None where the stack has no networks of an Engine's."""
 
     def holds(self, version: int) -> None:
         """This version holds here."""
@@ -48,6 +51,12 @@ class Telling:
         with self._changed:
             self._waiting = reason
             self._compose()
+
+    def shows(self, containers: ContainersRecord) -> None:
+        """What this host has on the stack's networks."""
+        with self._changed:
+            self._containers = containers
+            self._changed.notify_all()
 
     def end(self) -> None:
         """Tell no more."""
@@ -69,27 +78,38 @@ class Telling:
     def run(self) -> None:
         """Tell what is to be told, until the end; as long as the store does not take it, again."""
         store = self._connect()
-        told: State | None = None
+        told = _News(None, None)
         pause = 0.0
-        while state := self._next(told, pause):
+        while news := self._next(told, pause):
             try:
-                self._write(store, state)
-                told, pause = state, 0.0
+                self._write(store, news, told)
+                told, pause = news, 0.0
             except NetctlError:
                 # The follower asks the same store, and tells of the trouble.
                 store.close()
                 pause = min(max(pause * 2, _FIRST_PAUSE), _LONGEST_PAUSE)
         store.close()
 
-    def _next(self, told: State | None, pause: float) -> State | None:
+    def _next(self, told: "_News", pause: float) -> "_News | None":
         """What is to be told, as soon as it is not what has been told; None at the end."""
         with self._changed:
             if pause:
                 self._changed.wait_for(lambda: self._ended, uniform(pause / 2, pause))  # noqa: S311 - no secret
-            self._changed.wait_for(lambda: self._ended or self._state != told)
-            return None if self._ended else self._state
+            self._changed.wait_for(lambda: self._ended or _News(self._state, self._containers) != told)
+            return None if self._ended else _News(self._state, self._containers)
 
-    def _write(self, store: Store, state: State) -> None:
-        store.write([Write(self._layout.states + self._host, state.encoded())])
-        if state.state is not HostCondition.FAILING:
-            give_slot_back(store, self._layout, self._host, state.version)
+    def _write(self, store: Store, news: "_News", told: "_News") -> None:
+        state, containers = news
+        if state is not None and state != told.state:
+            store.write([Write(self._layout.states + self._host, state.encoded())])
+            if state.state is not HostCondition.FAILING:
+                give_slot_back(store, self._layout, self._host, state.version)
+        if containers is not None and containers != told.containers:
+            store.write([Write(self._layout.containers + self._host, containers.encoded())])
+
+
+class _News(NamedTuple):
+    """What the store is to know of this host."""
+
+    state: State | None
+    containers: ContainersRecord | None

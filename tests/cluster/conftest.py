@@ -8,10 +8,11 @@ import pytest
 from tests.cluster.five import Five
 from tests.consul.agent import Agent
 from tests.consul.conftest import _agent, _no_variables, agent
+from tests.docker.conftest import _engine, engine
 from tests.e2e.lab import Lab
 from tests.support.namespaces import Namespaces
 
-__all__ = ["_agent", "_no_variables", "agent"]
+__all__ = ["_agent", "_engine", "_no_variables", "agent", "engine"]
 
 
 @pytest.fixture
