@@ -20,18 +20,19 @@ Item = TypeVar("Item")
 
 
 class Session(Generic[AnyReader]):
-    """Readers or writers by system."""
+    """Readers or writers by system; and *witnesses*, of systems that are left out and only asked for facts."""
 
-    def __init__(self, kinds: Kinds, members: Mapping[str, AnyReader]) -> None:
+    def __init__(self, kinds: Kinds, members: Mapping[str, AnyReader], witnesses: Sequence[Reader] = ()) -> None:
         self.kinds = kinds
         self.members = members
+        self.witnesses = witnesses
         self.leads = True
         """Whether what is cluster-wide is this host's to see to; otherwise it is neither looked at nor changed."""
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
         with ExitStack() as opening:
-            for member in self.members.values():
+            for member in self._readers():
                 opening.enter_context(member)
             self._stack = opening.pop_all()
         return self
@@ -44,7 +45,7 @@ class Session(Generic[AnyReader]):
     def facts(self) -> Facts:
         """What the compiler may know of the host, from all systems."""
         facts = Facts()
-        for member in self.members.values():
+        for member in self._readers():
             facts = facts.merged(member.facts())
         return facts
 
@@ -85,6 +86,10 @@ class Session(Generic[AnyReader]):
             except BackendError as error:
                 yield from failed(share, error.message, error.advice)
 
+    def _readers(self) -> Iterator[Reader]:
+        yield from self.members.values()
+        yield from self.witnesses
+
     def _own(self, found: Mapping[Key, Item]) -> Mapping[Key, Item]:
         """What of it concerns this host."""
         return found if self.leads else {key: item for key, item in found.items() if self.concerns(key)}
@@ -94,14 +99,16 @@ class Session(Generic[AnyReader]):
         return [_nothing_of(name, "it was left out", scope) for name in sorted(systems - set(self.members))]
 
 
-def read_session(systems: Sequence[System], context: Context) -> Session[Reader]:
+def read_session(systems: Sequence[System], context: Context, witnesses: Sequence[System] = ()) -> Session[Reader]:
     """A session that cannot change anything."""
-    return Session(kinds_of(systems), {system.name: system.reader(context) for system in systems})
+    members = {system.name: system.reader(context) for system in systems}
+    return Session(kinds_of(systems), members, _readers(witnesses, context))
 
 
-def write_session(systems: Sequence[System], context: Context) -> Session[Writer]:
+def write_session(systems: Sequence[System], context: Context, witnesses: Sequence[System] = ()) -> Session[Writer]:
     """A session that can. Entering it raises PrivilegeError where changes are not permitted."""
-    return Session(kinds_of(systems), {system.name: system.writer(context) for system in systems})
+    members = {system.name: system.writer(context) for system in systems}
+    return Session(kinds_of(systems), members, _readers(witnesses, context))
 
 
 def shares(batch: Iterable[Change]) -> Iterable[Sequence[Change]]:
@@ -110,6 +117,10 @@ def shares(batch: Iterable[Change]) -> Iterable[Sequence[Change]]:
     for change in batch:
         found.setdefault(change.key.system, []).append(change)
     return found.values()
+
+
+def _readers(systems: Sequence[System], context: Context) -> list[Reader]:
+    return [system.reader(context) for system in systems]
 
 
 def failed(share: Sequence[Change], answer: str, advice: str = "") -> Iterator[Outcome]:

@@ -117,3 +117,13 @@ def test_the_environment_can_forbid_colour(
         monkeypatch.setenv(name, value)
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     assert "\x1b" not in netctl("plan", *site.place).out
+
+
+def test_what_is_there_to_attach_to_is_known_where_the_kernel_is_left_out(applied: Site, netctl: Netctl) -> None:
+    run_in(applied.host, ["nft", "flush", "ruleset"])
+    ran = netctl("plan", *applied.place, "--provider", "nftables")
+    assert ran.code == 0, ran.err
+    assert "kernel: everything: it was left out" in ran.out
+    assert "table  inet netctl-shop" in ran.out
+    assert netctl("apply", "-q", *applied.place, "--provider", "nftables").code == 0
+    assert "No changes. " in netctl("plan", *applied.place).out
