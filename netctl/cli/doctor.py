@@ -1,6 +1,7 @@
 """``netctl doctor``."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated
 
@@ -9,8 +10,10 @@ import typer
 from netctl.cli.options import Compiling, Format
 from netctl.cli.sessions import open_reader
 from netctl.cli.workspace import reading
-from netctl.engine.protocol import Reader
+from netctl.engine.protocol import Capability, Reader
 from netctl.engine.session import Session
+from netctl.kinds.consul import SYSTEM as CONSUL
+from netctl.kinds.docker import SYSTEM as DOCKER
 from netctl.report.doctor import Findings, doctor_document, doctor_text, is_able
 
 
@@ -22,7 +25,7 @@ class Options(Compiling):
 
 
 def run(options: Options) -> int:
-    """Say what this host can do, and how to mend what it cannot. With -f, only what the stack needs."""
+    """Say what this host can do, and how to mend what it cannot. With -f, only of systems that the stack needs."""
     terminal = options.terminal()
     findings = _findings(options)
     if options.output is Format.JSON:
@@ -39,7 +42,13 @@ def _findings(options: Options) -> Findings:
             return _capabilities(session)
     with reading(options, replace(options, quiet=True).terminal()) as work:
         needed = {key.system for key in work.desired}
-        return {name: found for name, found in _capabilities(work.session).items() if name in needed}
+        found = _capabilities(work.session)
+        return {name: _needed(name, found[name]) for name in found if name in needed}
+
+
+def _needed(name: str, found: Sequence[Capability]) -> Sequence[Capability]:
+    """What the system says of itself; of Docker and Consul, being reached, which comes first, is required then."""
+    return [found[0]._replace(required=True), *found[1:]] if name in {CONSUL, DOCKER} else found
 
 
 def _capabilities(session: Session[Reader]) -> Findings:

@@ -112,6 +112,18 @@ def test_doctor_of_a_stack_looks_only_at_what_it_needs(netctl: Netctl, site: Sit
     assert "nftables" not in out.splitlines()
 
 
+def test_doctor_of_a_stack_misses_an_engine_that_the_stack_needs_and_any_other_can_do_without(
+    netctl: Netctl, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent/docker.sock")
+    place = ("--netns", site.host, "--provider", "kernel,docker")
+    assert "absent   Docker Engine" in netctl("doctor", *place).out
+    site.write("stack: s\nnetworks: {n: {provider: docker, subnet: {cidr: 10.60.0.0/24}}}\n")
+    ran = netctl("doctor", "-f", site.stack, *place)
+    assert "missing  Docker Engine" in ran.out
+    assert ran.code == 1
+
+
 def test_doctor_without_privileges_says_what_is_missing_and_fails(process: Netctl, site: Site) -> None:
     powerless = ("setpriv", "--bounding-set", "-all", "--inh-caps", "-all", "--securebits", "+noroot,+noroot_locked")
     ran = process("doctor", prefix=("ip", "netns", "exec", site.host, *powerless))
