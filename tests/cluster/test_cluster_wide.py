@@ -13,6 +13,9 @@ from tests.cluster.five import PATIENCE, PODS, Five, demand_quiet
 from tests.cluster.watches import publish
 from tests.support.namespaces import wait_until
 
+pytestmark = pytest.mark.xdist_group("five hosts")
+"""One cluster serves them all."""
+
 THREE = ("h3", "h4", "h5")
 KEYS = PODS + "kv: {pods/price: %s}\nservices: {mail: {external: smtp.example.com, port: 25}}\n"
 LAYOUT = Layout("pods")

@@ -2,9 +2,14 @@
 
 import signal
 
+import pytest
+
 from tests.cluster.five import HOSTS, PATIENCE, PODS, Five, demand_quiet, others
 from tests.cluster.watches import publish
 from tests.support.namespaces import wait_until
+
+pytestmark = pytest.mark.xdist_group("five hosts")
+"""One cluster serves them all."""
 
 
 def test_hosts_join_and_reach_one_another(five: Five) -> None:

@@ -4,8 +4,13 @@ import random
 import signal
 import time
 
+import pytest
+
 from tests.cluster.five import PATIENCE, PODS, Five, demand_quiet
 from tests.cluster.watches import publish
+
+pytestmark = pytest.mark.xdist_group("five hosts")
+"""One cluster serves them all."""
 
 THREE = ("h3", "h4", "h5")
 TIMES = 50

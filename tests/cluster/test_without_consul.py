@@ -2,9 +2,14 @@
 
 import signal
 
+import pytest
+
 from tests.cluster.five import HOSTS, PATIENCE, PODS, SERVERS, Five, demand_quiet, others
 from tests.cluster.watches import publish
 from tests.support.namespaces import wait_until
+
+pytestmark = pytest.mark.xdist_group("five hosts")
+"""One cluster serves them all."""
 
 
 def test_parted_hosts_keep_what_they_have_and_all_is_well_once_the_link_is(five: Five) -> None:
