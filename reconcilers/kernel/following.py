@@ -112,6 +112,9 @@ class KernelFollower:
                 self._views[self._sources.id_in_root(view.netns)] = view
         self._around = {view.netns: self._surroundings(view, root) for view in self._views.values()}
         self._own_ports = frozenset(view.socket.port for view in self._views.values())
+        for view in self._views.values():
+            ours = (index for index, owner in view.owned.items() if owner.stack == scope.stack)
+            view.followed = {index: view.names[index] for index in ours if index in view.names}
 
     def take(self) -> Tidings:
         """What has arrived; never waits."""
@@ -125,6 +128,8 @@ class KernelFollower:
                     touches.add(view, chunk)
         except Overrun:
             lost = "notifications of the kernel were lost"
+            for view in self._views.values():
+                view.followed = None
         changed = {path.name for path in self._names.take()}
         known = self._interests.namespaces.union(view.netns for view in self._views.values())
         if renamed := sorted(changed & known):

@@ -108,6 +108,7 @@ class Observer:
         """
         unfinished = unfinished_group(self.stack)
         root.owned = owners(root.links.values(), self.unmarked, unfinished)
+        self.keep_owners(root.links.values(), root)
         ours = self._ours(root)
         for view in others:
             here = self.sources.root_id(view)
@@ -128,14 +129,24 @@ class Observer:
             near = self.sources.root().owned.get(row.lower)
             if near is not None and near.stack == self.stack:
                 view.owned.setdefault(row.ifindex, self.unmarked)
+        self.keep_owners([row], view)
 
-    def keep_owner(self, row: Row, owner: Owner, view: View) -> None:
+    def keep_owners(self, rows: Iterable[Row], view: View) -> None:
         """A link that has been the stack's all the time stays so when its mark is taken away, unless it gets another's.
 
         Nobody but who has followed it since it bore the mark can know that.
         """
-        if owner.stack == self.stack:
-            view.owned.setdefault(row.ifindex, self.unmarked)
+        known = view.followed
+        if known is None:
+            return
+        for row in rows:
+            owner = view.owned.get(row.ifindex)
+            if owner is not None and owner.stack == self.stack:
+                known[row.ifindex] = row.name
+            elif owner is None and known.get(row.ifindex) == row.name:
+                view.owned[row.ifindex] = self.unmarked
+            else:
+                known.pop(row.ifindex, None)
 
     def ours_of(self, view: View, ifindex: int) -> tuple[int, ...]:
         """The link with that index, where it is the stack's own."""

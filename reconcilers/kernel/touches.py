@@ -111,6 +111,8 @@ class Touches:
             elif view.indexes.get(row.name) == row.ifindex:
                 view.forget([row.name])
                 view.owned.pop(row.ifindex, None)
+                if view.followed is not None:
+                    view.followed.pop(row.ifindex, None)
                 self._touch_link(view, row.name, port)
             else:
                 self._touch_link(view, row.name, port)
@@ -125,10 +127,8 @@ class Touches:
                 self._update_link(view, known._replace(attributes=attributes), port)
 
     def _update_link(self, view: View, row: Row, port: int) -> None:
-        before, owner = view.update(row), view.owned.get(row.ifindex)
+        before = view.update(row)
         self._observer.find_owner(row, view)
-        if owner is not None and before is not None and before.name == row.name:
-            self._observer.keep_owner(row, owner, view)
         if before is not None and before.name != row.name:
             self._touch_link(view, before.name, port)
         if before is not None and before.up and not row.up:

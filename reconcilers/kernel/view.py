@@ -25,6 +25,8 @@ class View:
         self.indexes: dict[str, int] = {}
         self.owned: dict[int, Owner] = {}
         """Who owns a link, by its index; foreign links are left out."""
+        self.followed: dict[int, str] | None = None
+        """The stack's links by index, as long as every notification about them is taken; None where that is not so."""
         self._next_index = 0
         self._addresses: list[AddressRow] | None = None
 

@@ -156,6 +156,21 @@ def test_a_mark_that_is_taken_away_from_a_link_of_the_stacks_is_put_back(
     assert not watcher.said("^not repaired")
 
 
+def test_a_mark_is_put_back_also_where_everything_has_to_be_looked_at(watcher: Watcher) -> None:
+    lab = watcher.lab
+    index = lab.link("node1", "nc-front")["ifindex"]
+    watcher.process.send_signal(signal.SIGSTOP)
+    lab.ip("node1", f"link delete {VXLAN}", f"link add {VXLAN} type bridge", "link set nc-front alias someone's")
+    watcher.process.send_signal(signal.SIGCONT)
+    wait_until(lambda: lab.link("node1", "nc-front")["ifalias"].startswith("netctl:shop/"), 60)
+    watcher.process.send_signal(signal.SIGHUP)  # all is looked at, while the mark is not there
+    lab.ip("node1", "link set nc-front alias someone's")
+    lab.ip("node1", f"link delete {VXLAN}")
+    watcher.await_done()
+    assert lab.link("node1", "nc-front")["ifindex"] == index
+    assert "kernel/link/nc-front" not in {said["resource"] for said in watcher.said("^not repaired")}
+
+
 def test_a_link_that_another_stack_takes_over_is_left_to_it(watcher: Watcher) -> None:
     lab = watcher.lab
     alias = lab.link("node1", "nc-front")["ifalias"]

@@ -1,7 +1,6 @@
 """A watch as a process: new desired states, good and bad, the lock, signals, what it says of itself."""
 
 import json
-import random
 import re
 import signal
 import socket
@@ -208,30 +207,6 @@ def test_nothing_happens_while_nothing_happens(watcher: Watcher) -> None:
     woken = re.compile(r"epoll_wait|futex|read\(|recvmsg\(.* EAGAIN|restart_syscall")
     calls = [line for line in trace.read_text().splitlines() if not woken.search(line)]
     assert not calls, calls[:10]
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_a_storm_of_foreign_changes_ends_converged(watcher: Watcher, seed: int) -> None:
-    lab, chance = watcher.lab, random.Random(seed)
-    port = min(link["ifname"] for link in ip_json(lab["node1"], "link", "show", "master", "nc-front"))
-    deeds = [
-        "link set nc-front down", "link set nc-front up", "link set nc-front mtu 1300", f"link set {port} nomaster",
-        "link delete nc-front", f"link delete {port}", "address flush dev nc-front", "route delete 172.31.0.0/16",
-        "route delete 10.42.2.0/24", "rule delete priority 1000", "link set nc-pods-vxlan down",
-        "neighbour flush dev nc-pods-vxlan nud permanent", "address add 10.10.0.77/24 dev nc-front",
-        "route add 10.98.0.0/16 dev nc-front protocol 110", "route append 172.31.0.0/16 via 10.10.0.7",
-        "link set nc-front address 02:00:00:00:00:77", "link set eth0 down", "link set eth0 up",
-        *(f"route add 10.200.{i}.0/24 dev eth0" for i in range(20)),
-        *(f"route delete 10.200.{i}.0/24" for i in range(20)),
-    ]  # fmt: skip
-    rules = ["flush table bridge netctl-shop", "delete table inet netctl-shop", "flush ruleset"]
-    for _ in range(15):
-        batch = [chance.choice(deeds) for _ in range(200)]
-        run_in(lab["node1"], ["ip", "-force", "-batch", "-"], stdin="\n".join(batch) + "\n", check=False)
-        run_in(lab["node1"], ["nft", chance.choice(rules)], check=False)
-    lab.ip("node1", "link set eth0 up")
-    run_in(lab["node1"], ["ip", "address", "replace", "192.0.2.11/24", "dev", "eth0"])
-    watcher.await_done(timeout=90)
 
 
 def test_lost_notifications_are_made_up_for_by_a_look_at_everything(watcher: Watcher) -> None:
