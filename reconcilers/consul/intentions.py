@@ -11,6 +11,7 @@ from netctl.kinds.consul_mesh import Intention, intention_key
 from reconcilers.answers import Record, entries, strings, text
 from reconcilers.consul.api import Api, ReadApi
 from reconcilers.consul.marks import marked, owner_of, unmarked
+from reconcilers.consul.refusals import refuse_stale
 from reconcilers.requests import segment
 
 PART = "intentions"
@@ -36,10 +37,12 @@ def observe_intentions(api: ReadApi, scope: Scope) -> tuple[dict[Key, Live], lis
     """
     wanted = {key: want.attributes for key, want in scope.desired.items() if key[:2] == (SYSTEM, "intention")}
     answers = entries(api.get(_PATH))
+    # Wanted as config entries, for a later version or one that is not known: then nothing here is undeclared.
+    are_entries = any(key.kind == "config" and key.id.startswith("service-intentions/") for key in scope.desired)
     live = {
         key: Live(key, row.intention, row.owner)
         for key, row in _rows(answers).items()
-        if key in wanted or (row.owner is not None and row.owner.stack == scope.stack)
+        if key in wanted or (row.owner is not None and row.owner.stack == scope.stack and not are_entries)
     }
     hidden = frozenset(_denied(api, wanted)) - live.keys()
     unread = [Unread(SYSTEM, PART, "the token may not see them", hidden)] if hidden else []
@@ -91,6 +94,7 @@ class IntentionWriter:
     def make(self, change: Change) -> None:
         """Make one. Raises BackendError."""
         known = self._rows.get(change.key)
+        refuse_stale("intention", change, (known.intention, known.owner) if known else (None, None))
         path = f"{_PATH}/{segment(text(known.answer.get('ID')))}" if known else _PATH
         if not isinstance(change.after, Intention):
             if known is not None:

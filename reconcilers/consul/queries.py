@@ -14,7 +14,7 @@ from netctl.kinds.consul_fields import spelled_duration
 from netctl.kinds.consul_mesh import Query, query_key
 from reconcilers.answers import Record, entries, number, record, strings, text, texts
 from reconcilers.consul.api import Api, ReadApi
-from reconcilers.consul.refusals import RefusalError
+from reconcilers.consul.refusals import RefusalError, refuse_stale
 from reconcilers.requests import segment
 
 PART = "prepared queries"
@@ -101,6 +101,7 @@ class QueryWriter:
     def make(self, change: Change) -> None:
         """Make one. Raises BackendError."""
         known = self._rows.get(change.key)
+        refuse_stale("query", change, (known.query, known.owner) if known else (None, None))
         path = f"query/{segment(text(known.answer.get('ID')))}" if known else "query"
         if not isinstance(change.after, Query):
             if known is not None:

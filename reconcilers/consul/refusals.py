@@ -2,6 +2,7 @@
 
 from email.message import Message
 
+from netctl.engine.change import Change
 from netctl.errors import BackendError
 
 _FORBIDDEN, _NOT_FOUND, _CONFLICT, _TOO_LARGE, _TOO_MANY = 403, 404, 409, 413, 429
@@ -37,6 +38,15 @@ class RefusalError(BackendError):
     def is_from_without_a_leader(self) -> bool:
         """Whether the servers have nobody to decide. The status is that of a mistake of the caller's."""
         return any(words in self.message.lower() for words in _LEADERLESS)
+
+
+def refuse_stale(what: str, change: Change, now: tuple[object, object]) -> None:
+    """Raise RefusalError unless *now*, attributes and owner, are what the plan has seen: for what has no such check of
+    Consul's own.
+    """
+    is_gone = now == (None, None) and change.after is None
+    if now != (change.before, change.owner_before) and not is_gone:
+        raise RefusalError(_CONFLICT, f'failed to set {what} "{change.key.id}", index is stale')
 
 
 _LEADERLESS = ("no cluster leader", "no known consul servers", "leadership lost", "not leader")

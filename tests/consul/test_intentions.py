@@ -4,6 +4,8 @@ import pytest
 
 from netctl.compiler import compile_stack
 from netctl.compiler.compile import Compiled
+from netctl.engine import apply as engine_apply
+from netctl.engine.apply import ApplyError
 from netctl.engine.change import Action
 from netctl.engine.facts import ConsulFacts, Facts
 from netctl.errors import ConflictError
@@ -67,6 +69,35 @@ def test_an_intention_that_somebody_changed_or_removed_is_put_back(lab: Lab, age
     assert describe(lab.apply(text, "h")) == ["update consul/intention/web:db"]
     agent.delete(f"connect/intentions/{found['ID']}")
     assert describe(lab.apply(text, "h")) == ["create consul/intention/web:db"]
+
+
+def test_an_intention_that_changes_between_looking_and_writing_is_not_overwritten(
+    lab: Lab, agent: Agent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab.apply(declared("[{from: web}]"), "h")
+    [found] = agent.get("connect/intentions")
+    execute = engine_apply._Run.execute
+
+    def interfered(run: engine_apply._Run) -> None:
+        agent.put(f"connect/intentions/{found['ID']}", found | {"Description": "theirs"})
+        execute(run)
+
+    monkeypatch.setattr(engine_apply._Run, "execute", interfered)
+    with pytest.raises(ApplyError) as caught:
+        lab.apply_once(declared("[{from: web, action: deny}]"), "h")
+    assert "index is stale" in str(caught.value.report.failed[0].failure)
+
+
+def test_intentions_stay_while_the_version_of_consul_is_not_known(
+    lab: Lab, agent: Agent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = declared("[{from: web}]")
+    lab.apply(text, "h")
+    monkeypatch.setattr("reconcilers.consul.reader.Reader._agent_facts", lambda _: None)
+    plan = lab.plan(text, "h")
+    assert describe(plan) == []
+    assert [part.part for part in plan.unread] == ["config entries"]
+    assert agent.intentions() == {("web", "db"): "allow"}
 
 
 FROM_WEB = "  p: {applies_to: {service: db}, ingress: [{from: {service: web}, ports: 5432}]}\n"

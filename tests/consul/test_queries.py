@@ -2,6 +2,8 @@
 
 import pytest
 
+from netctl.engine import apply as engine_apply
+from netctl.engine.apply import ApplyError
 from netctl.engine.change import Action
 from netctl.errors import ConflictError
 from tests.consul.agent import Agent
@@ -92,6 +94,24 @@ def test_a_copied_mark_is_ignored_and_what_is_foreign_stays(lab: Lab, agent: Age
     lab.demand_done(stack(""), "h")
     lab.destroy("shop", "h")
     assert {query["Name"] for query in agent.get("query")} == {"copy", "geo"}
+
+
+def test_a_query_that_changes_between_looking_and_writing_is_not_overwritten(
+    lab: Lab, agent: Agent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab.apply(stack("ttl: 10s"), "h")
+    found = agent.query("web")
+    assert found is not None
+    execute = engine_apply._Run.execute
+
+    def interfered(run: engine_apply._Run) -> None:
+        agent.put(f"query/{found['ID']}", found | {"DNS": {"TTL": "1s"}})
+        execute(run)
+
+    monkeypatch.setattr(engine_apply._Run, "execute", interfered)
+    with pytest.raises(ApplyError) as caught:
+        lab.apply_once(stack("ttl: 20s"), "h")
+    assert "index is stale" in str(caught.value.report.failed[0].failure)
 
 
 def test_a_query_that_somebody_changed_or_removed_is_put_back(lab: Lab, agent: Agent) -> None:
