@@ -19,7 +19,7 @@ DEFAULT_STATE_DIR = Path("/var/lib/netctl")
 
 
 StateDir = Annotated[
-    Path, typer.Option("--state-dir", metavar="DIR", envvar="NETCTL_STATE_DIR", help="Locks and history.")
+    Path, typer.Option("--state-dir", metavar="DIR", envvar="NETCTL_STATE_DIR", help="Locks, and what watch keeps.")
 ]
 
 

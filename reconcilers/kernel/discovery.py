@@ -129,7 +129,9 @@ def _routes(view: View, stacks: _Stacks) -> Iterator[Live]:
         if row.protocol in {_KERNEL, _REDIRECT} or route.table == _LOCAL_TABLE or _is_claim(row):
             continue
         claim = claims.get((route.destination, route.metric), 0) if row.protocol == PROTOCOL else 0
-        owner = view.owned.get(row.ifindex) or stacks.owner(claim)
+        device = view.owned.get(row.ifindex)
+        # The device tells the stack, but not whether the route came with it or is one of `routes`.
+        owner = Owner(device.stack) if device else stacks.owner(claim)
         within = link_key(view.names[row.ifindex], view.netns) if row.ifindex in view.owned else None
         yield Live(route_key(route.destination, route.table, route.metric, view.netns), route, owner, within)
 

@@ -29,6 +29,13 @@ def test_all_that_a_stack_made_is_found_as_the_stack_s(host: Host) -> None:
     assert owners == dict.fromkeys(wanted, STACK)
 
 
+def test_a_route_is_not_told_to_be_of_the_declaration_of_its_device(host: Host) -> None:
+    apply(host.ns, everything(host.app))
+    routes = [live for key, live in discovered(host.ns).items() if key.kind == "route" and live.owner is not None]
+    assert any(live.within is not None for live in routes)
+    assert {live.owner.declaration for live in routes if live.owner is not None} == {""}
+
+
 def test_both_ends_of_an_attached_namespace_know_each_other(host: Host) -> None:
     declared = everything(host.app)
     apply(host.ns, declared)
