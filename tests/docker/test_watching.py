@@ -7,6 +7,7 @@ import pytest
 
 from tests.agent.watcher import WATCHED, Watcher, watching
 from tests.docker.engine import Engine
+from tests.docker.proxy import Proxy
 from tests.e2e.lab import Lab
 from tests.support.namespaces import wait_until
 
@@ -107,3 +108,22 @@ def test_what_happens_while_the_engine_restarts_is_made_up_for(watcher: Watcher,
     watcher.await_done(TEXT, "h", PATIENCE)
     wait_until(lambda: watcher.get("/readyz")[0] == 200, PATIENCE)
     assert len(watcher.said("cannot be heard")) == 1
+
+
+def test_an_engine_that_is_there_only_after_the_watch_is_made_as_declared_then(
+    lab: Lab, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine.run("web-1")
+    engine.run("db-1")
+    lab.names["node1"] = lab["h"]
+    (lab.directory / WATCHED).parent.mkdir()
+    late = engine.directory / "late"
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{late}")
+    with watching(lab, TEXT, host="") as watcher:
+        watcher.await_said("cannot be heard")
+        assert lab.link("h", "nc-k")
+        assert watcher.get("/readyz")[0] == 503
+        with Proxy(late, engine.socket):
+            watcher.await_said("can be heard again")
+            wait_until(lambda: engine.on("dk_n") == {"web-1", "db-1"}, PATIENCE)
+            wait_until(lambda: watcher.get("/readyz")[0] == 200, PATIENCE)
