@@ -120,7 +120,7 @@ class Reader:
         from reconcilers.docker.api import Api
         from reconcilers.docker.events import changes
 
-        return changes(Api(self._find()))
+        return changes(Api(self._find()), Api(self._find()))
 
 
 def _reason(error: BackendError, scope: Scope) -> str:

@@ -49,11 +49,11 @@ class Served:
 
 
 @contextmanager
-def serving(text: str, directory: Path) -> Iterator[Served]:
+def serving(text: str, directory: Path, *options: str) -> Iterator[Served]:
     """Serves a stack meanwhile; the process ends well."""
     path = directory / "stack.yaml"
     path.write_text(text, encoding="utf-8")
-    argv = [sys.executable, "-m", "netctl", "dns", "-f", str(path), "--listen", "127.0.0.1:0"]
+    argv = [sys.executable, "-m", "netctl", "dns", "-f", str(path), "--listen", "127.0.0.1:0", *options]
     with subprocess.Popen(argv, stderr=subprocess.PIPE, text=True) as process:
         try:
             yield Served(process, _port(process))

@@ -12,6 +12,7 @@ import pytest
 
 from tests.agent.watcher import WATCHED, Watcher, watching
 from tests.consul.agent import Agent
+from tests.dns.serving import serving
 from tests.docker.engine import IMAGE, Engine
 from tests.e2e.lab import Lab
 from tests.support.namespaces import call_in, wait_until
@@ -107,6 +108,23 @@ def test_a_container_that_is_unhealthy_gets_no_connections_and_no_names(
     wait_until(lambda: names.find("pair") == {ONE, TWO}, PATIENCE)
     assert answers(lab) == {"one", "two"}
     assert not watcher.said("^reloaded")
+
+
+def test_names_of_containers_follow_them_without_a_watch(lab: Lab, engine: Engine, tmp_path: Path) -> None:
+    text = TEXT.replace("consul: {}\n", "")
+    run(engine, "one", 0.5)
+    run(engine, "two", 0.5)
+    lab.apply_once(text, "h")
+    with serving(text, tmp_path, "--netns", lab["h"]) as server:
+        name = "pair.dk.svc.cluster.local."
+        wait_until(lambda: server.ask(name).answer and server.find(name) == {ONE, TWO}, PATIENCE)
+        assert server.find(f"one.{name}") == {ONE}
+        engine.execute("one", "sh", "-c", "rm /tmp/well")
+        wait_until(lambda: server.find(name) == {TWO}, PATIENCE)
+        engine.api.kill("two")
+        wait_until(lambda: not server.ask(name).answer, PATIENCE)
+        engine.api.start("two")
+        wait_until(lambda: server.ask(name).answer and server.find(name) == {TWO}, PATIENCE)
 
 
 def test_a_container_that_dies_is_gone_from_consul_from_the_virtual_address_and_from_dns(
