@@ -28,7 +28,7 @@ def setting(name: str) -> str:
 
 def test_systemd_takes_the_unit(tmp_path: Path) -> None:
     copied = tmp_path / UNIT.name
-    copied.write_text(UNIT.read_text().replace("/usr/bin/netctl", sys.executable))
+    copied.write_text(UNIT.read_text().replace("/usr/local/bin/netctl", sys.executable))
     ran = run(["systemd-analyze", "verify", "--man=no", str(copied)])
     assert not ran.stdout + ran.stderr
 
@@ -40,7 +40,7 @@ def test_systemd_finds_little_to_expose_in_it() -> None:
 
 def test_the_command_is_one_that_netctl_takes() -> None:
     start = shlex.split(setting("ExecStart"))
-    assert start[:2] == ["/usr/bin/netctl", "watch"]
+    assert start[:2] == ["/usr/local/bin/netctl", "watch"]
     shown = run([sys.executable, "-m", "netctl", "watch", "--help"]).stdout
     assert all(word in shown for word in start if word.startswith("-"))
 
