@@ -5,7 +5,7 @@ import random
 from collections.abc import Callable, Iterable, Mapping
 
 from netctl.agent.probing import ask
-from netctl.compiler.probes import Probe
+from netctl.compiler.balancing.probes import Probe
 
 _AT_ONCE = 128
 """Connections that are open at a time; further checks wait for their turn."""

@@ -12,7 +12,7 @@ import socket
 import ssl
 from contextlib import suppress
 
-from netctl.compiler.probes import HttpRequest, Probe
+from netctl.compiler.balancing.probes import HttpRequest, Probe
 from netctl.errors import BackendError
 from netctl.system.namespaces import inside
 

@@ -12,8 +12,8 @@ import pytest
 
 from netctl.agent.checking import Checking
 from netctl.agent.probing import ask
+from netctl.compiler.balancing.probes import HttpRequest, Probe
 from netctl.compiler.compile import compile_stack
-from netctl.compiler.probes import HttpRequest, Probe
 from tests.compiler.stacks import PLACES, stack_of
 
 PATIENCE = 60

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from netctl.compiler.balancing.frontends import Frontend, balanced_services
+from netctl.compiler.balancing.probes import Probe, probes
 from netctl.compiler.balancing.tables import rebalanced
-from netctl.compiler.probes import Probe, probes
 from netctl.compiler.resting import Resting, Roster
 from netctl.compiler.topology import Topology
 from netctl.engine.facts import Facts
