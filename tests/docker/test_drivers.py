@@ -23,6 +23,7 @@ def _parent(lab: Lab, engine: Engine) -> Iterator[None]:
     yield
     lab.destroy("dk", "h")
     engine.clean()
+    lab.ip("h", "link delete lan0")
 
 
 def stack(settings: str, attach: str = "") -> str:

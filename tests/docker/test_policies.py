@@ -176,3 +176,5 @@ def test_an_overlay_of_the_stack_works_on_a_host_with_docker_and_after_it_restar
     engine.start()
     wait_until(reached, what="one still reaches two")
     lab.demand_done(text, "h")
+    lab.destroy("dk", "h")
+    lab.ip("h", "link delete ul0")
