@@ -110,7 +110,7 @@ class Sealed(str):  # noqa: SLOT000 - it has an attribute besides its text
 class Secret(str):  # noqa: SLOT000 - it has attributes besides its text
     """A value that is shown nowhere: its text says only that there is one. It is compared, and written, as it is.
 
-    What represents it, so that two plans can be told apart, is a digest from which to guess takes milliseconds each time.
+    What represents it, so that two plans can be told apart, is a digest that takes a millisecond for each guess.
     """
 
     SHOWN = "(sensitive)"
