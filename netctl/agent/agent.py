@@ -5,8 +5,6 @@ in their sockets. What is quick (an event's repair) is done at once.
 """
 
 import asyncio
-import gc
-import random
 import signal
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
@@ -14,9 +12,8 @@ from dataclasses import dataclass
 from functools import partial
 from time import monotonic, time
 from traceback import format_exception
-from typing import Any
 
-from netctl.agent.declared import Declared, Load, Loaded
+from netctl.agent.declared import Declared, Load, Loaded, described_error, set_apart
 from netctl.agent.dns.following import Names
 from netctl.agent.health import Health
 from netctl.agent.keeper import Keeper
@@ -28,6 +25,7 @@ from netctl.agent.pace import PEACE
 from netctl.agent.rumours import Rumours, look
 from netctl.agent.service import Service
 from netctl.agent.sources import Source
+from netctl.agent.timers import Timers, jittered
 from netctl.engine.facts import HEALTH, Facts
 from netctl.engine.flows import Cutting
 from netctl.engine.following import Tidings
@@ -35,13 +33,11 @@ from netctl.engine.plan import Plan
 from netctl.engine.protocol import Writer
 from netctl.engine.resource import Key
 from netctl.engine.session import Session
-from netctl.errors import DeclarationError, NetctlError
+from netctl.errors import NetctlError
 
 INTERRUPTED = 130
 PERIODIC, AGAIN = "periodic", "trying again"
 """Reasons for a look at everything that are not worth telling."""
-_JITTER = 0.1
-"""Of an interval, either way: a thousand hosts are not to look at the same instant."""
 _FACTS_PAUSE = 1.0
 """Seconds that the host is left to settle before it is compiled for anew."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 60.0
@@ -104,7 +100,7 @@ class Agent:
         self._noticed = asyncio.Event()
         self._jobs: dict[str, Callable[[], None]] = {}
         """What is to be done in a thread, by what it is; each at most once."""
-        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._later = Timers().later
         self._exit: int | None = None
         self._pause = 0.0
         self._busy = False
@@ -156,7 +152,7 @@ class Agent:
         keeper.adopt(declared, plan)
         self._attend(keeper)
         self._source.good(declared)
-        _set_apart()
+        set_apart()
         self._tell_kept("watching", plan)
         if self._source.trouble:
             self._unreachable = True
@@ -228,7 +224,7 @@ class Agent:
         self._good_again()
         self._attend(keeper)
         self._source.good(declared)
-        _set_apart()
+        set_apart()
         self._tell_kept("reloaded", plan)
         if plan.unread or plan.conflicts:
             keeper.look_again = "not everything could be read"
@@ -242,7 +238,7 @@ class Agent:
 
     def _refuse(self, error: NetctlError) -> None:
         """Report, once, what is wrong with a new desired state."""
-        text = _text(error)
+        text = described_error(error)
         self.metrics.state_errors.add()
         known, self.error = self.error, text
         if text != known:
@@ -528,7 +524,7 @@ class Agent:
 
     def _plan_look(self) -> None:
         if self._source.interval:
-            self._later("look", _jittered(self._source.interval), self._look_now_and_then)
+            self._later("look", jittered(self._source.interval), self._look_now_and_then)
 
     def _look_now_and_then(self) -> None:
         self.look()
@@ -547,19 +543,9 @@ class Agent:
 
     # -------------------------------------------------------------------------------------------------------- timers
 
-    def _later(self, name: str, seconds: float, call: Callable[..., None], *arguments: Any) -> None:
-        """Call once after so many seconds; one that is set already stays, unless this one is earlier."""
-        loop = asyncio.get_running_loop()
-        known = self._timers.get(name)
-        if known is not None and not known.cancelled() and loop.time() < known.when() <= loop.time() + seconds:
-            return
-        if known is not None:
-            known.cancel()
-        self._timers[name] = loop.call_later(seconds, call, *arguments)
-
     def _plan_resync(self) -> None:
         if self.settings.resync:
-            self._later("resync", _jittered(self.settings.resync), self._periodic_resync)
+            self._later("resync", jittered(self.settings.resync), self._periodic_resync)
 
     def _periodic_resync(self) -> None:
         self._ask_resync(PERIODIC)
@@ -583,21 +569,3 @@ class Agent:
         text += f", {len(keeper.drifts)} drifted" if keeper.drifts else ""
         text += f", {len(keeper.pace.contended)} contended" if keeper.pace.contended else ""
         return text + (f"; {self.error or self.trouble}" if self.error or self.trouble else "")
-
-
-def _jittered(seconds: float) -> float:
-    return seconds * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 - no secret
-
-
-def _set_apart() -> None:
-    """Keep the garbage collector from looking through the desired state each time: it stays as it is."""
-    gc.unfreeze()
-    gc.collect()
-    gc.freeze()
-
-
-def _text(error: NetctlError) -> str:
-    if isinstance(error, DeclarationError) and error.diagnostics:
-        first = error.diagnostics[0]
-        return f"{error.message}: {first.position or ''} {first.message}".replace("  ", " ")
-    return error.message

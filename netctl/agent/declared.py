@@ -1,5 +1,6 @@
 """What is to be kept: a desired state, compiled for this host."""
 
+import gc
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -7,6 +8,7 @@ from typing import NamedTuple
 from netctl.compiler.balancing.balanced import Balanced
 from netctl.engine.facts import Facts
 from netctl.engine.resource import Desired, Key
+from netctl.errors import DeclarationError, NetctlError
 
 
 class Declared(NamedTuple):
@@ -36,3 +38,18 @@ class Loaded(NamedTuple):
 
 Load = Callable[[], Loaded]
 """Reads the declaration anew. Raises NetctlError."""
+
+
+def described_error(error: NetctlError) -> str:
+    """What is wrong with a declaration, in a line: the first of its mistakes."""
+    if isinstance(error, DeclarationError) and error.diagnostics:
+        first = error.diagnostics[0]
+        return f"{error.message}: {first.position or ''} {first.message}".replace("  ", " ")
+    return error.message
+
+
+def set_apart() -> None:
+    """Keep the garbage collector from looking through the desired state each time: it stays as it is."""
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
