@@ -8,19 +8,13 @@ import asyncio
 import signal
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from functools import partial
 from time import monotonic, time
 from traceback import format_exception
 
-from netctl.agent.declared import Declared, Load, Loaded, described_error, set_apart
-from netctl.agent.dns.following import Names
-from netctl.agent.health import Health
-from netctl.agent.keeper import Keeper
-from netctl.agent.knowledge import Knowledge
-from netctl.agent.listening import Listening
+from netctl.agent.declared import Load
+from netctl.agent.keeping import Keeping, Settings
 from netctl.agent.log import Log
-from netctl.agent.metrics import Metrics
 from netctl.agent.pace import PEACE
 from netctl.agent.rumours import Rumours, look
 from netctl.agent.service import Service
@@ -29,7 +23,6 @@ from netctl.agent.timers import Timers, jittered
 from netctl.engine.facts import HEALTH, Facts
 from netctl.engine.flows import Cutting
 from netctl.engine.following import Tidings
-from netctl.engine.plan import Plan
 from netctl.engine.protocol import Writer
 from netctl.engine.resource import Key
 from netctl.engine.session import Session
@@ -47,26 +40,11 @@ _SETTLING = 0.05
 """Seconds from a file's change to its being read: editors write in several steps."""
 
 
-@dataclass(frozen=True)
-class Settings:
-    """How the agent is to behave."""
-
-    resync: float = 600.0
-    """Seconds between looks at everything; 0 for none."""
-    detect_only: bool = False
-    agree: Callable[[Plan], None] = lambda _: None
-    """Raises where a new desired state may not be made so: too many deletions, a foreign object in its place."""
-    told: Callable[[str], None] = lambda _: None
-    """Told what is wrong, or that nothing is (empty), whenever that may have changed."""
-    netns: str = ""
-    """Where health checks are made from; empty for the process's own namespace."""
-
-
 Serve = Callable[["Agent", AsyncExitStack], Awaitable[None]]
 """Begins to serve status and metrics."""
 
 
-class Agent:
+class Agent(Keeping):
     """One process that keeps one stack on one host."""
 
     def __init__(
@@ -78,25 +56,11 @@ class Agent:
         log: Log,
         environment: Mapping[str, str],
     ) -> None:
-        self.metrics = Metrics()
-        self.settings = settings
-        self.session = session
-        self.log = log
+        super().__init__(session, load, source, settings, log, lambda: self._ask("health", self._follow_health))
         self.started = time()
-        self.error = ""
-        """What is wrong with the newest desired state, or keeps it from being read; the last good one is kept."""
         self.trouble = ""
         """Why not everything is as declared after the last look at everything."""
-        self.refused: dict[str, int] = {}
-        """How many requests of a kind were refused."""
-        self.keeper: Keeper | None = None
-        self.last_resync = 0.0
-        self.names: Names | None = None
-        """Where DNS is served."""
         self._service = Service(environment)
-        self._load = load
-        self._source = source
-        self._listening = Listening(session.members, log)
         self._noticed = asyncio.Event()
         self._jobs: dict[str, Callable[[], None]] = {}
         """What is to be done in a thread, by what it is; each at most once."""
@@ -106,13 +70,7 @@ class Agent:
         self._busy = False
         """Whether a thread is at work; what is kept is then left to it."""
         self._busy_since = 0.0
-        self._unreachable = False
-        """Whether the source could not be looked at the last time."""
-        self._knowledge = Knowledge()
-        self._loaded: Loaded | None = None
-        """The declaration, as it was read last."""
         self._rumours = Rumours()
-        self.health = Health(settings.netns, log, lambda: self._ask("health", self._follow_health))
 
     @property
     def ready(self) -> bool:
@@ -139,125 +97,6 @@ class Agent:
         self._service.stopping()
         self.log.info("stopped", repairs=self._keeper.repairs)
         return self._exit or 0
-
-    # ------------------------------------------------------------------------------------------------ desired state
-
-    def _begin(self) -> None:
-        """The first desired state. Raises NetctlError."""
-        declared = self._compile()
-        keeper = Keeper(self.session, declared, self.log, self.metrics, detect_only=self.settings.detect_only)
-        plan = keeper.plan()
-        if not self.settings.detect_only:
-            self.settings.agree(plan)
-        keeper.adopt(declared, plan)
-        self._attend(keeper)
-        self._source.good(declared)
-        set_apart()
-        self._tell_kept("watching", plan)
-        if self._source.trouble:
-            self._unreachable = True
-            self._refuse(NetctlError(self._source.trouble))
-
-    def _compile(self, new: Facts | None = None) -> Declared:
-        """The declaration, read anew, for this host as it is now; where only facts are *new*, as it was read last."""
-        if new is None or self._loaded is None:
-            self._loaded = None
-            self._loaded = self._load()
-        loaded = self._loaded
-        if self.keeper is not None and loaded.stack != self.keeper.declared.stack:
-            raise NetctlError(
-                f"the declaration is of stack '{loaded.stack}' now, and '{self.keeper.declared.stack}' is kept here",
-                "Start another watch for the other stack.",
-            )
-        facts = self.health.told(self._knowledge.tell(self.session.facts() if new is None else new))
-        declared = loaded.compile(facts)
-        self.session.leads = declared.leads
-        balanced = declared.balanced
-        if balanced is None:
-            return declared
-        if self.names is not None:
-            balanced = balanced.named(facts)
-        balanced.roster.prepare()
-        return declared._replace(balanced=balanced)
-
-    def _attend(self, keeper: Keeper) -> None:
-        self._listening.attend(keeper.scope)
-        self.keeper = keeper
-        self.last_resync = time()
-        self.metrics.resources.set(len(keeper.declared.desired))
-
-    def _tell_kept(self, message: str, plan: Plan) -> None:
-        keeper = self._keeper
-        counts = {action.value: count for action, count in plan.count().items()}
-        changed = " ".join(f"{count} {action}d" for action, count in counts.items()) or "no changes"
-        self.log.info(
-            message, stack=keeper.declared.stack, host=keeper.declared.host, revision=keeper.declared.revision[:12],
-            resources=len(keeper.declared.desired), changes=changed,
-        )  # fmt: skip
-
-    @property
-    def _keeper(self) -> Keeper:
-        if self.keeper is None:
-            raise RuntimeError("nothing is kept yet")
-        return self.keeper
-
-    def _renew(self, facts: Facts | None = None) -> None:
-        """Read the declaration anew and make it so; where that cannot be, the last good state is kept.
-
-        Where only *facts* are new, it may well mean the same.
-        """
-        keeper = self._keeper
-        try:
-            declared = self._compile(facts)
-            if facts is not None and declared.desired == keeper.declared.desired:
-                keeper.declared = declared  # which may have other names
-                self._good_again()
-                return
-            plan = keeper.plan(declared)
-            if not self.settings.detect_only:
-                self.settings.agree(plan)
-            keeper.adopt(declared, plan)
-        except NetctlError as error:
-            self._refuse(error)
-            self._attend(keeper)
-            return
-        self._good_again()
-        self._attend(keeper)
-        self._source.good(declared)
-        set_apart()
-        self._tell_kept("reloaded", plan)
-        if plan.unread or plan.conflicts:
-            keeper.look_again = "not everything could be read"
-
-    def _good_again(self) -> None:
-        if self._source.trouble:  # what is known is good, but the newest is not known
-            return
-        if self.error:
-            self.log.info("the desired state is good again")
-        self.error = ""
-
-    def _refuse(self, error: NetctlError) -> None:
-        """Report, once, what is wrong with a new desired state."""
-        text = described_error(error)
-        self.metrics.state_errors.add()
-        known, self.error = self.error, text
-        if text != known:
-            self.log.error(
-                "the new desired state is refused; the last good one is kept", error=text, advice=error.advice
-            )
-
-    def tell_refused(self, what: str, message: str) -> None:
-        """Count a request that was refused; the first of its kind is told."""
-        self.metrics.refusals.add(what=what)
-        if what not in self.refused:
-            self.log.warning(message, note="more are only counted")
-        self.refused[what] = self.refused.get(what, 0) + 1
-
-    def _check_facts(self) -> None:
-        """Compile anew where what is known of the host has changed; what was refused may be possible now."""
-        facts = self.session.facts()
-        if self._knowledge.is_outdated(facts) or self.error:
-            self._renew(facts)
 
     def _resync(self, reason: str) -> None:
         """Look at everything; where that leaves something undone, again after a while."""

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Protocol, cast
 
 import typer
 
-from netctl.agent.agent import Agent, Settings
+from netctl.agent.agent import Agent
 from netctl.agent.declared import Declared, Loaded
 from netctl.agent.git import Repository
+from netctl.agent.keeping import Settings
 from netctl.agent.log import Log, LogFormat
 from netctl.agent.sources import Files, Git, Source
 from netctl.cli.consent import refuse_conflicts, refuse_mass_deletion
