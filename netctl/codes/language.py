@@ -154,6 +154,13 @@ INCLUDE = {
         "expanded in it.",
         "Write `include: [other.yaml]`.",
     ),
+    "NC133": Code(
+        "Two stacks where one was named",
+        "All that one command reads is one stack. A file, directory or pattern that one `-f` names holds documents "
+        "that name two, and one would take over what is declared for the other. To rename a stack on purpose, do it "
+        "in a file that a further `-f` names.",
+        "Give each stack a file or a directory of its own, and name one of them.",
+    ),
 }
 
 VARIABLES = {

@@ -43,10 +43,27 @@ class Gathering:
         except DeclarationError as error:
             self.problems.extend(error.diagnostics)
             return
+        before = len(self.documents)
         for name in names:
             named = _Named(name, None if name == STDIN else _resolved(name))
             if len(names) == 1 or named.identity not in self._seen:
                 self._visit(named, ())
+        named_here = {STDIN_NAME, *names}
+        self._demand_one_stack(
+            argument, [found for found in self.documents[before:] if found.source.name in named_here]
+        )
+
+    def _demand_one_stack(self, argument: str, found: list[Document]) -> None:
+        """Refuses two stacks in what one ``-f`` names, which would become one; another ``-f`` may rename a stack."""
+        naming = [
+            document for document in found if isinstance(name := document.content.get("stack"), str) and "$" not in name
+        ]
+        for document in naming[1:]:
+            first, name = naming[0].content["stack"], document.content["stack"]
+            if name != first:
+                place = document.source.position(*document.positions.get(("stack",), (1, 1)))
+                self._refuse("NC133", f"'{argument}' holds two stacks, '{first}' and '{name}'.", place)
+                return
 
     def _visit(self, named: _Named, trail: tuple[_Named, ...]) -> None:
         if any(named.identity == earlier.identity for earlier in trail):

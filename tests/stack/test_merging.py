@@ -106,6 +106,30 @@ def test_a_directory_whose_files_include_one_another_reads_each_once(tmp_path: P
     assert len(stack.files) == 2
 
 
+def test_a_directory_that_holds_two_stacks_is_refused_and_a_further_file_may_rename_one(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("stack: a\n")
+    (tmp_path / "b.yaml").write_text("networks: {}\nstack: b\n")
+    (tmp_path / "c.yaml").write_text("stack: c\n")
+    found = mistakes_of(tmp_path)
+    assert places(found) == [At("NC133", 2, 1)]
+    assert found[0].message == f"'{tmp_path}' holds two stacks, 'a' and 'b'."
+    assert load([str(tmp_path / "a.yaml"), str(tmp_path / "b.yaml")]).stack.stack == "b"
+
+
+def test_two_documents_of_a_file_name_one_stack(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("stack: a\n---\nstack: a\n")
+    assert load([str(tmp_path / "a.yaml")]).stack.stack == "a"
+    (tmp_path / "a.yaml").write_text("stack: a\n---\nstack: b\n")
+    assert places(mistakes_of(tmp_path / "a.yaml")) == [At("NC133", 3, 1)]
+
+
+def test_the_name_of_an_included_stack_lies_below_that_of_the_file(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub/base.yaml").write_text("stack: base\n")
+    (tmp_path / "stack.yaml").write_text("stack: s\ninclude: sub/base.yaml\n")
+    assert load([str(tmp_path / "stack.yaml")]).stack.stack == "s"
+
+
 def test_a_cycle_of_includes_shows_its_path(tmp_path: Path) -> None:
     for name, included in (("a", "b"), ("b", "c"), ("c", "a")):
         (tmp_path / f"{name}.yaml").write_text(f"stack: s\ninclude:\n  - {included}.yaml\n")

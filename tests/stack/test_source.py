@@ -31,9 +31,9 @@ def test_a_directory_is_all_its_yaml_files_by_name_without_hidden_ones(tmp_path:
 
 
 def test_a_pattern_is_the_files_that_it_matches_by_name(tmp_path: Path) -> None:
-    for name in ("b", "a"):
-        write(tmp_path / f"{name}.yaml", f"stack: {name}")
-    assert load([str(tmp_path / "*.yaml")]).stack.stack == "b"
+    for name, mtu in (("b", 1400), ("a", 1300)):
+        write(tmp_path / f"{name}.yaml", f"stack: s\nnetworks: {{n: {{mtu: {mtu}}}}}")
+    assert load([str(tmp_path / "*.yaml")]).stack.model_dump()["networks"]["n"]["mtu"] == 1400
 
 
 def test_a_file_whose_name_looks_like_a_pattern_is_a_file(tmp_path: Path) -> None:
