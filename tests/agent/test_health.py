@@ -21,7 +21,7 @@ pytestmark = pytest.mark.xdist_group("services")
 
 VIP = "10.96.0.10"
 SIX = "fd96::10"
-CHECK = "checks: [{http: /healthz, interval: 200ms, timeout: 1s}]"
+CHECK = "checks: [{http: /healthz, interval: 200ms, timeout: 30s}]"
 
 
 def declared(check: str = CHECK, drain: str = "", ends: str = "endpoints: {labels: {app: web}}") -> str:
