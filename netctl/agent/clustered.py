@@ -1,7 +1,8 @@
 """A stack that is published in the store which coordinates hosts, as a source of desired states."""
 
 from netctl.agent.declared import Declared
-from netctl.cluster.follower import Follower, Offer
+from netctl.cluster.follower import Follower
+from netctl.cluster.offer import Offer
 
 
 class Published:
@@ -11,6 +12,7 @@ class Published:
 
     def __init__(self, follower: Follower) -> None:
         self._follower = follower
+        self._first: Offer | None = None
         self._known: Offer | None = None
         self.descriptor: int | None = follower.descriptor
 
@@ -28,14 +30,20 @@ class Published:
         self._follower.take()
         return self._follower.offer is not self._known
 
+    def begin(self) -> None:
+        """Wait for the first state. Raises NetctlError."""
+        self._first = self._follower.begin()
+
     def take(self) -> Offer | None:
-        """The newest state, which is known now."""
-        self._known = self._follower.offer
+        """The first state, then whatever is the newest; it is known now."""
+        self._known = self._first or self._follower.offer
+        self._first = None
         return self._known
 
     def good(self, declared: Declared) -> None:
         """Remember it, to begin with should the store be out of reach; and tell the store."""
-        self._follower.holds(declared.revision)
+        if self._known is not None and self._known.publication.digest == declared.revision:
+            self._follower.holds(self._known)
 
     def close(self) -> None:
         """Stop following."""

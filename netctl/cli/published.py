@@ -57,7 +57,7 @@ class PublishedOrigin:
 
     def begin(self) -> None:
         """Wait for the first version. Raises NetctlError."""
-        self._follower.begin()
+        self._published.begin()
 
     def told(self, trouble: str) -> None:
         """Tell the others how this host is."""

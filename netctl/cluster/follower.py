@@ -18,12 +18,13 @@ from netctl.cluster.layout import Layout
 from netctl.cluster.leases import lease
 from netctl.cluster.membership import Absence, View, view_of
 from netctl.cluster.memory import Memory
+from netctl.cluster.offer import Offer
 from netctl.cluster.presence import Presence
 from netctl.cluster.publication import fetch
 from netctl.cluster.records import ContainersRecord, HostRecord, Publication
 from netctl.cluster.rollout import take_slot
 from netctl.cluster.telling import Telling
-from netctl.engine.facts import ContainerFact, Facts
+from netctl.engine.facts import ContainerFact
 from netctl.engine.store import Store
 from netctl.errors import BackendError, DeclarationError, NetctlError
 from netctl.stack.loader import LoadedStack
@@ -46,34 +47,6 @@ class Settings(NamedTuple):
     """Seconds without a session after which another host is gone."""
     directory: Path
     """Where it is remembered what held."""
-
-
-class Offer(NamedTuple):
-    """What is to hold on this host."""
-
-    publication: Publication
-    loaded: LoadedStack
-    """The version, completed."""
-    view: View
-    gone: frozenset[str]
-    leads: bool
-    """Whether this host writes what is cluster-wide."""
-    containers: dict[str, ContainersRecord]
-    """By the other hosts, what they have on the stack's networks."""
-
-    def facts(self, own: Facts) -> Facts:
-        """What is known of this host, and of the others."""
-        elsewhere = {host: record.facts() for host, record in self.containers.items()}
-        return own._replace(gone=self.gone, elsewhere=elsewhere)
-
-    def is_like(self, other: "Offer | None") -> bool:
-        """Whether the other one comes to the same."""
-        return (
-            other is not None
-            and self[3:] == other[3:]
-            and self.publication == other.publication
-            and self.loaded.stack.hosts == other.loaded.stack.hosts
-        )
 
 
 class Follower:
@@ -131,12 +104,10 @@ class Follower:
         with suppress(BlockingIOError):
             os.eventfd_read(self.descriptor)
 
-    def holds(self, digest: str) -> None:
-        """The version holds on this host."""
-        offer = self.offer
-        if offer is not None and offer.publication.digest == digest:
-            self._memory.remember(offer.publication, offer.view, offer.gone)
-            self._telling.holds(offer.publication.version)
+    def holds(self, offer: Offer) -> None:
+        """What was offered holds on this host."""
+        self._memory.remember(offer.publication, offer.view, offer.gone)
+        self._telling.holds(offer.publication.version)
 
     def shows(self, containers: Mapping[str, ContainerFact]) -> None:
         """What this host has on the stack's networks."""
@@ -197,7 +168,10 @@ class Follower:
             # Who is there is heeded, whatever is wrong with the rest.
             self._tell(self._offer(view, gone), self.trouble if isinstance(error, BackendError) else _text(error))
             raise
+        is_first = self.offer is None
         self._tell(self._offer(view, gone), "")
+        if is_first:  # there may be a newer version already
+            self._index = 0
 
     def _show(self, store: Store, view: View) -> None:
         """See to it that the others know of this host."""
@@ -221,7 +195,9 @@ class Follower:
 
     def _choose(self, store: Store, view: View) -> None:
         """Which version is to hold, and this host's id in it."""
-        if view.publication is not None:
+        # What held before this process comes first: it is kept even if the newest version fails here.
+        is_first = self.offer is None and self._version is not None
+        if view.publication is not None and not is_first:
             self._take_up(store, view.publication)
         if self._version is not None and needs_lease(self._version[1].stack, self.settings.host):
             stack = self._version[1].stack

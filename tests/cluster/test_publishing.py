@@ -37,7 +37,8 @@ def test_a_host_that_nobody_declared_joins_and_keeps_what_is_published(lab: Lab,
         assert lab.address("web").startswith("10.42.1.")
         assert agent.keys()["pods/price"][0] == b"5 $"
         publish(lab, MORE)
-        wait_until(lambda: "172.31.0.0/16" in routes(lab), 30)
+        wait_until(lambda: [line for line in watcher.said("^reloaded") if line["changes"] != "no changes"], 60)
+        assert "172.31.0.0/16" in routes(lab)
         lab.ip("node1", "route delete 172.31.0.0/16")
         wait_until(lambda: "172.31.0.0/16" in routes(lab), 30, "drift is repaired")
         assert watcher.end() == 0
@@ -165,6 +166,21 @@ def test_a_host_keeps_its_network_over_a_restart_without_consul(lab: Lab) -> Non
     with following(lab, "node1", *ADDRESS, CONSUL_HTTP_ADDR="127.0.0.1:1") as watcher:
         assert "172.31.0.0/16" in routes(lab)
         assert "cannot be reached" in watcher.get("/readyz")[1]
+    lab.destroy("pods", "node1")
+
+
+def test_a_host_that_starts_while_the_newest_version_fails_keeps_the_last_that_held(lab: Lab) -> None:
+    publish(lab, MORE)
+    with following(lab, "node1", *ADDRESS) as watcher:
+        publish(lab, MORE.replace("192.0.2.1}", "198.51.100.1}"))
+        watcher.await_said("refused; the last good one is kept", timeout=60)
+        assert watcher.end() == 0
+    with following(lab, "node1", *ADDRESS) as watcher:
+        watcher.await_said("refused; the last good one is kept", timeout=60)
+        lab.ip("node1", "route delete 172.31.0.0/16")
+        wait_until(lambda: "172.31.0.0/16" in routes(lab), 30, "drift is repaired")
+        publish(lab, STACK)
+        wait_until(lambda: watcher.get("/readyz")[0] == 200, 60)
     lab.destroy("pods", "node1")
 
 
