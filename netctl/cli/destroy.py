@@ -61,9 +61,12 @@ def _stack_name(options: Options) -> str:
         return stack_name(options.stack)
     if not options.file:
         raise UsageError("no stack was named", "Name one with -f stack.yaml, or with --stack and its name.")
-    from netctl.cli.declarations import declared_name
+    from netctl.cli.declarations import declared_name, load_declarations
 
-    return stack_name(declared_name(options))
+    try:
+        return stack_name(declared_name(options))
+    except UsageError:
+        return load_declarations(options).name  # tells the place of a name that is none
 
 
 def _print(plan: Plan, warnings: list[str], terminal: Terminal) -> None:

@@ -119,10 +119,10 @@ class _Loading:
     def name(self, files: Sequence[str], stdin: BinaryIO | None) -> str:
         content, unexpanded, locations = self._content(files, stdin)
         name = content.get("stack")
-        if isinstance(name, str) and ("stack",) not in unexpanded:
-            return name
-        self._validated(content, locations, unexpanded)
-        raise self._failure()
+        if self._problems or not isinstance(name, str):
+            self._validated(content, locations, unexpanded)
+            raise self._failure()
+        return name
 
     def _content(self, files: Sequence[str], stdin: BinaryIO | None) -> tuple[dict[str, Any], set[Path], Locations]:
         """What is declared, merged and with its variables replaced, and the paths where that failed."""

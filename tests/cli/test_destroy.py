@@ -26,6 +26,21 @@ def test_a_stack_can_be_named_without_its_file(applied: Site, netctl: Netctl) ->
     assert [link["ifname"] for link in ip_json(applied.host, "link", "show")] == ["lo"]
 
 
+def test_a_declaration_with_mistakes_still_names_the_stack(applied: Site, netctl: Netctl) -> None:
+    with applied.stack.open("a") as file:
+        file.write("bogus: 1\n")
+    assert netctl("plan", *applied.place).code == 1
+    assert netctl("destroy", *applied.place, "--yes").code == 0
+    assert [link["ifname"] for link in ip_json(applied.host, "link", "show")] == ["lo"]
+
+
+def test_a_name_that_is_none_is_told_with_its_place(site: Site, netctl: Netctl) -> None:
+    site.stack.write_text("stack: Shop!\n")
+    ran = netctl("destroy", *site.place, "--yes")
+    assert ran.code == 1
+    assert "stack.yaml:1:8" in ran.err
+
+
 def test_destroying_what_is_not_there_is_done_already(site: Site, netctl: Netctl) -> None:
     ran = netctl("destroy", *site.place)
     assert (ran.code, ran.err) == (0, "")

@@ -53,7 +53,6 @@ LARGE = "stack: shop\nnetworks:\n" + "".join(
         (b"", "declares nothing"),
         (b"\xff\xfe\x00", "NC104"),
         (b"stack: shop\nstack: shop\n", "NC108"),
-        (b"stack: shop\nbogus: 1\n", "NC111"),
         (b"stack: shop\nx: !!python/object a\n", "NC109"),
         (b"stack: ${nothing}\n", "NC141"),
         (b"stack: shop\ninclude: stack.yaml\n", "NC131"),
