@@ -66,7 +66,7 @@ def resolver(text: str) -> str:
     return f"[{canonical}]:{number}" if ":" in canonical else f"{canonical}:{number}"
 
 
-Duration = Annotated[str, AfterValidator(whole_seconds)]
+Duration = Annotated[str, AfterValidator(whole_seconds), AS_WRITTEN]
 Publication = Annotated[str, AfterValidator(publication), AS_WRITTEN, WithJsonSchema({"type": ["string", "integer"]})]
 Publications = Annotated[list[Publication], LISTED, Field(min_length=1), ONE_OR_MORE]
 Domain = Annotated[str, AfterValidator(domain)]

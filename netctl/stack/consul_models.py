@@ -2,6 +2,7 @@
 
 import re
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
@@ -19,9 +20,16 @@ _KINDS = ("http", "tcp", "udp", "grpc", "h2ping", "ttl", "script", "docker", "al
 
 def check_url(text: str) -> str:
     """A URL, or a path on the service's own address and port. Raises ValueError."""
-    if text.startswith("/") or re.match(r"https?://[^/\s]+", text):
+    if text.startswith("/") or (re.match(r"https?://[^/\s]+", text) and _has_a_possible_port(text)):
         return text
     raise ValueError(f"'{text}' is neither a path such as /healthz nor a URL such as http://127.0.0.1:8080/healthz")
+
+
+def _has_a_possible_port(url: str) -> bool:
+    try:
+        return urlsplit(url).port != 0
+    except ValueError:
+        return False
 
 
 def check_target(text: str) -> str:
