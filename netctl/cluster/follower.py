@@ -134,6 +134,7 @@ class Follower:
                 # What it says changes with every attempt; that it cannot be asked is to be told once.
                 trouble = self.trouble if self._unanswered else error.message
                 self._unanswered = True
+                self._absence.interrupt(monotonic())
             except NetctlError as error:
                 trouble = _text(error)
                 self._unanswered = False
@@ -170,7 +171,7 @@ class Follower:
             raise
         is_first = self.offer is None
         self._tell(self._offer(view, gone), "")
-        if is_first:  # there may be a newer version already
+        if is_first and self.offer is not None:  # there may be a newer version already
             self._index = 0
 
     def _show(self, store: Store, view: View) -> None:

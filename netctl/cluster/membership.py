@@ -141,6 +141,11 @@ class Absence:
         self._since = {name: self._since.get(name, now) for name in absent}
         return frozenset(name for name, since in self._since.items() if now - since >= self._grace)
 
+    def interrupt(self, now: float) -> None:
+        """The store cannot be asked: who is not gone yet has the whole grace once it can be again."""
+        self._since = {name: since for name, since in self._since.items() if now - since >= self._grace}
+        self._missing.clear()
+
     def next_due(self, now: float) -> float | None:
         """In how many seconds the next one may be gone."""
         times = [*self._since.values(), *self._missing.values()]

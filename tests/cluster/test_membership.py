@@ -34,6 +34,16 @@ def test_a_host_is_gone_once_it_had_no_session_for_as_long_as_the_grace() -> Non
     assert absence.see(seen("a", absent=("b",)), 140) == frozenset(), "it starts afresh"
 
 
+def test_while_the_store_cannot_be_asked_nobodys_grace_runs_out() -> None:
+    absence = Absence(30)
+    absence.see(seen("a", absent=("b",)), 0)
+    absence.interrupt(29)
+    assert absence.see(seen("a", absent=("b",)), 500) == frozenset()
+    assert absence.see(seen("a", absent=("b",)), 530) == {"b"}
+    absence.interrupt(531)
+    assert absence.see(seen("a", absent=("b",)), 532) == {"b"}, "who is gone already stays so"
+
+
 def test_who_was_gone_before_a_restart_is_gone() -> None:
     assert Absence(30, frozenset({"b", "c"})).see(seen("a", "c", absent=("b",)), 0) == {"b"}
 
