@@ -57,6 +57,8 @@ class Health:
         if resting.keys() == balanced.resting.keys():
             return None
         after = balanced.without(resting)
+        if not after.fronts:  # they have names alone
+            return declared._replace(balanced=after)
         key: Key = table_key(declared.stack)
         want = declared.desired[key]
         table = after.table(cast(Table, want.attributes), balanced)

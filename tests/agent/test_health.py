@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+import dns.message
+import dns.query
 import pytest
 
 from tests.agent.watcher import WATCHED, watching
@@ -237,3 +239,21 @@ def test_ports_that_send_frames_back_are_kept_so(lab: Lab) -> None:
 def is_member(lab: Lab, index: int) -> bool:
     """Whether a link of the host is a port of a bridge."""
     return any(port["ifindex"] == index for port in json.loads(lab.run("h", "bridge", "-j", "link", "show")))
+
+
+def test_names_of_who_fails_its_check_go_also_where_nothing_is_balanced(lab: Lab) -> None:
+    text = declared("checks: [{http: /healthz, interval: 200ms, timeout: 30s}]")
+    text = "\n".join(line for line in text.splitlines() if not line.strip().startswith(("vip:", "publish:")))
+    with doctors(lab, "ab") as well, watching(lab, text, "--dns", "127.0.0.1:0", host="") as watcher:
+        port = int(watcher.await_said("^serving DNS")["port"])
+        wait_until(lambda: named(port) == {"10.10.0.20", "10.10.0.21"}, timeout=60)
+        well["a"].status = "500 Broken"
+        wait_until(lambda: named(port) == {"10.10.0.21"}, timeout=60)
+        assert not watcher.said("bug")
+
+
+def named(port: int) -> set[str]:
+    """The addresses that the watch's DNS gives the service."""
+    query = dns.message.make_query("web.shop.svc.cluster.local.", "A")
+    reply = dns.query.udp(query, "127.0.0.1", timeout=60, port=port)
+    return {str(data) for found in reply.answer for data in found}
