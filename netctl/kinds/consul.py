@@ -180,9 +180,7 @@ class External(NamedTuple):
     """For consul-esm to run; what it has found is its own."""
 
 
-EXTERNAL = Kind(
-    SYSTEM, "external", immutable=frozenset({"service"}), identity=frozenset({"node"}), cluster_wide=True
-)
+EXTERNAL = Kind(SYSTEM, "external", immutable=frozenset({"service"}), identity=frozenset({"node"}), cluster_wide=True)
 
 
 class KeyValue(NamedTuple):

@@ -13,7 +13,7 @@ class ConfigEntry(NamedTuple):
     """``service-defaults``, ``service-splitter``, …"""
     name: str
     settings: Pairs | None = None
-    """Its fields, each value in JSON, without what is empty (`netctl.kinds.consul_fields.canonical`)."""
+    """Its fields, each value in JSON, without what is empty (`netctl.kinds.consul_entries.canonical`)."""
 
 
 CONFIG = Kind(SYSTEM, "config", identity=frozenset({"kind", "name"}), deleted_last=True, cluster_wide=True)

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from netctl.kinds import consul_fields
+from netctl.kinds import consul_entries
 from netctl.stack import docker_models, models
 from netctl.stack.models import Stack
 from netctl.stack.references import NAME
@@ -80,7 +80,7 @@ def _entries(definitions: dict[str, Schema]) -> dict[str, Schema]:
     found = {}
     for kind in by_kind.keys() | by_name.keys():
         name = "".join(word.title() for word in kind.split("-"))
-        found[name] = consul_fields.schema(kind) | {"description": f"Consul's config entry `{kind}`."}
+        found[name] = consul_entries.schema(kind) | {"description": f"Consul's config entry `{kind}`."}
         if kind in by_kind:
             by_kind[kind]["anyOf"][0] = _reference(name)
         by_name[kind]["anyOf"][0]["additionalProperties"] = _reference(name)

@@ -15,7 +15,8 @@ from netctl.engine.protocol import Scope, Unread
 from netctl.engine.resource import Key, Live, Owner
 from netctl.errors import BackendError
 from netctl.kinds.consul import SYSTEM
-from netctl.kinds.consul_fields import FIELDS, canonical, references, written
+from netctl.kinds.consul_entries import canonical, references, written
+from netctl.kinds.consul_fields import FIELDS
 from netctl.kinds.consul_mesh import ConfigEntry, config_key
 from reconcilers.answers import Record, entries, number, strings, text
 from reconcilers.consul.api import Api, ReadApi

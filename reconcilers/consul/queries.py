@@ -10,7 +10,7 @@ from netctl.engine.change import Change
 from netctl.engine.protocol import Scope, Unread
 from netctl.engine.resource import Key, Live, Owner
 from netctl.kinds.consul import SYSTEM
-from netctl.kinds.consul_fields import spelled_duration
+from netctl.kinds.consul_entries import spelled_duration
 from netctl.kinds.consul_mesh import Query, query_key
 from reconcilers.answers import Record, entries, number, record, strings, text, texts
 from reconcilers.consul.api import Api, ReadApi

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from netctl.kinds.consul_fields import FIELDS, canonical, mistakes, references, schema
+from netctl.kinds.consul_entries import canonical, mistakes, references, schema
+from netctl.kinds.consul_fields import FIELDS
 from netctl.stack.schema import stack_schema
 
 SAME: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {

@@ -7,7 +7,7 @@ from netctl.compiler.consul.mesh import declared_entries
 from netctl.compiler.consul.registration import registered, registrations
 from netctl.compiler.places import Path, Problems
 from netctl.compiler.topology import Topology
-from netctl.kinds.consul_fields import mistakes
+from netctl.kinds.consul_entries import mistakes
 from netctl.stack.models import Stack
 
 _LONGEST_NAME = 63

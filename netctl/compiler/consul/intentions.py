@@ -12,7 +12,7 @@ from typing import NamedTuple
 from netctl.compiler.consul.registration import Registration, registrations
 from netctl.compiler.site import Site
 from netctl.engine.resource import Desired, Origin
-from netctl.kinds.consul_fields import canonical, written
+from netctl.kinds.consul_entries import canonical, written
 from netctl.kinds.consul_mesh import ConfigEntry, Intention, config_key, intention_key
 from netctl.policy.evaluate import Evaluator
 from netctl.policy.model import Connection, Direction, Endpoint, PolicySet, Protocol

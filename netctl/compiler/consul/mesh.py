@@ -6,7 +6,7 @@ from typing import Any
 from netctl.compiler.places import Path
 from netctl.compiler.site import Site
 from netctl.engine.resource import Desired
-from netctl.kinds.consul_fields import canonical, written
+from netctl.kinds.consul_entries import canonical, written
 from netctl.kinds.consul_mesh import ConfigEntry, Query, config_key, query_key
 from netctl.stack.mesh_models import QueryEntry
 from netctl.stack.models import Stack
