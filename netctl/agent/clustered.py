@@ -4,6 +4,9 @@ from netctl.agent.declared import Declared
 from netctl.cluster.follower import Follower
 from netctl.cluster.offer import Offer
 
+_PATIENCE = 10.0
+"""Seconds in which a newer version than the first is heard of, if there is one."""
+
 
 class Published:
     """The published version, completed with who is there; the follower's thread tells when it has changed."""
@@ -13,6 +16,8 @@ class Published:
     def __init__(self, follower: Follower) -> None:
         self._follower = follower
         self._first: Offer | None = None
+        self._is_first = False
+        """Whether what is known is the first state: the one that held before this process, should there be one."""
         self._known: Offer | None = None
         self.descriptor: int | None = follower.descriptor
 
@@ -36,9 +41,18 @@ class Published:
 
     def take(self) -> Offer | None:
         """The first state, then whatever is the newest; it is known now."""
+        self._is_first = self._first is not None
         self._known = self._first or self._follower.offer
         self._first = None
         return self._known
+
+    def take_next(self) -> Offer | None:
+        """The state after the one that is known, where there is one, or is one at once; else None."""
+        known = self._known
+        if known is None or not self._is_first:
+            return None
+        self._known = self._follower.after(known, _PATIENCE)
+        return None if self._known is known else self._known
 
     def good(self, declared: Declared) -> None:
         """Remember it, to begin with should the store be out of reach; and tell the store."""

@@ -12,13 +12,14 @@ from netctl.agent.sources import Source
 from netctl.cli.options import stack_name
 from netctl.cluster.follower import Follower, Settings
 from netctl.cluster.layout import Layout
+from netctl.cluster.offer import Offer
 from netctl.compiler import compile_stack
 from netctl.compiler.containers import on_networks
 from netctl.compiler.topology import resolve
 from netctl.engine.facts import Facts
 from netctl.engine.protocol import Context
 from netctl.engine.store import Store, find_coordinator
-from netctl.errors import NetctlError, UsageError
+from netctl.errors import DeclarationError, NetctlError, UsageError
 from netctl.kinds.consul import SYSTEM
 from netctl.stack.loader import LoadedStack
 
@@ -70,13 +71,22 @@ class PublishedOrigin:
             raise NetctlError(f"nothing is published for stack '{self.name}'", "Publish it: netctl publish -f F.")
 
         def compiled(facts: Facts) -> Declared:
-            topology = resolve(offer.loaded.stack)
-            if any(self._host in net.hosts for net in topology.dockers):
-                self._follower.shows(on_networks(topology, facts.engine()))
-            declared = _compiled(offer.loaded, self._host, offer.facts(facts), offer.publication.digest)
-            return declared._replace(leads=offer.leads)
+            try:
+                return self._compile(offer, facts)
+            except DeclarationError:  # what held once may not be possible any more
+                newer = self._published.take_next()
+                if newer is None:
+                    raise
+                return self._compile(newer, facts)
 
         return Loaded(self.name, compiled)
+
+    def _compile(self, offer: Offer, facts: Facts) -> Declared:
+        topology = resolve(offer.loaded.stack)
+        if any(self._host in net.hosts for net in topology.dockers):
+            self._follower.shows(on_networks(topology, facts.engine()))
+        declared = _compiled(offer.loaded, self._host, offer.facts(facts), offer.publication.digest)
+        return declared._replace(leads=offer.leads)
 
 
 def _compiled(loaded: LoadedStack, host: str, facts: Facts, digest: str) -> Declared:

@@ -99,6 +99,15 @@ class Follower:
                     raise NetctlError(self.trouble, "See whether Consul works: consul members.")
             return self.offer
 
+    def after(self, offer: Offer, seconds: float) -> Offer:
+        """The offer of another version than this one's; the same offer where none comes within so many seconds."""
+
+        def is_another() -> bool:
+            return self.offer is not None and self.offer.publication.digest != offer.publication.digest
+
+        with self._changed:
+            return self.offer or offer if self._changed.wait_for(is_another, seconds) else offer
+
     def take(self) -> None:
         """Have the descriptor wait for the next change."""
         with suppress(BlockingIOError):

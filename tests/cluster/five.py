@@ -1,5 +1,6 @@
 """Five hosts on one link, each a namespace with a Consul agent of its own: three servers and two clients."""
 
+import shutil
 import signal
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
@@ -116,6 +117,7 @@ class Five:
             label = f"{host}-pod"
             if label in self.lab.names:
                 self._namespaces.remove(self.lab.names.pop(label))
+        shutil.rmtree(self.lab.directory / "state" / "cluster", ignore_errors=True)
         first = self.agents["h1"]
         for session in first.get("session/list"):
             first.put(f"session/destroy/{session['ID']}")

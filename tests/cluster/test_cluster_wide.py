@@ -2,6 +2,7 @@
 
 import json
 import signal
+from contextlib import suppress
 
 import pytest
 
@@ -11,6 +12,7 @@ from netctl.cluster.layout import Layout
 from netctl.cluster.records import Rollout
 from tests.cluster.five import PATIENCE, PODS, Five, demand_quiet
 from tests.cluster.watches import publish
+from tests.consul.agent import Refused
 from tests.support.namespaces import wait_until
 
 pytestmark = pytest.mark.xdist_group("five hosts")
@@ -35,7 +37,13 @@ def states(five: Five, capsys: pytest.CaptureFixture[str]) -> dict[str, tuple[ob
 
 
 def writer(five: Five) -> str:
-    """The host that holds the lock; empty where none does."""
+    """The host that holds the lock; empty where none does, or where nobody says so in time: the leader has died."""
+    with suppress(OSError, Refused):
+        return _writer(five)
+    return ""
+
+
+def _writer(five: Five) -> str:
     found = five.agents["h1"].get(f"kv/{LAYOUT.writer}")
     session = (found or [{}])[0].get("Session")
     rows = five.agents["h1"].get(f"kv/{LAYOUT.hosts}", recurse="") or []
@@ -51,6 +59,7 @@ def test_one_host_writes_what_is_cluster_wide_and_another_takes_over(five: Five)
     publish(five.lab, KEYS % 5, "h1")
     with five.watched(*THREE) as watchers:
         wait_until(lambda: price(five) == "5", PATIENCE)
+        wait_until(lambda: writer(five), PATIENCE, "a host has the lock")
         first = writer(five)
         five.agents["h1"].put("kv/pods/price", b"6")
         wait_until(lambda: price(five) == "5", PATIENCE, "its drift is repaired")

@@ -184,6 +184,18 @@ def test_a_host_that_starts_while_the_newest_version_fails_keeps_the_last_that_h
     lab.destroy("pods", "node1")
 
 
+def test_a_host_that_starts_where_the_last_version_is_not_possible_any_more_takes_the_newest(lab: Lab) -> None:
+    publish(lab, MORE)
+    with following(lab, "node1", *ADDRESS) as watcher:
+        assert watcher.end() == 0
+    publish(lab, MORE.replace(', attach: [{netns: "${web}"}]', ""))
+    lab.run("node1", "ip", "netns", "delete", lab.names.pop("web"))
+    with following(lab, "node1", *ADDRESS) as watcher:
+        wait_until(lambda: watcher.get("/readyz")[0] == 200, 60)
+        assert not watcher.said("refused")
+    lab.destroy("pods", "node1")
+
+
 def test_without_consul_and_without_a_memory_there_is_nothing_to_begin_with(lab: Lab) -> None:
     with following(lab, "node1", *ADDRESS, ready=False, CONSUL_HTTP_ADDR="127.0.0.1:1") as watcher:
         assert watcher.process.wait(60) == 1
