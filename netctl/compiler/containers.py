@@ -19,7 +19,7 @@ from netctl.stack.docker_models import ContainerSelector, NamedContainer, Select
 
 
 def with_containers(topology: Topology, facts: Facts | None, host: str) -> Topology:
-    """The stack with the containers on its networks: those of *host* as they are, elsewhere as those hosts tell of them,
+    """The stack with the containers on its networks: those of *host* as they are, those elsewhere as their hosts tell,
     or else as they are declared.
     """
     if not topology.dockers:
