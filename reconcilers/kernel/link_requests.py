@@ -164,9 +164,7 @@ def configure_link(
         body.append(wire.nested(IFLA_AF_SPEC, *families))
     if body or change:
         yield Request(wire.RTM_SETLINK, 0, _target(index, flags=flags, change=change) + b"".join(body))
-    if isinstance(link, Veth) and "hairpin" in fields and link.hairpin is not None and link.master:
-        mode = wire.attribute(IFLA_BRPORT_MODE, bytes([link.hairpin]))
-        port = wire.text(IFLA_INFO_SLAVE_KIND, "bridge"), wire.nested(IFLA_INFO_SLAVE_DATA, mode)
+    if isinstance(link, Veth) and (port := _port_details(link, fields)):
         yield Request(wire.RTM_NEWLINK, 0, _target(index) + wire.nested(IFLA_LINKINFO, *port))
     details = _changed_details(link, fields, lookup)
     if details:
@@ -174,6 +172,15 @@ def configure_link(
             IFLA_LINKINFO, wire.text(IFLA_INFO_KIND, details[0]), wire.nested(IFLA_INFO_DATA, *details[1])
         )
         yield Request(wire.RTM_NEWLINK, 0, _target(index) + linkinfo)
+
+
+def _port_details(link: Veth, fields: Collection[str]) -> tuple[bytes, ...]:
+    """What its bridge is to know of a port; one that becomes a port anew has to be told again."""
+    wanted = "hairpin" in fields or ("master" in fields and link.hairpin)
+    if not (wanted and link.master and link.hairpin is not None):
+        return ()
+    mode = wire.attribute(IFLA_BRPORT_MODE, bytes([link.hairpin]))
+    return wire.text(IFLA_INFO_SLAVE_KIND, "bridge"), wire.nested(IFLA_INFO_SLAVE_DATA, mode)
 
 
 def _of_families(link: Link, fields: Collection[str]) -> Iterator[bytes]:
