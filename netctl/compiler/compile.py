@@ -12,7 +12,7 @@ from netctl.compiler.checks.decisions import check_decisions
 from netctl.compiler.checks.hosts import demand_host
 from netctl.compiler.consul import compile_consul
 from netctl.compiler.containers import with_containers
-from netctl.compiler.docker import compile_docker, judged_networks
+from netctl.compiler.docker import compile_docker, judged_first
 from netctl.compiler.enforcement import Enforcement, enforce
 from netctl.compiler.enforcement.spoofing import guard
 from netctl.compiler.firewall import compile_firewall
@@ -37,7 +37,6 @@ from netctl.compiler.underlay import Underlay, find_underlay
 from netctl.engine.facts import Facts
 from netctl.engine.resource import Desired, Key
 from netctl.errors import Diagnostic
-from netctl.kinds.nftables import Table
 from netctl.kinds.route import Route, stack_number
 from netctl.policy.model import Endpoint, PolicySet
 from netctl.stack.models import BridgeNetwork, MacvlanNetwork, Stack
@@ -112,7 +111,8 @@ def compile_host(
     fronts = balanced.fronts if balanced is not None else ()
     instances = living(topology, endpoints, facts, host or "")
     policies = resolution and resolution.policies
-    resources = _collect(site, chain(_resources(site, fronts), compile_consul(site, instances, policies)))
+    desired = chain(_resources(site, fronts), compile_consul(site, instances, policies))
+    resources = judged_first(_collect(site, desired), site)
     if balanced is not None:
         warn_of(balanced.resting, problems)
     problems.stop_on_errors()
@@ -154,8 +154,7 @@ def _resources(site: Site, fronts: Sequence[Frontend]) -> Iterator[Desired]:
     fenced = [leg for leg in legs if leg.locals or leg.spec.internal or leg.spec.isolated]
     segments = [segment_of(leg) for leg in fenced]
     balancing = balance(fronts, surroundings(legs, site))
-    for want in compile_firewall(site.stack, segments, site.facts, site.enforcement, balancing):
-        yield want._replace(needs=(*want.needs, *judged_networks(site))) if isinstance(want.attributes, Table) else want
+    yield from compile_firewall(site.stack, segments, site.facts, site.enforcement, balancing)
 
 
 def _legs(site: Site, underlay: Underlay | None) -> Iterator[Leg]:

@@ -20,6 +20,8 @@ from netctl.kinds.docker import (
     network_key,
     reference_key,
 )
+from netctl.kinds.link import Veth
+from netctl.kinds.nftables import table_key
 from netctl.kinds.sysctl import Sysctl, bridge_setting, sysctl_key
 from netctl.stack.docker_models import DockerNetwork, NamedContainer, SelectedContainers
 
@@ -131,6 +133,17 @@ def judged_networks(site: Site) -> tuple[Key, ...]:
     if not site.dockers or not (stack.policies or stack.services):
         return ()
     return (ENGINE, *(network_key(net.docker_name) for net in site.dockers if not net.spec.is_reference))
+
+
+def judged_first(resources: dict[Key, Desired], site: Site) -> dict[Key, Desired]:
+    """The resources, of which the links of endpoints need the table that Docker may keep from being made: with Docker
+    out of reach, no endpoint is to come up without what judges its packets.
+    """
+    table, networks = table_key(site.stack), judged_networks(site)
+    if table not in resources or not networks:
+        return resources
+    needs = {key: (table,) for key, want in resources.items() if isinstance(want.attributes, Veth)} | {table: networks}
+    return {key: want._replace(needs=(*want.needs, *needs.get(key, ()))) for key, want in resources.items()}
 
 
 def _reference(net: DockerNet, site: Site) -> Iterator[Desired]:

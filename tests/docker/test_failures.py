@@ -13,6 +13,7 @@ from netctl.report.plan_text import plan_text
 from tests.docker.engine import Engine
 from tests.docker.proxy import Proxy
 from tests.e2e.lab import Lab
+from tests.e2e.traffic import reaches
 
 DOCKER = "  n: {provider: docker, subnet: {cidr: 10.80.0.0/24}, attach: [{container: web-1, address: 10.80.0.20}]}\n"
 KERNEL = "  k: {subnet: {cidr: 10.90.0.0/24}}\n"
@@ -68,6 +69,28 @@ def test_what_docker_has_is_left_alone_while_it_cannot_be_read(
     monkeypatch.setenv("DOCKER_HOST", engine.url)
     lab.destroy("dk", "h")
     assert engine.network("dk_n") is None
+
+
+def test_while_docker_cannot_be_read_no_endpoint_comes_up_without_what_judges_it(
+    lab: Lab, engine: Engine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    lab.add("a", "b")
+    engine.run("web-1")
+    attached = "".join(
+        f"  {name}: {{subnet: {{cidr: 10.{number}.0.0/24}}, attach: [{{netns: '${{{end}}}', labels: {{app: {end}}}}}]}}\n"
+        for name, number, end in (("j", 91, "a"), ("l", 92, "b"))
+    )
+    stack = f"{BOTH}{attached}policies: {{shut: {{applies_to: {{labels: {{app: b}}}}, ingress: []}}}}\n"
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nothing")
+    with pytest.raises(NetctlError, match="not all could be read: docker"):
+        lab.apply_once(stack, "h")
+    assert lab.link("h", "nc-j")
+    assert not any("eth0" in lab.run(end, "ip", "-brief", "link") for end in "ab")
+    monkeypatch.setenv("DOCKER_HOST", engine.url)
+    lab.apply(stack, "h")
+    assert reaches(lab["b"], lab.address("a"))
+    assert not reaches(lab["a"], lab.address("b"), wait=1)
+    lab.destroy("dk", "h")
 
 
 @pytest.mark.parametrize(
