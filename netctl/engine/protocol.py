@@ -43,10 +43,10 @@ class Unread(NamedTuple):
     reason: str
     keys: frozenset[Key] = frozenset()
     """The desired resources in it."""
-
-
     needed: frozenset[Key] = frozenset()
     """What is in it and is no desired resource: what needs it is left as it is, too."""
+
+
 class Observation(NamedTuple):
     """Live state: what the stack owns, and whatever bears the key of a desired resource."""
 

@@ -76,11 +76,11 @@ def test_while_docker_cannot_be_read_no_endpoint_comes_up_without_what_judges_it
 ) -> None:
     lab.add("a", "b")
     engine.run("web-1")
-    attached = "".join(
-        f"  {name}: {{subnet: {{cidr: 10.{number}.0.0/24}}, attach: [{{netns: '${{{end}}}', labels: {{app: {end}}}}}]}}\n"
-        for name, number, end in (("j", 91, "a"), ("l", 92, "b"))
+    stack = (
+        f"{BOTH}  j: {{subnet: {{cidr: 10.91.0.0/24}}, attach: [{{netns: '${{a}}'}}]}}\n"
+        "  l: {subnet: {cidr: 10.92.0.0/24}, attach: [{netns: '${b}', labels: {app: b}}]}\n"
+        "policies: {shut: {applies_to: {labels: {app: b}}, ingress: []}}\n"
     )
-    stack = f"{BOTH}{attached}policies: {{shut: {{applies_to: {{labels: {{app: b}}}}, ingress: []}}}}\n"
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nothing")
     with pytest.raises(NetctlError, match="not all could be read: docker"):
         lab.apply_once(stack, "h")
