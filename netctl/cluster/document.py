@@ -74,7 +74,8 @@ def _inline(keys: dict[str, Any], loaded: LoadedStack) -> None:
     for path, entry in keys.items():
         if isinstance(entry, dict) and entry.get("file") is not None:
             place = Path(loaded.origin(("kv", path)).file).parent / entry.pop("file")
-            entry.setdefault("sensitive", True)  # as a file's content is
+            if entry.get("sensitive") is None:
+                entry["sensitive"] = True  # as a file's content is
             try:
                 entry["value"] = place.read_text(encoding="utf-8")
             except (OSError, UnicodeDecodeError) as error:

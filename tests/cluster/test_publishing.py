@@ -97,6 +97,7 @@ def test_the_contents_of_files_are_published_with_them(lab: Lab) -> None:
         assert known is not None
         loaded = Memory(lab.directory / "m").store(known.digest, publication.fetch(there, layout(), known))
     assert loaded.stack.kv["pods/banner"].value == "${not} a variable: $$\n"  # type: ignore[union-attr]
+    assert loaded.stack.sensitive_values == ["${not} a variable: $$\n"], "as what is read from a file is"
 
 
 def _damage(lab: Lab, how: str) -> None:
