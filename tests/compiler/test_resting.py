@@ -159,3 +159,14 @@ def test_containers_are_as_well_as_docker_says(two: dict[str, Any], reason: str)
     assert instances == {"shop:web:10.10.0.2", *(["shop:web:10.10.0.3"] if two["running"] else [])}
     left_out = [item.message.partition(": ")[2] for item in found.diagnostics if item.code == "NC361"]
     assert left_out == ([reason] if reason else [])
+
+
+def test_docker_is_asked_about_health_only_where_the_stack_has_a_network_of_its() -> None:
+    text = """
+stack: shop
+hosts: {h1: {id: 1, address: 192.0.2.1}, h2: {id: 2, address: 192.0.2.2}}
+networks: {front: {provider: docker, hosts: [h2], subnet: {cidr: 10.10.0.0/24}, attach: [{container: web}]}}
+services: {web: {port: 80, vip: 10.96.0.1, endpoints: [10.20.0.2]}}
+"""
+    asked = {host: compile_stack(_stack(text), PLACES, host, None).balanced for host in ("h1", "h2")}
+    assert {host: found and found.told_by for host, found in asked.items()} == {"h1": set(), "h2": {"docker"}}

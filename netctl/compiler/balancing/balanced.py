@@ -36,7 +36,8 @@ class Balanced(NamedTuple):
     @property
     def told_by(self) -> set[str]:
         """The systems that tell of the endpoints' health."""
-        return ({CONSUL} if self.roster.asks_consul else set()) | ({DOCKER} if self.topology.dockers else set())
+        has_docker = any(self.host in net.hosts for net in self.topology.dockers)
+        return ({CONSUL} if self.roster.asks_consul else set()) | ({DOCKER} if has_docker else set())
 
     @property
     def hairpins(self) -> frozenset[str]:
