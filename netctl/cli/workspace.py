@@ -22,12 +22,10 @@ from netctl.engine.sequel import Sequel
 from netctl.engine.session import Session
 from netctl.engine.targets import restrict
 from netctl.kinds.docker import SYSTEM as DOCKER
-from netctl.policy.model import PolicySet
-from netctl.report.ssh_cut import ssh_warnings
-from netctl.report.ssh_policies import policy_warnings
 
 if TYPE_CHECKING:  # what loads a stack is imported where one is loaded
     from netctl.cli.declarations import Declarations
+    from netctl.policy.model import PolicySet
 
 AnyReader = TypeVar("AnyReader", bound=Reader)
 
@@ -43,7 +41,7 @@ class Workspace(Generic[AnyReader]):
     session: Session[AnyReader]
     facts: Facts
     options: Compiling
-    policies: PolicySet | None
+    policies: "PolicySet | None"
 
     @property
     def stack(self) -> str:
@@ -84,6 +82,11 @@ class Workspace(Generic[AnyReader]):
     def warnings(self, plan: Plan) -> list[str]:
         """What of *plan* would cut the connection that this is run over; in another namespace, nothing can."""
         connection = None if self.options.netns else ssh_connection()
+        if connection is None:
+            return []
+        from netctl.report.ssh_cut import ssh_warnings
+        from netctl.report.ssh_policies import policy_warnings
+
         return [
             *ssh_warnings(plan, self.facts.links, connection),
             *policy_warnings(plan, self.policies, self.host, connection),
