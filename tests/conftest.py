@@ -1,6 +1,7 @@
 """Fixtures for all tests."""
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -9,7 +10,12 @@ from tests.support.namespaces import Namespaces, hide_names
 
 
 def pytest_sessionstart() -> None:
-    """Tests that run side by side, or were killed, do not see one another's namespaces."""
+    """Tests that run side by side, or were killed, do not see one another's namespaces.
+
+    What runs in a shell's background ignores Ctrl-C, and so would the commands that tests interrupt.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if os.geteuid() == 0:
         hide_names()
 

@@ -106,7 +106,9 @@ class Keeper:
             apply_plan(plan, declared.desired, self.session)
         self.declared = declared
         self.waiting.clear()
-        self.drifts = {key: drift for key, drift in self.drifts.items() if key in declared.desired}
+        self.drifts = {
+            key: drift for key, drift in self.drifts.items() if key in declared.desired and self.session.concerns(key)
+        }
         if self.detect_only:
             self._detected(plan)
 

@@ -30,7 +30,7 @@ def test_between_all_endpoints_of_an_example_what_arrives_is_what_the_policies_a
         if found.decision.reason is not Reason.ITSELF and found.decision.ingress is not None:
             seen = found.decision.ingress.peer
             assert found.path.received.source in tracer.endpoints[seen].addresses, (source, destination)
-    assert delivered or example.stem in {"policy-routing", "edge-site", "two-bridges"}
+    assert delivered or example.stem in {"policy-routing", "edge-site", "two-bridges", "consul-mesh"}
 
 
 def test_endpoints_of_one_bridge_do_not_trouble_the_host() -> None:
