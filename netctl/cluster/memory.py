@@ -31,9 +31,12 @@ class Memory:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._last = b""
+        self._newest = ""
+        """The digest of the version that was asked for or stored last: it may be about to hold."""
 
     def document(self, digest: str) -> LoadedStack | None:
         """A version that was stored; None where it is not there as it was. Raises DeclarationError."""
+        self._newest = digest
         path = self._path(digest)
         try:
             text = path.read_text(encoding="utf-8")
@@ -43,6 +46,7 @@ class Memory:
 
     def store(self, digest: str, text: str) -> LoadedStack:
         """The version, stored. Raises NetctlError."""
+        self._newest = digest
         self._write(self._path(digest), text.encode())
         return load([str(self._path(digest))])
 
@@ -65,7 +69,7 @@ class Memory:
         return None
 
     def remember(self, publication: Publication, view: View, gone: frozenset[str]) -> None:
-        """This state holds; other versions are forgotten."""
+        """This state holds; other versions are forgotten, but for one that another thread is taking up."""
         content = json.dumps(
             {
                 "publication": json.loads(publication.encoded()),
@@ -80,7 +84,7 @@ class Memory:
         self._write(self._directory / "good.json", content)
         self._last = content
         for path in self._directory.glob("*.yaml"):
-            if path != self._path(publication.digest):
+            if path not in {self._path(publication.digest), self._path(self._newest)}:
                 path.unlink(missing_ok=True)
 
     def _path(self, digest: str) -> Path:

@@ -60,6 +60,8 @@ def test_one_host_writes_what_is_cluster_wide_and_another_takes_over(five: Five)
     with five.watched(*THREE) as watchers:
         wait_until(lambda: price(five) == "5", PATIENCE)
         wait_until(lambda: writer(five), PATIENCE, "a host has the lock")
+        five.await_reaching(*THREE)
+        demand_quiet(watchers)
         first = writer(five)
         five.agents["h1"].put("kv/pods/price", b"6")
         wait_until(lambda: price(five) == "5", PATIENCE, "its drift is repaired")

@@ -1,12 +1,15 @@
 """Who is there and who is gone, by what has been read; and what nobody should have written."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from netctl.cluster.completion import complete, highest_id
+from netctl.cluster.document import digest_of
 from netctl.cluster.layout import Layout
 from netctl.cluster.membership import Absence, View, view_of
+from netctl.cluster.memory import Memory
 from netctl.cluster.records import FORMAT, HostRecord, Lease, NewerError, Publication, RecordError
 from netctl.engine.store import Entry, Reading
 from netctl.stack.models import Stack
@@ -144,3 +147,13 @@ def test_what_a_later_netctl_has_written_is_told_apart() -> None:
         Publication.read("key", json.dumps(later).encode())
     added = json.loads(known.encoded()) | {"surprise": 1}
     assert Publication.read("key", json.dumps(added).encode()) == known
+
+
+def test_what_another_thread_is_taking_up_outlives_what_holds_meanwhile(tmp_path: Path) -> None:
+    texts = [f"stack: pods\nroutes: [{{to: 172.31.{number}.0/24, type: blackhole}}]\n" for number in range(3)]
+    digests = [digest_of(text) for text in texts]
+    memory = Memory(tmp_path)
+    for digest, text in zip(digests, texts, strict=True):
+        memory.store(digest, text)
+    memory.remember(Publication(stack="pods", version=2, digest=digests[1], parts=1, time=1), seen("a"), frozenset())
+    assert [memory.document(digest) is not None for digest in digests] == [False, True, True]
