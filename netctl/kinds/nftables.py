@@ -9,6 +9,7 @@ and in a map ``nc-web : jump web``.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import NamedTuple
 
 from netctl.engine.resource import Key, Kind
@@ -303,7 +304,8 @@ def table_key(stack: str, family: str = FAMILY) -> Key:
 
 def own_table(stack: str, sets: Iterable[Set], chains: Iterable[Chain], family: str = FAMILY) -> Table:
     """The stack's table of a family, its sets and chains in canonical order."""
-    return Table(family, table_name(stack), tuple(sorted(sets, key=_name)), tuple(sorted(chains, key=_name)))
+    by_name = attrgetter("name")
+    return Table(family, table_name(stack), tuple(sorted(sets, key=by_name)), tuple(sorted(chains, key=by_name)))
 
 
 def differences(before: Table, after: Table) -> tuple[str, ...]:
@@ -333,10 +335,6 @@ def rule_key(stack: str, family: str, table: str, chain: str, name: str) -> Key:
 
 
 RULE = Kind(SYSTEM, "rule", identity=frozenset({"family", "table", "chain"}))
-
-
-def _name(member: Set | Chain) -> str:
-    return member.name
 
 
 def _duration(seconds: int) -> str:

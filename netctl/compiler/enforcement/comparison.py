@@ -1,7 +1,8 @@
 """Two resolved sets of policies compared: are they declared alike, and which endpoints tell them apart?"""
 
 from collections.abc import Iterable, Iterator
-from operator import attrgetter
+from itertools import compress
+from operator import attrgetter, ne
 
 from netctl.compiler.enforcement.steps import Place, rules_of
 from netctl.policy.model import Direction, Peers, Policy, PolicySet, Rule
@@ -42,7 +43,8 @@ def changed_names(
     """
     known = before.endpoints
     names = known.keys() - after.endpoints.keys()
-    names.update(name for name, end in after.endpoints.items() if known.get(name) != end)
+    ends = after.endpoints
+    names.update(compress(ends, map(ne, map(known.get, ends), ends.values())))
     for one, other in policies:
         names |= one.selected ^ other.selected
     for _, rule, changed in rules:

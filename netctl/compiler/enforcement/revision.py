@@ -138,8 +138,8 @@ def _share_addresses(changed: frozenset[str], before: PolicySet, after: PolicySe
     owned = {(text, end.name) for end in ends for text in (*end.addresses, end.mac) if text}
     wanted = {text for text, _ in owned}
     others = [end for name, end in after.endpoints.items() if name not in changed]
-    held = chain.from_iterable(map(attrgetter("addresses"), others))
-    return len(owned) > len(wanted) or not wanted.isdisjoint(held) or not wanted.isdisjoint(end.mac for end in others)
+    held = chain(chain.from_iterable(map(attrgetter("addresses"), others)), map(attrgetter("mac"), others))
+    return len(owned) > len(wanted) or not wanted.isdisjoint(held)
 
 
 def _exchanged(enforcement: Enforcement, old: _Part, new: _Part) -> Enforcement | None:
@@ -170,8 +170,9 @@ def _revised(sets: tuple[Set, ...], removed: Elements, added: Elements) -> tuple
     revised = list(sets)
     for place, entry in touched.items():
         less, more = ({element for name, element in part if name == entry.name} for part in (removed, added))
-        kept = entry.elements - less if less else entry.elements
-        changed = entry._replace(elements=kept | more)
+        # `^` copies its right side, which may be large, and goes through the left one.
+        moved = (less - more) & entry.elements | more - entry.elements
+        changed = entry._replace(elements=frozenset(moved) ^ entry.elements)
         if _has_ranges(entry, less | more) or not changed.elements:
             return None
         revised[place] = changed
