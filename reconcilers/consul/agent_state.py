@@ -31,9 +31,7 @@ def read_agent(api: ReadApi, wanted: Mapping[str, Service]) -> AgentState:
 
     *wanted* are those that are probably there, by their ids. Raises BackendError.
     """
-    names = sorted({service.name for service in wanted.values() if service.name})
-    questions = [{"Resource": "service", "Segment": name, "Access": "read"} for name in ("", *names)]
-    is_whole, *permitted = api.permits(questions)
+    denied = api.unreadable("service", {"", *(service.name or "" for service in wanted.values())})
     checks: defaultdict[str, list[Record]] = defaultdict(list)
     services = record(api.get("agent/services"))
     for check in map(record, record(api.get("agent/checks")).values()):
@@ -42,8 +40,7 @@ def read_agent(api: ReadApi, wanted: Mapping[str, Service]) -> AgentState:
         ident: service_row(record(answer), checks.get(ident, ()), wanted.get(ident))
         for ident, answer in services.items()
     }
-    denied = frozenset(name for name, permits in zip(names, permitted, strict=True) if not permits)
-    return AgentState(rows, denied, is_whole)
+    return AgentState(rows, denied - {""}, "" not in denied)
 
 
 def observe_services(api: ReadApi, scope: Scope) -> tuple[dict[Key, Live], list[Unread]]:

@@ -6,7 +6,7 @@
 import http.client
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -63,27 +63,31 @@ class ReadApi:
                 return self._ask("GET", path, query)
             raise
 
-    def permits(self, requests: list[dict[str, str]]) -> list[bool]:
-        """Whether the token permits each: ``{"Resource": "service", "Segment": "web", "Access": "read"}``.
+    def unreadable(self, resource: str, names: Iterable[str]) -> frozenset[str]:
+        """Those *names* of a *resource* (``service``, ``key``…) that the token may not read; "" stands for all names.
 
-        All of them where Consul has no access control. This only asks, although by POST.
+        None where Consul has no access control. This only asks, although by POST.
         """
-        found: list[bool] = []
+        asked = sorted(frozenset(names))
+        parts = (asked[start : start + _MOST_QUESTIONS] for start in range(0, len(asked), _MOST_QUESTIONS))
+        return frozenset[str]().union(*(self._unreadable(resource, part) for part in parts))
+
+    def _unreadable(self, resource: str, names: Sequence[str]) -> frozenset[str]:
         if self._is_open:
-            return [True] * len(requests)
-        for start in range(0, len(requests), _MOST_QUESTIONS):
-            try:
-                answer = self._ask("POST", "internal/acl/authorize", {}, requests[start : start + _MOST_QUESTIONS])
-            except RefusalError as refusal:
-                if refusal.status == http.client.UNAUTHORIZED:
-                    self._is_open = True
-                    return [True] * len(requests)
+            return frozenset()
+        questions = [{"Resource": resource, "Segment": name, "Access": "read"} for name in names]
+        try:
+            answer = self._ask("POST", "internal/acl/authorize", {}, questions)
+        except RefusalError as refusal:
+            if refusal.status != http.client.UNAUTHORIZED:
                 raise
-            entries = answer.body if isinstance(answer.body, list) else []
-            found += [bool(entry.get("Allow")) for entry in entries if isinstance(entry, dict)]
-        if len(found) != len(requests):
+            self._is_open = True
+            return frozenset()
+        entries = answer.body if isinstance(answer.body, list) else []
+        permitted = [bool(entry.get("Allow")) for entry in entries if isinstance(entry, dict)]
+        if len(permitted) != len(names):
             raise UnreachableError(f"Consul at {self.agent.url} does not tell what its token permits")
-        return found
+        return frozenset(name for name, permits in zip(names, permitted, strict=True) if not permits)
 
     def _ask(self, method: str, path: str, query: Mapping[str, str], body: Any = None) -> Answer:
         try:

@@ -86,9 +86,9 @@ def _row(answer: Record) -> EntryRow:
 
 
 def _denied(api: ReadApi, wanted: frozenset[Key]) -> frozenset[Key]:
-    asked = sorted(key for key in wanted if not key.id.startswith("proxy-defaults/"))
-    segments = [{"Resource": "service", "Segment": key.id.partition("/")[2], "Access": "read"} for key in asked]
-    return frozenset(key for key, permits in zip(asked, api.permits(segments), strict=True) if not permits)
+    services = {key: key.id.partition("/")[2] for key in wanted if not key.id.startswith("proxy-defaults/")}
+    names = api.unreadable("service", services.values())
+    return frozenset(key for key, service in services.items() if service in names)
 
 
 def _needs(entry: ConfigEntry) -> tuple[Key, ...]:

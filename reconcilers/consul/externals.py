@@ -37,10 +37,9 @@ def observe_externals(api: ReadApi, scope: Scope) -> tuple[dict[Key, Live], list
 
 def _denied(api: ReadApi, wanted: dict[str, str]) -> frozenset[str]:
     """The nodes that the token may not see, or whose service; the empty name for those that nobody has named."""
-    asked = [("", ""), *sorted(wanted.items())]
-    nodes = api.permits([{"Resource": "node", "Segment": node, "Access": "read"} for node, _ in asked])
-    services = api.permits([{"Resource": "service", "Segment": service, "Access": "read"} for _, service in asked])
-    return frozenset(node for (node, _), *seen in zip(asked, nodes, services, strict=True) if not all(seen))
+    asked = {"": "", **wanted}
+    nodes, services = api.unreadable("node", asked), api.unreadable("service", asked.values())
+    return frozenset(node for node, service in asked.items() if node in nodes or service in services)
 
 
 def read_external(api: ReadApi, name: str, scope: Scope) -> Live | None:

@@ -10,9 +10,9 @@ from netctl.kinds.consul import SYSTEM
 from netctl.kinds.consul_mesh import Intention, intention_key
 from reconcilers.answers import Record, entries, strings, text
 from reconcilers.consul.api import Api, ReadApi
+from reconcilers.consul.identified import set_identified
 from reconcilers.consul.marks import marked, owner_of, unmarked
 from reconcilers.consul.refusals import refuse_stale
-from reconcilers.requests import segment
 
 PART = "intentions"
 _PATH = "connect/intentions"
@@ -44,7 +44,7 @@ def observe_intentions(api: ReadApi, scope: Scope) -> tuple[dict[Key, Live], lis
         for key, row in _rows(answers).items()
         if key in wanted or (row.owner is not None and row.owner.stack == scope.stack and not are_entries)
     }
-    hidden = frozenset(_denied(api, wanted)) - live.keys()
+    hidden = _denied(api, wanted) - live.keys()
     unread = [Unread(SYSTEM, PART, "the token may not see them", hidden)] if hidden else []
     return live, unread, _are_entries(answers)
 
@@ -54,10 +54,9 @@ def _are_entries(answers: list[Record]) -> bool:
     return any(not text(answer.get("ID")) for answer in answers)
 
 
-def _denied(api: ReadApi, wanted: dict[Key, Any]) -> list[Key]:
-    asked = sorted(wanted)
-    questions = [{"Resource": "intention", "Segment": wanted[key].destination, "Access": "read"} for key in asked]
-    return [key for key, permits in zip(asked, api.permits(questions), strict=True) if not permits]
+def _denied(api: ReadApi, wanted: dict[Key, Any]) -> frozenset[Key]:
+    names = api.unreadable("intention", (intention.destination for intention in wanted.values()))
+    return frozenset(key for key, intention in wanted.items() if intention.destination in names)
 
 
 def read_intentions(api: ReadApi) -> tuple[dict[Key, IntentionRow], bool]:
@@ -95,14 +94,9 @@ class IntentionWriter:
         """Make one. Raises BackendError."""
         known = self._rows.get(change.key)
         refuse_stale("intention", change, (known.intention, known.owner) if known else (None, None))
-        path = f"{_PATH}/{segment(text(known.answer.get('ID')))}" if known else _PATH
-        if not isinstance(change.after, Intention):
-            if known is not None:
-                self._api.delete(path)
-        elif known is not None:
-            self._api.put(path, _definition(change.after, change, known.answer))
-        else:
-            self._api.post(path, _definition(change.after, change, {}))
+        answer = known.answer if known else {}
+        definition = _definition(change.after, change, answer) if isinstance(change.after, Intention) else None
+        set_identified(self._api, _PATH, answer, definition)
 
 
 def _definition(intention: Intention, change: Change, known: Record) -> dict[str, Any]:

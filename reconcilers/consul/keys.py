@@ -83,9 +83,7 @@ def _owner(stack: str, path: str, claimed: frozenset[str]) -> Owner | None:
 
 def _denied(api: ReadApi, stack: str, wanted: frozenset[str]) -> frozenset[str]:
     """What of all that is to be read the token may not."""
-    paths = [claim_of(stack), *sorted(wanted)]
-    permitted = api.permits([{"Resource": "key", "Segment": path, "Access": "read"} for path in paths])
-    return frozenset(path for path, permits in zip(paths, permitted, strict=True) if not permits)
+    return api.unreadable("key", {claim_of(stack), *wanted})
 
 
 def _read(api: ReadApi, paths: frozenset[str]) -> dict[str, KeyRow]:

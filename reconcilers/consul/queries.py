@@ -14,8 +14,8 @@ from netctl.kinds.consul_entries import spelled_duration
 from netctl.kinds.consul_mesh import Query, query_key
 from reconcilers.answers import Record, entries, number, record, strings, text, texts
 from reconcilers.consul.api import Api, ReadApi
+from reconcilers.consul.identified import set_identified
 from reconcilers.consul.refusals import RefusalError, refuse_stale
-from reconcilers.requests import segment
 
 PART = "prepared queries"
 _MARK = "netctl:"
@@ -45,9 +45,8 @@ def observe_queries(api: ReadApi, scope: Scope) -> tuple[dict[Key, Live], list[U
 
 
 def _denied(api: ReadApi, wanted: frozenset[Key]) -> frozenset[Key]:
-    asked = sorted(wanted)
-    permitted = api.permits([{"Resource": "query", "Segment": key.id, "Access": "read"} for key in asked])
-    return frozenset(key for key, permits in zip(asked, permitted, strict=True) if not permits)
+    names = api.unreadable("query", (key.id for key in wanted))
+    return frozenset(key for key in wanted if key.id in names)
 
 
 def read_queries(api: ReadApi) -> dict[Key, QueryRow]:
@@ -102,14 +101,9 @@ class QueryWriter:
         """Make one. Raises BackendError."""
         known = self._rows.get(change.key)
         refuse_stale("query", change, (known.query, known.owner) if known else (None, None))
-        path = f"query/{segment(text(known.answer.get('ID')))}" if known else "query"
-        if not isinstance(change.after, Query):
-            if known is not None:
-                self._api.delete(path)
-        elif known is not None:
-            self._api.put(path, _definition(change.after, change.owner, known.answer))
-        else:
-            self._api.post(path, _definition(change.after, change.owner, {}))
+        answer = known.answer if known else {}
+        definition = _definition(change.after, change.owner, answer) if isinstance(change.after, Query) else None
+        set_identified(self._api, "query", answer, definition)
 
 
 def _definition(query: Query, owner: Owner | None, known: Record) -> dict[str, Any]:

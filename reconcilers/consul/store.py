@@ -134,7 +134,7 @@ class ConsulStore:
 
     def _demand_permission(self, prefix: str) -> None:
         """Consul leaves out what a token may not read, and says nothing of it."""
-        if not self._api.permits([{"Resource": "key", "Segment": prefix, "Access": "read"}])[0]:
+        if self._api.unreadable("key", [prefix]):
             raise RefusalError(HTTPStatus.FORBIDDEN, f"the token may not read the keys below {prefix}")
 
     @property
