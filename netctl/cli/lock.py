@@ -37,18 +37,22 @@ def sole_writer(stack: str, netns: str, command: str, options: Changing, termina
 def stack_lock(stack: str, netns: str, command: str, options: Changing, terminal: Terminal) -> Iterator[None]:
     """As `sole_writer`, for a command that heeds signals itself."""
     name = f"{stack}@{netns or os.uname().nodename}"
-    file_name = f"{stack}@{identity(netns)}"
-    with locked(options.state_dir, name, command, file_name, timeout=options.lock_timeout, waiting=terminal.remark):
+    with locked(
+        options.state_dir, name, command, place_of(stack, netns), timeout=options.lock_timeout, waiting=terminal.remark
+    ):
         yield
 
 
-def identity(netns: str) -> str:
-    """What a network namespace has that no other one has, whether it is entered by its name or from within."""
+def place_of(stack: str, netns: str) -> str:
+    """What files of the state directory are called that there is one of for a stack in a network namespace.
+
+    It is the same whether the namespace is entered by its name or from within.
+    """
     try:
         found = Path(f"/run/netns/{netns}" if netns else "/proc/self/ns/net").stat()
     except OSError:  # who opens it says so in better words
-        return netns
-    return f"net-{found.st_ino}"
+        return f"{stack}@{netns}"
+    return f"{stack}@net-{found.st_ino}"
 
 
 @contextmanager

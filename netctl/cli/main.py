@@ -16,8 +16,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command that the arguments name; return its exit code."""
     given = tuple(sys.argv[1:] if arguments is None else arguments)
     completes = COMPLETE in os.environ
-    if len(given) == len(("help", "COMMAND")) and given[0] == "help":
-        given = (given[1], "--help")
+    match given:
+        case ("help", command):
+            given = (command, "--help")
     if given in _VERSION and not completes:
         return _print(f"netctl {__version__}")
     if given in _HELP and not completes:

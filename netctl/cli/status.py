@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from netctl.agent.asking import ask, socket_path, watch_text
-from netctl.cli.lock import identity
+from netctl.cli.lock import place_of
 from netctl.cli.options import DEFAULT_STATE_DIR, Compiling, Format, StateDir, stack_name
 from netctl.cli.terminal import Terminal
 from netctl.cli.workspace import reading
@@ -58,7 +58,7 @@ def run(options: Options) -> int:
         plan = work.plan()
         status = status_of(plan, work.desired)
         unread = work.unread(plan)
-    watch = ask(socket_path(options.state_dir, f"{plan.stack}@{identity(options.netns)}"))
+    watch = ask(socket_path(options.state_dir, place_of(plan.stack, options.netns)))
     if options.output is Format.JSON:
         terminal.result(json.dumps(status_document(status) | ({"watch": watch} if watch else {}), indent=2))
     else:

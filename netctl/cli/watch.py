@@ -19,7 +19,7 @@ from netctl.agent.log import Log, LogFormat
 from netctl.agent.sources import Files, Git, Source
 from netctl.cli.consent import refuse_conflicts, refuse_mass_deletion
 from netctl.cli.declarations import Declarations, load_declarations
-from netctl.cli.lock import identity, stack_lock
+from netctl.cli.lock import place_of, stack_lock
 from netctl.cli.options import Changing, Compiling
 from netctl.cli.sessions import open_reader, open_writer
 from netctl.cli.terminal import Terminal
@@ -123,7 +123,7 @@ def _socket(options: Options, stack: str) -> Path:
     """Where a watch of the stack answers to ``netctl status``."""
     from netctl.agent.asking import socket_path
 
-    return socket_path(options.state_dir, f"{stack}@{identity(options.netns)}")
+    return socket_path(options.state_dir, place_of(stack, options.netns))
 
 
 def _refuse_contradictions(options: Options) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from netctl.agent.asking import ask, socket_path
-from netctl.cli.lock import identity, sole_writer
+from netctl.cli.lock import place_of, sole_writer
 from netctl.cli.options import DEFAULT_STATE_DIR, Changing, Compiling
 from netctl.cli.sessions import open_reader, open_writer, place_name
 from netctl.cli.ssh_connection import ssh_connection
@@ -135,7 +135,7 @@ def _workspace(
 def failed_checks(stack: str, options: Compiling) -> dict[str, str]:
     """What the checks of a watch that runs here have found; nothing where none does."""
     state_dir = getattr(options, "state_dir", None) or Path(os.environ.get("NETCTL_STATE_DIR") or DEFAULT_STATE_DIR)
-    path = socket_path(state_dir, f"{stack}@{identity(options.netns)}")
+    path = socket_path(state_dir, place_of(stack, options.netns))
     found = ask(path) if path.exists() else None
     failed = found.get("failed_checks") if found else None
     return {str(ident): str(reason) for ident, reason in failed.items()} if isinstance(failed, dict) else {}

@@ -92,7 +92,7 @@ class Barriers:
             (name for name in names if name != source and first_of_family(self._endpoints[name].addresses, family)), ""
         )
 
-    def _is_open(self, leg: "Leg", family: int) -> bool:
+    def _is_open(self, leg: Leg, family: int) -> bool:
         """Whether an attachment of one network and no other reaches everything that is on none of the stack's."""
         internal = getattr(leg.net.spec, "internal", False)
         return not internal and leg.net.role is not Role.MACVLAN and _EVERYWHERE[family] in leg.reached
@@ -157,9 +157,9 @@ class Barriers:
         if far is not None and isinstance(far.net.spec, MacvlanNetwork):
             apart = far.net.spec.parent == leg.net.spec.parent and leg.net.spec.mode in _APART
             return f"{leg.net.label} keeps its endpoints apart" if apart else ""
-        own = next((text for text in one.addresses if address and family_of(text) == family_of(address)), None)
+        own = first_of_family(one.addresses, family_of(address)) if address else ""
         link = self._links.get((one.host, leg.net.spec.parent), ())
-        if own is not None and any(prefix.holds(*parse_address(own)) for prefix in link):
+        if own and any(prefix.holds(*parse_address(own)) for prefix in link):
             return f"{leg.net.label} is out of its host's reach"
         return ""
 

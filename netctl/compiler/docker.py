@@ -143,7 +143,11 @@ def judged_first(resources: dict[Key, Desired], site: Site) -> dict[Key, Desired
     if table not in resources or not networks:
         return resources
     needs = {key: (table,) for key, want in resources.items() if isinstance(want.attributes, Veth)} | {table: networks}
-    return {key: want._replace(needs=(*want.needs, *needs.get(key, ()))) for key, want in resources.items()}
+    return resources | {key: _needing(resources[key], more) for key, more in needs.items()}
+
+
+def _needing(want: Desired, more: tuple[Key, ...]) -> Desired:
+    return want._replace(needs=(*want.needs, *more))
 
 
 def _reference(net: DockerNet, site: Site) -> Iterator[Desired]:

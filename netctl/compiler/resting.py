@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
 from typing import NamedTuple
 
-from netctl.compiler.consul.registration import registered
+from netctl.compiler.consul.registration import instance_id, registered
 from netctl.compiler.places import Problems
 from netctl.compiler.topology import Topology
 from netctl.engine.facts import ContainerFact, Facts
@@ -70,7 +70,7 @@ class Roster:
     @cached_property
     def _by_check(self) -> dict[str, list[Subject]]:
         """By what netctl's own checks call them."""
-        return {instance_id(self._topology, *subject): [subject] for _, subject, _ in self._subjects()}
+        return {instance_id(self._topology.stack.stack, *subject): [subject] for _, subject, _ in self._subjects()}
 
     @cached_property
     def _by_instance(self) -> dict[str, list[Subject]]:
@@ -104,11 +104,6 @@ def warn_of(resting: Resting, problems: Problems) -> None:
             f"endpoint {subject.address} of service '{subject.service}' gets no new connections: {reason}",
             "It is taken in again as soon as it is well.",
         )
-
-
-def instance_id(topology: Topology, service: str, address: str) -> str:
-    """What an instance is called in Consul, unless it is given another id; and what netctl's own checks call it."""
-    return f"{topology.stack.stack}:{service}:{address}"
 
 
 def living(
@@ -153,11 +148,11 @@ def _runs(container: ContainerFact | None) -> bool:
 
 def _instances(topology: Topology, name: str, end: Endpoint) -> Iterator[tuple[str, str]]:
     """The addresses at which an endpoint is the service, each with the id of the instance in Consul."""
-    service = topology.stack.services[name]
+    stack, service = topology.stack.stack, topology.stack.services[name]
     if isinstance(service.endpoints, AttachmentSelector):
-        yield from ((address, instance_id(topology, name, end.addresses[0])) for address in end.addresses)
+        yield from ((address, instance_id(stack, name, end.addresses[0])) for address in end.addresses)
         return
     for entry in service.endpoints:
         listed, ident = (entry, None) if isinstance(entry, str) else (entry.address, entry.id)
         if listed in end.addresses:
-            yield listed, ident or instance_id(topology, name, listed)
+            yield listed, ident or instance_id(stack, name, listed)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from netctl.errors import UsageError
 from netctl.policy.matching import Matching
 from netctl.policy.model import Action, Connection, Direction, Endpoint, Policy, PolicySet, Rule
-from netctl.policy.ranges import AddressRanges, address_value, family_of, has_port
+from netctl.policy.ranges import AddressRanges, address_value, family_of, first_of_family, has_port
 from netctl.policy.verdicts import Decision, Reason, Side, Step, Verdict
 
 Tier = tuple[tuple[Policy, tuple[Rule, ...]], ...]
@@ -103,8 +103,8 @@ class Evaluator:
             return End(endpoint.name, endpoint, address_value(text) if family_of(text) == family else None)
         if endpoint is None:
             return End(text, None, address_value(text) if family_of(text) == family else None)
-        own = next((address for address in endpoint.addresses if family_of(address) == family), None)
-        return End(text, endpoint, None if own is None else address_value(own))
+        own = first_of_family(endpoint.addresses, family)
+        return End(text, endpoint, address_value(own) if own else None)
 
     def seen(self, source: End, destination: End, family: int) -> End:
         """Whom the destination sees: the source's host where that masquerades what leaves it, else the source."""

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from netctl.policy.evaluate import Evaluator, Tier, is_itself
 from netctl.policy.matching import Matching, has_service
 from netctl.policy.model import Action, Connection, Direction, Endpoint, IcmpMatch, Peers, Protocol, Rule
-from netctl.policy.ranges import address_value, family_of, has_port
+from netctl.policy.ranges import address_value, family_of, first_of_family, has_port
 from netctl.policy.verdicts import Verdict
 
 Names = frozenset[str]
@@ -195,8 +195,7 @@ def _concerned(endpoints: Mapping[str, Endpoint], sources: Names | None, destina
 def _addresses(endpoints: Iterable[Endpoint], family: int) -> Iterator[tuple[str, int]]:
     """Of each endpoint that has one, its first address of the family."""
     for end in endpoints:
-        own = next((address for address in end.addresses if family_of(address) == family), None)
-        if own is not None:
+        if own := first_of_family(end.addresses, family):
             yield end.name, address_value(own)
 
 

@@ -20,7 +20,7 @@ from netctl.errors import BackendError, PrivilegeError
 from netctl.policy.evaluate import Evaluator, is_itself
 from netctl.policy.matrix import Service, reachable
 from netctl.policy.model import Connection, Endpoint, PolicySet, Protocol
-from netctl.policy.ranges import family_of
+from netctl.policy.ranges import first_of_family
 from netctl.policy.verdicts import Verdict
 from netctl.stack.models import Stack
 from netctl.system.namespaces import inside
@@ -254,7 +254,7 @@ class _Running:
             return Result(trial, Outcome.UNTESTED, None, note=f"{asked.source} is not on this host")
         if missing := self._missing_namespace(stand.netns):
             return Result(trial, Outcome.FAILED, None, note=missing)
-        source = next((address for address in stand.addresses if family_of(address) == asked.family), "")
+        source = first_of_family(stand.addresses, asked.family)
         if not trial.address or (stand.addresses and not source):
             return Result(trial, _outcome(trial, Verdict.DENY), Verdict.DENY, note="no addresses of one family")
         if stand.others and (other := chosen_source(stand.netns, trial.address)) in stand.others:

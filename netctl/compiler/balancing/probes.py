@@ -9,8 +9,7 @@ from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from netctl.compiler.balancing.frontends import backends_by_service
-from netctl.compiler.consul.registration import first_port, registered
-from netctl.compiler.resting import instance_id
+from netctl.compiler.consul.registration import first_port, instance_id, registered
 from netctl.compiler.topology import Topology
 from netctl.policy.model import Endpoint
 from netctl.stack.consul_models import Check
@@ -68,7 +67,7 @@ def probes(
         for check in service.checks:
             for end in reached[name] if check.kind in {"http", "tcp"} else ():
                 if end.weight:
-                    ident = instance_id(topology, name, end.address)
+                    ident = instance_id(topology.stack.stack, name, end.address)
                     yield _probe(check, ident, end.address, first_port(service))
 
 

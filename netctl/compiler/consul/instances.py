@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from netctl.compiler.consul.abilities import check_abilities
 from netctl.compiler.consul.health import Place, alias_check, compile_checks
-from netctl.compiler.consul.registration import Registration, registered, registrations
+from netctl.compiler.consul.registration import Registration, instance_id, registered, registrations
 from netctl.compiler.policies.services import members
 from netctl.compiler.site import Site
 from netctl.engine.resource import Desired
@@ -64,13 +64,9 @@ def _further(site: Site, name: str, registration: Registration, instance: Instan
 
 def _further_id(site: Site, name: str, registration: Registration, instance: Instance) -> str:
     """``shop:web-metrics:10.10.0.20``; after an id of the declaration's own, ``web-1-metrics``."""
-    if instance.id == _own_id(site, name, instance.address):
-        return _own_id(site, registration.name, instance.address)
+    if instance.id == instance_id(site.stack, name, instance.address):
+        return instance_id(site.stack, registration.name, instance.address)
     return f"{instance.id}{registration.suffix}"
-
-
-def _own_id(site: Site, name: str, address: str) -> str:
-    return f"{site.stack}:{name}:{address}"
 
 
 def _attributes(
@@ -137,7 +133,7 @@ def _has(ends: Iterable[Endpoint], address: str) -> bool:
 def _instance(site: Site, name: str, addresses: tuple[str, ...], passing: int | None) -> Instance:
     address = addresses[0]
     other = next((text for text in addresses if ":" in text), "") if ":" not in address else ""
-    return Instance(_own_id(site, name, address), address, other, passing)
+    return Instance(instance_id(site.stack, name, address), address, other, passing)
 
 
 def _is_here(site: Site, end: Endpoint) -> bool:

@@ -29,6 +29,11 @@ class Registration(NamedTuple):
     """All of its declared ports that begin with this number, of whichever protocol: Consul knows none."""
 
 
+def instance_id(stack: str, service: str, address: str) -> str:
+    """What an instance is called in Consul, unless it is given another id; and what netctl's own checks call it."""
+    return f"{stack}:{service}:{address}"
+
+
 def has_consul(stack: Stack) -> bool:
     """Whether the stack asks for Consul: by a section of its own, or by a key that means nothing without it."""
     return (
