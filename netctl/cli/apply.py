@@ -15,6 +15,7 @@ from netctl.cli.execution import Job, carry_out
 from netctl.cli.inputs import options_of
 from netctl.cli.options import Changing, Format, PlanFormat, Planning
 from netctl.cli.plan import print_plan
+from netctl.cli.reach import reached, read_by
 from netctl.cli.saved_plan import (
     SavedPlan,
     current_sources,
@@ -55,9 +56,12 @@ def run(options: Options) -> int:
         _agree(plan, work, saved, options, terminal)
         renew = partial(work.renew, targets=inputs.target)
         job = Job(make_plan, work.desired, work.session, options, terminal, options.output, renew)
+        work.reach.add(reached(change.key for change in plan.changes))
         report, seconds = carry_out(plan, job)
         if report.done and options.output is Format.TEXT:
             _tell(report, seconds, plan, terminal)
+        read = read_by(plan, work.session.members)
+        work.reach.keep(reached(work.desired) & read, read)
         _refuse_to_call_it_complete(work, plan)
     return 0
 
@@ -124,6 +128,6 @@ def _refuse_to_call_it_complete(work: Workspace[Writer], plan: Plan) -> None:
         systems = ", ".join(dict.fromkeys(part.system for part in unread))
         raise NetctlError(
             f"what could be read is as declared, but not all could be read: {systems}",
-            "Mend the cause that the plan shows, and apply again.",
+            "Mend the cause that the plan shows, and apply again; --provider leaves a system out.",
             "NC406",
         )

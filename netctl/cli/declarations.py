@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from netctl.cli.options import Sources
 from netctl.cli.saved_plan import SourceFile
@@ -14,7 +14,7 @@ from netctl.engine.facts import Facts
 from netctl.errors import UsageError
 from netctl.report.diagnostics import text
 from netctl.stack.definitions import ENVIRONMENT_PREFIX, VariableInputs
-from netctl.stack.loader import LoadedStack, load, load_name
+from netctl.stack.loader import LoadedStack, load, load_named
 from netctl.stack.source import STDIN, STDIN_NAME
 
 if TYPE_CHECKING:  # imported where something is compiled; destroy wants no more than the stack's name
@@ -72,9 +72,9 @@ def load_stack(options: Sources, environment: Mapping[str, str] | None = None) -
     return load(*_inputs(options, os.environ if environment is None else environment))
 
 
-def declared_name(options: Sources) -> str:
-    """The name of the stack that the options name; nothing else of it is validated. Raises as `load_stack` does."""
-    return load_name(*_inputs(options, os.environ))
+def declared_content(options: Sources) -> dict[str, Any]:
+    """What the options name, of which no more is validated than that it has a name. Raises as `load_stack` does."""
+    return load_named(*_inputs(options, os.environ))
 
 
 def _inputs(options: Sources, environment: Mapping[str, str]) -> tuple[list[str], VariableInputs, BinaryIO | None]:

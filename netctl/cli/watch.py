@@ -21,6 +21,7 @@ from netctl.cli.consent import refuse_conflicts, refuse_mass_deletion
 from netctl.cli.declarations import Declarations, load_declarations
 from netctl.cli.lock import place_of, stack_lock
 from netctl.cli.options import Changing, Compiling
+from netctl.cli.reach import Reach, reach_of, reached
 from netctl.cli.sessions import open_reader, open_writer
 from netctl.cli.terminal import Terminal
 from netctl.compiler.resting import UNWELL
@@ -100,7 +101,8 @@ def run(options: Options) -> int:
     origin = _origin(options, log)
     with _session(options) as session, _lock(options, origin.name, terminal):
         origin.begin()
-        settings = Settings(seconds, options.detect_only, _consent(options), origin.told, options.netns)
+        reach = reach_of(origin.name, options.netns, options.state_dir)
+        settings = Settings(seconds, options.detect_only, _consent(options, reach), origin.told, options.netns)
         agent = Agent(session, origin.load, origin.source, settings, log, os.environ)
         return asyncio.run(agent.run(_serving(options, origin.name)))
 
@@ -293,10 +295,12 @@ def _compiled(declarations: Declarations, options: Options, facts: Facts, commit
     return Declared(declarations.name, host, compiled.resources, revision, files, compiled.balanced)
 
 
-def _consent(options: Options) -> Callable[[Plan], None]:
+def _consent(options: Options, reach: Reach) -> Callable[[Plan], None]:
     def agree(plan: Plan) -> None:
         refuse_conflicts(plan)
         refuse_mass_deletion(plan, options.max_deletes)
+        if not options.detect_only:
+            reach.add(reached(change.key for change in plan.changes))
 
     return agree
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from netctl.agent.asking import ask, socket_path
 from netctl.cli.lock import place_of, sole_writer
 from netctl.cli.options import DEFAULT_STATE_DIR, Changing, Compiling
+from netctl.cli.reach import Reach, reach_of
 from netctl.cli.sessions import open_reader, open_writer, place_name
 from netctl.cli.ssh_connection import ssh_connection
 from netctl.cli.terminal import Terminal
@@ -42,6 +43,8 @@ class Workspace(Generic[AnyReader]):
     facts: Facts
     options: Compiling
     policies: "PolicySet | None"
+    reach: Reach
+    """Where the stack has had something."""
 
     @property
     def stack(self) -> str:
@@ -97,8 +100,9 @@ class Workspace(Generic[AnyReader]):
 def reading(options: Compiling, terminal: Terminal) -> Iterator[Workspace[Reader]]:
     """A workspace that cannot change anything."""
     declarations = _load(options)
+    reach = reach_of(declarations.name, options.netns)
     with open_reader(options) as session:
-        yield _workspace(declarations, session, options, terminal)
+        yield _workspace(declarations, session, options, terminal, reach)
 
 
 @contextmanager
@@ -110,11 +114,12 @@ def writing(
     Raises PrivilegeError, LockedError.
     """
     declarations = _load(options, environment)
+    reach = reach_of(declarations.name, options.netns, changing.state_dir)
     with (
         open_writer(options) as session,
         sole_writer(declarations.name, options.netns, "netctl apply", changing, terminal),
     ):
-        yield _workspace(declarations, session, options, terminal)
+        yield _workspace(declarations, session, options, terminal, reach)
 
 
 def _load(options: Compiling, environment: Mapping[str, str] | None = None) -> "Declarations":
@@ -124,12 +129,13 @@ def _load(options: Compiling, environment: Mapping[str, str] | None = None) -> "
 
 
 def _workspace(
-    declarations: "Declarations", session: Session[AnyReader], options: Compiling, terminal: Terminal
+    declarations: "Declarations", session: Session[AnyReader], options: Compiling, terminal: Terminal, reach: Reach
 ) -> Workspace[AnyReader]:
+    session.known = reach.recall()
     facts = session.facts()._replace(failed_checks=failed_checks(declarations.name, options))
     host = declarations.choose_host(options.host, facts)
     compiled = declarations.compile(host, facts, terminal)
-    return Workspace(declarations, host, compiled.resources, session, facts, options, compiled.policies)
+    return Workspace(declarations, host, compiled.resources, session, facts, options, compiled.policies, reach)
 
 
 def failed_checks(stack: str, options: Compiling) -> dict[str, str]:

@@ -33,6 +33,8 @@ class Scope(NamedTuple):
     """Every desired resource, of all systems; a reader picks its own."""
     keys: frozenset[Key] | None = None
     """Only these keys (after an event); None for everything the stack owns or desires."""
+    known: frozenset[str] = frozenset()
+    """Systems in which the stack is known to have had something: one that is not there now is unread, not empty."""
 
 
 class Unread(NamedTuple):

@@ -28,6 +28,8 @@ class Session(Generic[AnyReader]):
         self.witnesses = witnesses
         self.leads = True
         """Whether what is cluster-wide is this host's to see to; otherwise it is neither looked at nor changed."""
+        self.known: frozenset[str] = frozenset()
+        """Systems in which the stack is known to have had something."""
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -56,7 +58,7 @@ class Session(Generic[AnyReader]):
 
     def observe(self, scope: Scope) -> Observation:
         """The live state of all systems. One that fails is unread, with every desired resource of its own."""
-        scope = scope._replace(desired=self._own(scope.desired))
+        scope = scope._replace(desired=self._own(scope.desired), known=scope.known | self.known)
         live: dict[Key, Live] = {}
         unread: list[Unread] = list(self._unserved(scope))
         for name, member in self.members.items():

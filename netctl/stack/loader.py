@@ -92,13 +92,15 @@ def load(files: Sequence[str], variables: VariableInputs = NO_VARIABLES, stdin: 
         return _Loading(variables).load(files, stdin)
 
 
-def load_name(files: Sequence[str], variables: VariableInputs = NO_VARIABLES, stdin: BinaryIO | None = None) -> str:
-    """The name of the stack that the files declare, as it is written; what else they declare is not validated.
+def load_named(
+    files: Sequence[str], variables: VariableInputs = NO_VARIABLES, stdin: BinaryIO | None = None
+) -> dict[str, Any]:
+    """What the files declare, of which no more is sure than that ``stack`` is a text: nothing is validated.
 
     Raises DeclarationError where they declare no name, or cannot be read.
     """
     with without_collector():
-        return _Loading(variables).name(files, stdin)
+        return _Loading(variables).named(files, stdin)
 
 
 class _Loading:
@@ -116,13 +118,12 @@ class _Loading:
             raise self._failure()
         return LoadedStack(stack, tuple(SourceFile(source.name, source.sha256) for source in self._sources), locations)
 
-    def name(self, files: Sequence[str], stdin: BinaryIO | None) -> str:
+    def named(self, files: Sequence[str], stdin: BinaryIO | None) -> dict[str, Any]:
         content, unexpanded, locations = self._content(files, stdin)
-        name = content.get("stack")
-        if self._problems or not isinstance(name, str):
+        if self._problems or not isinstance(content.get("stack"), str):
             self._validated(content, locations, unexpanded)
             raise self._failure()
-        return name
+        return content
 
     def _content(self, files: Sequence[str], stdin: BinaryIO | None) -> tuple[dict[str, Any], set[Path], Locations]:
         """What is declared, merged and with its variables replaced, and the paths where that failed."""

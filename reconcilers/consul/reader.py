@@ -93,9 +93,11 @@ class Reader:
         return None
 
     def observe(self, scope: Scope) -> Observation:
-        """What the stack has in Consul. Of an agent that nobody has named, and that is not there, nothing."""
+        """What the stack has in Consul; nothing of an agent that nobody has named, that is not there, and that does not
+        concern the stack.
+        """
         wanted = frozenset(key for key in scope.desired if key.system == SYSTEM)
-        if not wanted and self._is_absent():
+        if not wanted and SYSTEM not in scope.known and self._is_absent():
             return Observation({})
         live: dict[Key, Live] = {}
         unread: list[Unread] = []
@@ -211,6 +213,9 @@ _PARTS = 6
 
 
 def _reason(error: BackendError, scope: Scope, keys: frozenset[Key]) -> str:
-    """Why something could not be read, and which declaration asks for it."""
+    """Why something could not be read, and which declaration asks for it, or that there may be something."""
     asking = min((scope.desired[key].origin for key in keys), default=None)
-    return error.message + (f"; {asking.declaration} ({asking.place}) asks for it" if asking is not None else "")
+    if asking is not None:
+        return f"{error.message}; {asking.declaration} ({asking.place}) asks for it"
+    silent = SYSTEM in scope.known and not any(key.system == SYSTEM for key in scope.desired)
+    return f"{error.message}; {scope.stack} may have something there" if silent else error.message

@@ -77,9 +77,9 @@ class Reader:
         return None if isinstance(self._reading, BackendError) else self._reading.facts
 
     def observe(self, scope: Scope) -> Observation:
-        """The stack's networks and attachments. Of an Engine that is not there, nothing where nothing is declared."""
+        """The stack's networks and attachments; nothing where no Engine is, and none is known to have been."""
         wanted = frozenset(key for key in scope.desired if key.system == SYSTEM)
-        if not wanted and self._is_absent():
+        if not wanted and SYSTEM not in scope.known and self._is_absent():
             return Observation({})
         from reconcilers.docker.observation import mapping_of, observe
 
@@ -124,7 +124,8 @@ class Reader:
 
 
 def _reason(error: BackendError, scope: Scope) -> str:
-    """Why nothing could be read, and which declaration asks for it."""
+    """Why nothing could be read, and which declaration asks for it, or that the stack may have something there."""
     asking = min((want.origin for key, want in scope.desired.items() if key.system == SYSTEM), default=None)
-    asked = f"; {asking.declaration} ({asking.place}) asks for it" if asking is not None else ""
-    return f"{error.message}{asked}"
+    if asking is not None:
+        return f"{error.message}; {asking.declaration} ({asking.place}) asks for it"
+    return f"{error.message}; {scope.stack} may have something there" if SYSTEM in scope.known else error.message
