@@ -161,6 +161,11 @@ INCLUDE = {
         "in a file that a further `-f` names.",
         "Give each stack a file or a directory of its own, and name one of them.",
     ),
+    "NC134": Code(
+        "A saved plan where a stack was named",
+        "The file is what `netctl plan --out` wrote: it holds changes, and no declarations.",
+        "Apply it without `-f`, as in `netctl apply plan.json`; with `-f`, name the files that declare the stack.",
+    ),
 }
 
 VARIABLES = {

@@ -176,6 +176,12 @@ MEANING = {
         "The range is of another use: loopback, multicast, link-local (IPv6), reserved, or the unspecified address.",
         "Choose a subnet of private or global unicast addresses.",
     ),
+    "NC234": Code(
+        "A network that declares nothing",
+        "A warning: after the network's name comes no key of its own, as where all of them are commented out. That is "
+        "a bridge without an address, with nothing attached to it.",
+        "Give the network its keys, or say `driver: bridge` if a bare bridge is meant.",
+    ),
     "NC240": Code(
         "A route that leads nowhere",
         "A unicast route needs `via`, `dev` or `nexthops`; each next hop needs `via` or `dev`.",

@@ -16,6 +16,9 @@ from netctl.stack.yaml_events import Document, documents
 MAX_INCLUDE_DEPTH = 32
 """Files may include one another so deep."""
 
+_SAVED_PLAN = {"format_version", "resource_changes"}
+"""Keys that every plan has, and no stack: a plan is JSON, which is YAML."""
+
 
 @dataclass(frozen=True)
 class _Named:
@@ -87,6 +90,9 @@ class Gathering:
         if not found:
             self._refuse("NC106", f"'{source.name}' declares nothing.", named.place or Position(source.name, 1, 1))
         for document in found:
+            if document.content.keys() >= _SAVED_PLAN:
+                self._refuse("NC134", f"'{source.name}' is a saved plan, not a stack.", Position(source.name))
+                continue
             self._follow(document, (*trail, named))
             self.documents.append(document)
 

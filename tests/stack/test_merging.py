@@ -116,6 +116,16 @@ def test_a_directory_that_holds_two_stacks_is_refused_and_a_further_file_may_ren
     assert load([str(tmp_path / "a.yaml"), str(tmp_path / "b.yaml")]).stack.stack == "b"
 
 
+def test_a_saved_plan_is_no_stack_which_is_said_once(tmp_path: Path) -> None:
+    (tmp_path / "plan.json").write_text('{"format_version": "1.0", "stack": "s", "resource_changes": []}')
+    (tmp_path / "stack.yaml").write_text("stack: s\ninclude: plan.json\n")
+    for named in ("plan.json", "stack.yaml"):
+        (found,) = mistakes_of(tmp_path / named)
+        assert found.code == "NC134"
+        assert "saved plan" in found.message
+        assert "netctl apply plan.json" in found.advice
+
+
 def test_two_documents_of_a_file_name_one_stack(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("stack: a\n---\nstack: a\n")
     assert load([str(tmp_path / "a.yaml")]).stack.stack == "a"

@@ -11,12 +11,24 @@ from netctl.stack.models import MacvlanNetwork
 def check_networks(topology: Topology, problems: Problems) -> None:
     """Settings of each network, then the interfaces of the host that they use."""
     for net in topology.nets:
+        _body(net, problems)
         _nat(net, problems)
         _mtu(net, problems)
         _blocks(net, problems)
         if topology.stack.hosts and net.role is not Role.MACVLAN:
             _host_addresses(net, topology, problems)
     _used_interfaces(topology, problems)
+
+
+def _body(net: Net, problems: Problems) -> None:
+    """What has lost its keys, to a comment or an indentation, would take away all that it declared before."""
+    if not net.spec.model_fields_set:
+        problems.warn(
+            "NC234",
+            net.path,
+            f"{net.label} declares nothing, so it is a bridge without an address and with nothing attached",
+            "Give it its keys; if a bare bridge is meant, say 'driver: bridge'.",
+        )
 
 
 def _nat(net: Net, problems: Problems) -> None:
