@@ -14,7 +14,7 @@ from netctl.cli.terminal import Terminal
 from netctl.engine.protocol import Reader
 from netctl.engine.resource import Live
 from netctl.engine.session import Session
-from netctl.errors import DeclarationError, Diagnostic, UsageError
+from netctl.errors import UsageError
 from netctl.report.live_stack import live_stack
 from netctl.report.rows import key_order
 from netctl.report.yaml_text import yaml_text
@@ -60,21 +60,16 @@ def run(options: Options) -> int:
 
 def _print_compose(path: Path, options: Options, terminal: Terminal) -> int:
     """Print the networks of a Compose file. Raises DeclarationError, UsageError."""
-    from netctl.report.compose import compose_networks, project_name
-    from netctl.stack.source import read
-    from netctl.stack.yaml_events import documents
+    from netctl.report.compose import compose_networks, project_name, stack_of
+    from netctl.report.compose_file import read_compose
 
     if options.resource:
         raise UsageError("a Compose file and resources were named", "Name one of the two.")
-    problems: list[Diagnostic] = []
-    found = documents(read(str(path)), problems)
-    if problems:
-        raise DeclarationError(problems)
-    content = found[0].content if found else {}
-    project = options.stack or project_name(content, path)
-    remarks: list[str] = []
-    networks = compose_networks(content, project, remarks)
-    terminal.result(yaml_text({"stack": stack_name(project.replace("_", "-")), "networks": networks}, remarks))
+    file = read_compose(path)
+    project = options.stack or project_name(file, path)
+    networks = compose_networks(file, project)
+    remarks = list(dict.fromkeys(file.remarks))
+    terminal.result(yaml_text({"stack": stack_name(stack_of(project)), "networks": networks}, remarks))
     return 0
 
 
