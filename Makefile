@@ -16,6 +16,8 @@ SHELL := /bin/bash
 export PYTHON
 # Where a user's PATH may not lead: ip, nft and their like.
 export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
+# Tests start netctl by the thousand: compiled once, it starts in a quarter of the time.
+unexport PYTHONDONTWRITEBYTECODE
 BIN := .venv/bin
 WORKERS ?= auto
 PYTEST_ARGS ?=
