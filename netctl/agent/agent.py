@@ -7,7 +7,7 @@ in their sockets. What is quick (an event's repair) is done at once.
 import asyncio
 import signal
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from functools import partial
 from time import monotonic, time
 from traceback import format_exception
@@ -15,6 +15,7 @@ from traceback import format_exception
 from netctl.agent.declared import Load
 from netctl.agent.keeping import Keeping, Settings
 from netctl.agent.log import Log
+from netctl.agent.looking import Found, Looking
 from netctl.agent.pace import PEACE
 from netctl.agent.rumours import Rumours, look
 from netctl.agent.service import Service
@@ -65,11 +66,18 @@ class Agent(Keeping):
         self._jobs: dict[str, Callable[[], None]] = {}
         """What is to be done in a thread, by what it is; each at most once."""
         self._later = Timers().later
+        self._call: Callable[..., object]
+        """Has the loop call something, from any thread."""
         self._exit: int | None = None
         self._pause = 0.0
         self._busy = False
         """Whether a thread is at work; what is kept is then left to it."""
         self._busy_since = 0.0
+        self._is_lent = False
+        """Whether that thread waits for a system, and has lent its turn to the loop."""
+        self._silent: set[str] = set()
+        """Systems that have been asked, and do not answer. They tell when they do."""
+        self._looking = Looking(source.look, self._looked)
         self._rumours = Rumours()
 
     @property
@@ -83,6 +91,7 @@ class Agent(Keeping):
         Raises NetctlError where there is no first desired state, or it cannot be made so.
         """
         loop = asyncio.get_running_loop()
+        self._call = loop.call_soon_threadsafe
         for number, code in ((signal.SIGTERM, 0), (signal.SIGINT, INTERRUPTED)):
             loop.add_signal_handler(number, self._end, code)
         loop.add_signal_handler(signal.SIGHUP, self._reload, "signal")
@@ -114,7 +123,7 @@ class Agent(Keeping):
             self._not_whole(f"{left.failed} repairs failed")
         elif left.unread:
             self._not_whole(f"{left.unread[0].system} could not be read: {left.unread[0].reason}")
-            if all(part.system in self._listening.away for part in left.unread):
+            if all(part.system in self._listening.away | self._silent for part in left.unread):
                 self._pause = 0.0  # they tell when they are back
         else:
             self.trouble = ""
@@ -134,6 +143,7 @@ class Agent(Keeping):
 
     async def _keep(self, loop: asyncio.AbstractEventLoop) -> None:
         self._service.ready(self.summary())
+        self.turns.begin(loop, self._pass_turn)
         self._plan_resync()
         source_descriptor = self._source.descriptor
         if source_descriptor is not None:
@@ -159,6 +169,17 @@ class Agent(Keeping):
                     loop.add_reader(descriptor, self._take, name)
                 else:
                     loop.remove_reader(descriptor)
+
+    def _pass_turn(self, is_lent: bool) -> None:
+        """What is kept is the loop's to touch, until the thread has its answer."""
+        self._is_lent = is_lent
+        self._listen(asyncio.get_running_loop(), on=is_lent)
+        if is_lent:
+            self._take_all()
+
+    @property
+    def _is_others_turn(self) -> bool:
+        return self._busy and not self._is_lent
 
     async def _work(self) -> None:
         """Do one thing that has been asked for, in a thread: what events tell of is not to wait for all of them."""
@@ -193,7 +214,7 @@ class Agent(Keeping):
 
     def _take(self, name: str) -> None:
         """Heed what a follower has to tell."""
-        if self._busy:  # taken when that has been done
+        if self._is_others_turn:  # taken when that has been done
             return
         noticed = monotonic()
         try:
@@ -224,9 +245,10 @@ class Agent(Keeping):
         keeper = self._keeper
         if keeper.look_again and not self._pause:
             self._ask_resync(keeper.look_again)
-        due = keeper.next_due()
-        if due is not None:
-            self._later("waiting", max(due - monotonic(), 0), self._retry)
+        for name, slow, retry in (("waiting", False, self._retry), ("waiting for slow systems", True, self._ask_retry)):
+            due = keeper.next_due(slow=slow)
+            if due is not None:
+                self._later(name, max(due - monotonic(), 0), retry)
         if keeper.pace.contended:
             self._later("peace", PEACE, self._await_peace)
 
@@ -241,16 +263,16 @@ class Agent(Keeping):
                 self.log.info("no longer contended", resource=name)
 
     def _retry(self) -> None:
-        if self._busy:  # asked for again when that has been done
-            return
-        if self._keeper.ripe_systems() & self._listening.threaded:
-            self._ask("retry", self._keeper.retry)
+        if self._is_others_turn:  # asked for again when that has been done
             return
         try:
-            self._keeper.retry()
+            self._keeper.retry(slow=False)
         except NetctlError as error:
             self._keeper.look_again = str(error)
         self._look_again()
+
+    def _ask_retry(self) -> None:
+        self._ask("retry", partial(self._keeper.retry, slow=True))
 
     def _heard(self, name: str, keys: frozenset[Key]) -> None:
         """A system that cannot be followed has told of something."""
@@ -273,6 +295,22 @@ class Agent(Keeping):
             self.trouble = f"the events of {name} cannot be heard: {reason}"
             self.log.error("the events of a system cannot be heard", system=name, error=reason)
             self._service.status(self.summary())
+
+    def _note_silence(self, name: str, is_silent: bool) -> None:
+        """Tell of it in the loop."""
+        with suppress(RuntimeError):  # the loop has been closed
+            self._call(self._fall_silent if is_silent else self._break_silence, name)
+
+    def _fall_silent(self, name: str) -> None:
+        self._silent.add(name)
+        self.trouble = f"{name} has been asked, and does not answer"
+        self.log.error("a system does not answer; what the others tell of is repaired", system=name)
+        self._service.status(self.summary())
+
+    def _break_silence(self, name: str) -> None:
+        self._silent.discard(name)
+        self.log.info("a system that did not answer has answered", system=name)
+        self._ask_resync(f"{name} has answered")
 
     def _look_at(self, name: str) -> None:
         """Look where events of a system told to, and repair what differs there."""
@@ -346,16 +384,19 @@ class Agent(Keeping):
 
     def look(self) -> None:
         """Ask the source now whether there is a new desired state."""
-        self._ask("look", self._look)
+        self._looking.begin()
 
-    def _look(self) -> None:
+    def _looked(self, found: Found) -> None:
+        self._ask("looked", lambda: self._heed_look(found))
+
+    def _heed_look(self, found: Found) -> None:
         try:
-            new = self._source.look()
+            is_new = found()
         except NetctlError as error:
             self._unreachable = True
             self._refuse(error)
             return
-        if new:
+        if is_new:
             self._renew()
         elif self._unreachable:
             self._good_again()

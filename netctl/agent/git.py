@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
+from threading import Lock
 
 from netctl.errors import NetctlError, UsageError
 
@@ -36,6 +37,10 @@ class Repository:
         self._path = path
         self._verify = verify
         self._directory = directory / sha256(f"{url}\0{ref}".encode()).hexdigest()[:16]
+        self._lock = Lock()
+        """For what is checked out: one thread fetches, another keeps what has been made so."""
+        self._newest = ""
+        """The commit that was checked out last: it may be about to be made so."""
 
     def fetch(self) -> str:
         """The commit that the reference is at now, checked out. Raises NetctlError."""
@@ -72,9 +77,10 @@ class Repository:
         new = self._directory / "good.new"
         new.write_text(commit, encoding="ascii")
         new.replace(self._directory / "good")
-        for other in self._directory.iterdir():
-            if other.is_dir() and other != self._bare and other.name != commit:
-                shutil.rmtree(other, ignore_errors=True)
+        with self._lock:
+            for other in self._directory.iterdir():
+                if other.is_dir() and other != self._bare and other.name not in {commit, self._newest}:
+                    shutil.rmtree(other, ignore_errors=True)
 
     @property
     def _bare(self) -> Path:
@@ -92,14 +98,16 @@ class Repository:
     def _check_out(self, commit: str) -> None:
         """Under another name first: a directory that is named like a commit is whole."""
         target = self._directory / commit
-        if target.is_dir():
-            return
-        new = self._directory / f"{commit}.new"
-        shutil.rmtree(new, ignore_errors=True)
-        new.mkdir()
-        what = ("checkout", "--quiet", "--force", commit, "--", ".")
-        self._git(f"--git-dir={self._bare}", f"--work-tree={new}", *what, what="check out")
-        new.rename(target)
+        with self._lock:
+            self._newest = commit
+            if target.is_dir():
+                return
+            new = self._directory / f"{commit}.new"
+            shutil.rmtree(new, ignore_errors=True)
+            new.mkdir()
+            what = ("checkout", "--quiet", "--force", commit, "--", ".")
+            self._git(f"--git-dir={self._bare}", f"--work-tree={new}", *what, what="check out")
+            new.rename(target)
 
     def _in_bare(self, *arguments: str, what: str) -> str:
         return self._git(f"--git-dir={self._bare}", *arguments, what=what)

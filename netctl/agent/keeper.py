@@ -4,7 +4,7 @@ Level-triggered: an event only says where to look. What an own repair causes com
 nothing to do; that is its verification.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from time import monotonic, time
@@ -79,6 +79,8 @@ class Keeper:
         self.session = session
         self.declared = declared
         self.detect_only = detect_only
+        self.slow: Collection[str] = ()
+        """Systems that may take their time to answer: what is told of others does not wait for them."""
         self.pace = Pace()
         self.drifts: dict[Key, Drift] = {}
         self.waiting: dict[str, tuple[Key, Waiting]] = {}
@@ -165,7 +167,7 @@ class Keeper:
     def _compare(self, system: str, tidings: Tidings) -> str:
         """What of *tidings* is not as desired is repaired; how that ended."""
         desired = self.declared.desired
-        tidings = self._with_failed(tidings)
+        tidings = self._with_failed(system, tidings)
         if not self.session.leads:
             concerned = {key: have for key, have in tidings.live.items() if self.session.concerns(key)}
             tidings = tidings._replace(live=concerned)
@@ -203,11 +205,15 @@ class Keeper:
             behind |= reached
         return behind
 
-    def _with_failed(self, tidings: Tidings) -> Tidings:
+    def _with_failed(self, system: str, tidings: Tidings) -> Tidings:
         """These, and what could not be repaired before: what has come since may be what that needs."""
         if not self.waiting:
             return tidings
-        failed = {key: entry.live for key, entry in self.waiting.values() if entry.failures and entry.wanted is None}
+        failed = {
+            key: entry.live
+            for key, entry in self.waiting.values()
+            if entry.failures and entry.wanted is None and (key.system == system or key.system not in self.slow)
+        }
         return tidings._replace(live={**failed, **tidings.live}) if failed else tidings
 
     def _settle(self, keys: Iterable[Key], tidings: Tidings) -> None:
@@ -247,23 +253,29 @@ class Keeper:
         entry = Waiting(due, live, wanted, tidings.parts.get(key, ""), tidings.culprit(key), failures)
         self.waiting[name] = key, entry
 
-    def next_due(self) -> float | None:
-        """When the first of what waits may be repaired."""
-        return min((waiting.due for _, waiting in self.waiting.values()), default=None)
+    def next_due(self, *, slow: bool) -> float | None:
+        """When the first of what waits may be repaired, of systems that are slow or of those that are not."""
+        return min(
+            (waiting.due for key, waiting in self.waiting.values() if (key.system in self.slow) == slow), default=None
+        )
 
-    def ripe_systems(self) -> set[str]:
-        """The systems of what has waited long enough."""
-        now = monotonic()
-        return {key.system for key, waiting in self.waiting.values() if waiting.due <= now}
+    def _ripe(self, now: float, *, slow: bool) -> list[str]:
+        """What has waited long enough, of systems that are slow or of those that are not."""
+        return [
+            name
+            for name, (key, waiting) in self.waiting.items()
+            if waiting.due <= now and (key.system in self.slow) == slow
+        ]
 
-    def retry(self) -> None:
-        """Repair what has waited long enough."""
+    def retry(self, *, slow: bool) -> None:
+        """Repair what has waited long enough, of systems that are slow or of those that are not."""
         now = monotonic()
-        ripe = [(name, *entry) for name, entry in self.waiting.items() if entry[1].due <= now]
-        for name, key, waiting in ripe:
-            # Kept for the number of its failures; what comes of it replaces or removes it, or it is tried again later.
-            self.waiting[name] = key, waiting._replace(due=now + LONGEST_DELAY)
-            self.heed(key.system, self._again(key, waiting), now)
+        for name in self._ripe(now, slow=slow):
+            if name in self.waiting:  # otherwise it went along with one before it
+                key, waiting = self.waiting[name]
+                # Kept for the number of its failures; what comes of it replaces or removes it, or it is tried later.
+                self.waiting[name] = key, waiting._replace(due=now + LONGEST_DELAY)
+                self.heed(key.system, self._again(key, waiting), now)
 
     def _again(self, key: Key, waiting: Waiting) -> Tidings:
         """What is known of a resource that waited; one that was told of in part is looked at whole."""

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from time import time
 
+from netctl.agent.apart import apart
 from netctl.agent.declared import Declared, Load, Loaded, described_error, set_apart
 from netctl.agent.dns.following import Names
 from netctl.agent.health import Health
@@ -13,6 +14,7 @@ from netctl.agent.listening import Listening
 from netctl.agent.log import Log
 from netctl.agent.metrics import Metrics
 from netctl.agent.sources import Source
+from netctl.agent.turns import Turns
 from netctl.engine.facts import Facts
 from netctl.engine.plan import Plan
 from netctl.engine.protocol import Writer
@@ -49,7 +51,8 @@ class Keeping:
     ) -> None:
         self.metrics = Metrics()
         self.settings = settings
-        self.session = session
+        self.turns = Turns()
+        self.session = apart(session, self.turns, self._note_silence)
         self.log = log
         self.error = ""
         """What is wrong with the newest desired state, or keeps it from being read; the last good one is kept."""
@@ -66,13 +69,18 @@ class Keeping:
         self._source = source
         self._unreachable = False
         """Whether the source could not be looked at the last time."""
-        self._listening = Listening(session.members, log)
+        self._listening = Listening(self.session.members, log)
         self._knowledge = Knowledge()
+
+    def _note_silence(self, name: str, is_silent: bool) -> None:
+        """A system has been asked and does not answer, or does after all. Told by the thread that asks."""
+        raise NotImplementedError
 
     def _begin(self) -> None:
         """The first desired state. Raises NetctlError."""
         declared = self._compile()
         keeper = Keeper(self.session, declared, self.log, self.metrics, detect_only=self.settings.detect_only)
+        keeper.slow = self._listening.threaded
         plan = keeper.plan()
         if not self.settings.detect_only:
             self.settings.agree(plan)
@@ -81,6 +89,7 @@ class Keeping:
         self._source.good(declared)
         set_apart()
         self._tell_kept("watching", plan)
+        self._note_gaps(plan)
         if self._source.trouble:
             self._unreachable = True
             self._refuse(NetctlError(self._source.trouble))
@@ -143,7 +152,8 @@ class Keeping:
             plan = keeper.plan(declared)
             if not self.settings.detect_only:
                 self.settings.agree(plan)
-            keeper.adopt(declared, plan)
+            with self.turns.kept():
+                keeper.adopt(declared, plan)
         except NetctlError as error:
             self._refuse(error)
             self._attend(keeper)
@@ -153,8 +163,11 @@ class Keeping:
         self._source.good(declared)
         set_apart()
         self._tell_kept("reloaded", plan)
+        self._note_gaps(plan)
+
+    def _note_gaps(self, plan: Plan) -> None:
         if plan.unread or plan.conflicts:
-            keeper.look_again = "not everything could be read"
+            self._keeper.look_again = "not everything could be read"
 
     def _good_again(self) -> None:
         if self._source.trouble:  # what is known is good, but the newest is not known

@@ -45,11 +45,13 @@ def repo(lab: Lab) -> Repo:
 
 
 @contextmanager
-def following(repo: Repo, *options: str, interval: str = "0.2s", ready: bool = True, **more: str) -> Iterator[Watcher]:
+def following(
+    repo: Repo, *options: str, interval: str = "0.2s", ready: bool = True, url: str = "", **more: str
+) -> Iterator[Watcher]:
     """A watch of the repository."""
     secret = repo.lab.directory / "secret"
     secret.write_text(f"{SECRET}\n")
-    source = ["--git", str(repo.path), "--ref", "main", "--path", "net/stack.yaml", "--interval", interval]
+    source = ["--git", url or str(repo.path), "--ref", "main", "--path", "net/stack.yaml", "--interval", interval]
     place = ["--host", "node1", "--resync", "0", "--webhook-secret-file", str(secret)]
     with running(repo.lab, *source, *place, *options, ready=ready, **more) as watcher:
         yield watcher
@@ -122,6 +124,34 @@ def test_what_cannot_be_fetched_is_reported_once_and_the_last_good_commit_kept(r
         else:
             repo.git("branch", "-m", "other", "main")
         watcher.await_said("good again")
+
+
+_STALLING = """\
+#!/bin/sh
+while [ -e {hold} ]; do touch {asked}; sleep 0.1; done
+shift $(($# - 1))
+exec sh -c "$1"
+"""
+"""In place of SSH: what it runs waits as long as a file is there."""
+
+
+def test_a_repository_that_does_not_answer_holds_up_no_repair(repo: Repo) -> None:
+    first = repo.commit(STACK)
+    hold, asked, program = (repo.lab.directory / name for name in ("hold", "asked", "program"))
+    program.write_text(_STALLING.format(hold=hold, asked=asked))
+    program.chmod(0o700)
+    with following(repo, url=f"host:{repo.path}", GIT_SSH_COMMAND=str(program)) as watcher:
+        hold.touch()
+        try:
+            repo.commit(LESS)
+            wait_until(asked.exists)
+            watcher.lab.ip("node1", "route delete 172.31.0.0/16")
+            watcher.await_done()
+            assert watcher.status()["revision"] == first
+        finally:
+            hold.unlink()
+        watcher.await_said("^reloaded")
+        watcher.await_done(LESS)
 
 
 def test_a_first_reference_that_does_not_exist_is_an_error(repo: Repo) -> None:

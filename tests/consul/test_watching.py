@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.agent.silence import ROUTES, demand_all_is_well_again, demand_repairs_meanwhile
 from tests.agent.watcher import WATCHED, Watcher, watching
 from tests.consul.agent import Agent
 from tests.e2e.lab import Lab
@@ -95,3 +96,20 @@ def test_what_happens_while_the_agent_is_gone_is_made_up_for(watcher: Watcher, a
     watcher.await_done(TEXT, "h", PATIENCE)
     wait_until(lambda: watcher.get("/readyz")[0] == 200, PATIENCE)
     assert len(watcher.said("cannot be heard")) == 1
+
+
+def test_an_agent_that_does_not_answer_holds_up_no_repair_of_the_kernels(lab: Lab, agent: Agent) -> None:
+    lab.names["node1"] = lab["h"]
+    (lab.directory / WATCHED).parent.mkdir()
+    with watching(lab, TEXT + ROUTES, host="") as watcher:
+        watcher.await_heard("consul")
+        agent.send(signal.SIGSTOP)
+        try:
+            demand_repairs_meanwhile(watcher, "h", "consul")
+        finally:
+            agent.send(signal.SIGCONT)
+        agent.delete("kv/shop/a")
+        wait_until(lambda: agent.keys().get("shop/a"), PATIENCE)
+        demand_all_is_well_again(watcher, TEXT + ROUTES, "h")
+        watcher.end()
+    lab.destroy("shop", "h")

@@ -100,6 +100,11 @@ class Engine:
             kill_all_in(self.namespace)
             (self.directory / "pid").unlink(missing_ok=True)
 
+    def send(self, how: signal.Signals) -> None:
+        """Send the Engine a signal."""
+        assert self._process is not None
+        self._process.send_signal(how)
+
     def remove(self) -> None:
         """End the Engine and remove all that it has made."""
         if self.api is not None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests.agent.silence import ROUTES, demand_all_is_well_again, demand_repairs_meanwhile
 from tests.agent.watcher import WATCHED, Watcher, watching
 from tests.docker.engine import Engine
 from tests.docker.proxy import Proxy
@@ -127,3 +128,20 @@ def test_an_engine_that_is_there_only_after_the_watch_is_made_as_declared_then(
             watcher.await_said("can be heard again")
             wait_until(lambda: engine.on("dk_n") == {"web-1", "db-1"}, PATIENCE)
             wait_until(lambda: watcher.get("/readyz")[0] == 200, PATIENCE)
+
+
+def test_an_engine_that_does_not_answer_holds_up_no_repair_of_the_kernels(lab: Lab, engine: Engine) -> None:
+    engine.run("web-1")
+    engine.run("db-1")
+    lab.names["node1"] = lab["h"]
+    (lab.directory / WATCHED).parent.mkdir()
+    with watching(lab, TEXT + ROUTES, host="") as watcher:
+        watcher.await_heard("docker")
+        engine.send(signal.SIGSTOP)
+        try:
+            demand_repairs_meanwhile(watcher, "h", "docker")
+        finally:
+            engine.send(signal.SIGCONT)
+        engine.api.disconnect_container_from_network("web-1", "dk_n")
+        wait_until(lambda: engine.endpoint("web-1", "dk_n"), PATIENCE)
+        demand_all_is_well_again(watcher, TEXT + ROUTES, "h")

@@ -1,0 +1,48 @@
+"""A system that takes what it is asked and does not answer, and a watch that repairs the kernel's drift meanwhile."""
+
+from datetime import datetime
+from itertools import cycle
+
+from netctl.agent.apart import PATIENCE
+from tests.agent.watcher import Watcher
+from tests.support.namespaces import wait_until
+
+_DESTINATIONS = [f"172.20.{number}.0/24" for number in range(200)]
+ROUTES = "routes:\n" + "".join(f"  - {{to: {to}, via: 10.90.0.254}}\n" for to in _DESTINATIONS)
+"""So many that none of them is taken for contended. They need a network ``k`` of 10.90.0.0/24."""
+_SILENT = "^a system does not answer"
+
+
+def demand_repairs_meanwhile(watcher: Watcher, host: str, system: str) -> None:
+    """The system has been stopped: it is asked, and waited for; until that is given up, routes are put back."""
+    destinations = cycle(_DESTINATIONS)
+    watcher.lab.ip(host, "link add name foreign type bridge")  # what is known of the host is looked at anew
+    try:
+        while not watcher.said(_SILENT):
+            _lose_and_have_back(watcher, host, next(destinations))
+    finally:
+        watcher.lab.ip(host, "link delete foreign")
+    lines = watcher.log()
+    silence = next(line for line in lines if line["message"].startswith(_SILENT[1:]))
+    assert silence["system"] == system
+    before = [line for line in lines[: lines.index(silence)] if line["message"] == "repaired"]
+    assert (_time(silence) - _time(before[-1])).total_seconds() < PATIENCE - 1
+    _lose_and_have_back(watcher, host, next(destinations))
+    assert watcher.get("/readyz")[0] == 503
+
+
+def demand_all_is_well_again(watcher: Watcher, text: str, host: str) -> None:
+    """The system goes on: what could not be read is looked at, and nothing is left to do."""
+    watcher.await_said("^a system that did not answer has answered")
+    watcher.await_done(text, host)
+    wait_until(lambda: watcher.get("/readyz")[0] == 200, 60)
+    assert len(watcher.said(_SILENT)) == 1
+
+
+def _lose_and_have_back(watcher: Watcher, host: str, destination: str) -> None:
+    watcher.lab.ip(host, f"route delete {destination}")
+    wait_until(lambda: destination in watcher.lab.run(host, "ip", "route", "show", destination), 60)
+
+
+def _time(line: dict[str, str]) -> datetime:
+    return datetime.fromisoformat(line["time"])
