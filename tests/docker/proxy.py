@@ -80,8 +80,9 @@ class Proxy:
                 self._run(self._requests, client, engine)
 
     def _requests(self, client: socket.socket, engine: socket.socket) -> None:
+        dropping = threading.Event()
         with suppress(OSError):
-            self._run(self._answers, client, engine)
+            self._run(self._answers, client, engine, dropping)
             while content := client.recv(1 << 20):
                 line = content.partition(b"\r\n")[0]
                 self.lines.append(line)
@@ -92,15 +93,18 @@ class Proxy:
                     client.sendall(_ANSWERS[fate])
                     continue
                 if fate == "drop":
-                    engine.sendall(content)
-                    engine.recv(1 << 20)
-                    break
+                    dropping.set()
                 engine.sendall(content)
-        for one in (client, engine):
+        self._part(client, engine)
+
+    def _answers(self, client: socket.socket, engine: socket.socket, dropping: threading.Event) -> None:
+        with suppress(OSError):
+            while (content := engine.recv(1 << 20)) and not dropping.is_set():
+                client.sendall(content)
+        if dropping.is_set():
+            self._part(client, engine)
+
+    def _part(self, *ends: socket.socket) -> None:
+        for one in ends:
             with suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
-
-    def _answers(self, client: socket.socket, engine: socket.socket) -> None:
-        with suppress(OSError):
-            while content := engine.recv(1 << 20):
-                client.sendall(content)
