@@ -22,15 +22,22 @@ from netctl.stack.scalars import (
 )
 from netctl.stack.subnet_models import Subnet
 
-_DOCKER_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+\Z")
+_CONTAINER_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+\Z")
 _DRIVER_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_./:@-]*\Z")
 _LONGEST = 255
 
 
-def docker_name(text: str) -> str:
-    """A name that the Engine takes for a container or a network. Raises ValueError."""
-    if not _DOCKER_NAME.match(text) or len(text) > _LONGEST:
-        raise ValueError(f"'{text}' cannot be a name for Docker: two or more letters, digits, '_', '.' and '-'")
+def container_name(text: str) -> str:
+    """A name that the Engine takes for a container. Raises ValueError."""
+    if not _CONTAINER_NAME.match(text) or len(text) > _LONGEST:
+        raise ValueError(f"'{text}' cannot be a container's name: two or more letters, digits, '_', '.' and '-'")
+    return text
+
+
+def network_name(text: str) -> str:
+    """A name that the Engine takes for a network, which is almost any. Raises ValueError."""
+    if text != text.strip() or not text.isprintable() or "/" in text or not 0 < len(text) <= _LONGEST:
+        raise ValueError(f"{text!r} cannot be a Docker network's name: printable characters, but for '/'")
     return text
 
 
@@ -41,7 +48,8 @@ def driver_name(text: str) -> str:
     return text
 
 
-DockerName = Annotated[str, AfterValidator(docker_name), AS_WRITTEN]
+ContainerName = Annotated[str, AfterValidator(container_name), AS_WRITTEN]
+NetworkName = Annotated[str, AfterValidator(network_name), AS_WRITTEN]
 DriverName = Annotated[str, AfterValidator(driver_name), AS_WRITTEN]
 Options = dict[str, Text]
 Aliases = Annotated[list[Text], LISTED, ONE_OR_MORE]
@@ -63,7 +71,7 @@ class _ContainerAttachment(Declaration):
 class NamedContainer(_ContainerAttachment):
     """One container, by its name. It is attached as soon as it is there."""
 
-    container: DockerName = Field(description="The container's name.")
+    container: ContainerName = Field(description="The container's name.")
     address: Addresses | None = Field(None, description="Fixed addresses, one of a family; default: Docker assigns.")
     link_local: Addresses | None = Field(None, description="Link-local addresses that the driver is to give it.")
 
@@ -112,7 +120,7 @@ class DockerNetwork(Declaration):
         "Engine's own and are referred to only.",
     )
     hosts: HostSelector | None = Field(None, description="Host names, or labels; default: every host.")
-    name: DockerName | None = Field(None, description="Its name in Docker; default: `<stack>_<name>`.")
+    name: NetworkName | None = Field(None, description="Its name in Docker; default: `<stack>_<name>`.")
     external: bool = Field(
         False, description="It exists already: it is referred to, and never made, changed or removed."
     )

@@ -87,3 +87,14 @@ def test_what_compose_has_made_is_taken_over_from_its_file(
     network = engine.network("dk_front")
     assert network is not None
     assert network["Labels"].items() >= {"team": "web", "io.netctl.stack": "dk", **of_compose}.items()
+
+
+@pytest.mark.parametrize("name", ["x", "my net", "Ünder.Way"])
+def test_whatever_docker_takes_for_a_networks_name_can_be_taken_over(
+    name: str, engine: Engine, lab: Lab, capsys: pytest.CaptureFixture[str]
+) -> None:
+    engine.api.create_network(name)
+    engine.run("web-1", network=name)
+    assert import_live.run(import_live.Options(netns=lab["h"], stack="dk", provider=["docker"])) == 0
+    lab.apply(capsys.readouterr().out, "h", adopt=True)
+    assert engine.on(name) == {"web-1"}
