@@ -77,6 +77,13 @@ HOST = {
         "An attachment names the network namespace that netctl acts in, which is the host.",
         "Attach another namespace, or act in another one with `--netns`.",
     ),
+    "NC333": Code(
+        "An endpoint that gets another address",
+        "A warning: in a stack with hosts an address that is not declared follows from the names of all that is "
+        "attached beside it, so that every host comes to the same. An endpoint was added or removed whose name meets "
+        "that of this one, which moves.",
+        "Declare the `address` that the endpoint has, to keep it.",
+    ),
     "NC341": Code(
         "A container that is not there yet",
         "A warning: `attach` names a container that Docker does not have on this host.",

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from netctl.compiler.addressing import addresses_on
+from netctl.compiler.held import warn_of_moves
 from netctl.compiler.legs import Leg
 from netctl.compiler.naming import mac
 from netctl.compiler.site import Site
@@ -20,6 +21,7 @@ METRIC = {4: 0, 6: IPV6_DEFAULT_METRIC}
 def compile_attachments(leg: Leg, site: Site) -> Iterator[Desired]:
     """Everything of the endpoints that *leg* has on this host."""
     addresses = addresses_on(leg.net, site.host, site.hosts)
+    warn_of_moves(leg.net, addresses, site)
     gateways = {local.prefix.family: local.gateway for local in leg.locals}
     for end in leg.net.endpoints:
         if site.host not in end.hosts:

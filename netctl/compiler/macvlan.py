@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from netctl.compiler.addressing import addresses_on
 from netctl.compiler.attachments import DEFAULT, endpoint_addresses, endpoint_mac, gateway_route
+from netctl.compiler.held import warn_of_moves
 from netctl.compiler.prefixes import format_address
 from netctl.compiler.site import Site
 from netctl.compiler.topology import Endpoint, Net
@@ -16,6 +17,7 @@ def compile_macvlan(net: Net, spec: MacvlanNetwork, site: Site) -> Iterator[Desi
     """The endpoints of *net* on this host. The gateway is a router on the segment and is not configured."""
     origin = site.origin(net.path)
     addresses = addresses_on(net, site.host, site.hosts)
+    warn_of_moves(net, addresses, site)
     gateways = {
         pool.prefix.family: format_address(pool.prefix.family, pool.gateway)
         for pool in net.pools

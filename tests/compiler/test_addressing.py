@@ -6,7 +6,7 @@ from netctl.compiler.addressing import Slots, assign
 from netctl.compiler.prefixes import Prefix, Span, merge, parse_address, parse_prefix, subtract
 from netctl.engine.facts import Facts
 from netctl.kinds.address import Address
-from tests.compiler.stacks import kernel_resources, stack_of
+from tests.compiler.stacks import kernel_resources, mistakes, stack_of
 
 
 def _assigned(declared: dict[str, Any], host: str | None = None, facts: Facts | None = None) -> dict[str, str]:
@@ -63,6 +63,35 @@ def test_an_address_that_cannot_be_assigned_any_more_is_not_kept() -> None:
 def test_on_one_of_several_hosts_nothing_but_the_declaration_counts() -> None:
     declared = {"hosts": {"h1": {"address": "192.0.2.1"}}, **_network([{"netns": "a"}])}
     assert _assigned(declared, "h1", _live({"a": "10.1.0.77"})) == _assigned(declared, "h1")
+
+
+def test_of_several_hosts_one_says_which_of_its_endpoints_moves_and_how_to_keep_it() -> None:
+    hosts = {"hosts": {"h1": {"address": "192.0.2.1"}, "h2": {"address": "192.0.2.2"}}}
+    names = [f"a{index:02}" for index in range(60)]
+    late = _assigned({**hosts, **_network([{"netns": name, "hosts": ["h1"]} for name in names[30:]])}, "h1")
+    declared = {**hosts, **_network([{"netns": name, "hosts": ["h1"]} for name in names])}
+    moved = {name for name, address in _assigned(declared, "h1").items() if late.get(name, address) != address}
+    facts = _live(late, *names)
+    assert set(_leaving(declared, facts)) == moved
+    while leaving := _leaving(declared, facts):  # what is kept in its place may send a new one on to another's
+        for name in leaving:
+            declared["networks"]["n"]["attach"][names.index(name)]["address"] = late[name]
+    assert _assigned(declared, "h1", facts).items() >= late.items()
+    assert not mistakes(stack_of(declared), "h2", facts), "it has none of them"
+
+
+def _leaving(declared: dict[str, Any], facts: Facts) -> list[str]:
+    """The namespaces of which it is said that they move."""
+    found = mistakes(stack_of(declared), "h1", facts)
+    assert {warning.code for warning in found} <= {"NC333"}
+    return [warning.message.partition("/")[0] for warning in found]
+
+
+def test_an_address_that_cannot_be_kept_is_not_offered_to_be() -> None:
+    host = {"hosts": {"h1": {"address": "192.0.2.1"}}}
+    for live in ("10.9.0.1", "10.1.0.1", "10.1.0.255"):
+        declared = stack_of({**host, **_network([{"netns": "a"}])})
+        assert not mistakes(declared, "h1", _live({"a": live})), live
 
 
 def test_an_endpoint_has_the_same_address_on_every_host_with_a_segment_of_its_own() -> None:
