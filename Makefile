@@ -2,6 +2,7 @@
 #
 #   make demo      the whole path on a namespace of its own: declare, plan, apply, drift, repair, destroy (root)
 #   make test      all tests, on the real kernel in network namespaces of their own (root)
+#   make vm        the tests that need another kernel's devices, in a virtual machine (root)
 #   make lint      ruff, mypy, the import contracts
 #   make bench     measures against ip -batch and ifupdown2; writes docs/benchmarks.md (root)
 #   make schema    writes schemas/ from the models
@@ -23,7 +24,7 @@ WORKERS ?= auto
 PYTEST_ARGS ?=
 SETUP := @tools/setup.sh
 
-.PHONY: help demo test lint bench schema docs outputs format clean require-root
+.PHONY: help demo test vm lint bench schema docs outputs format clean require-root
 .DEFAULT_GOAL := help
 
 help:
@@ -39,6 +40,10 @@ demo: require-root
 test: require-root
 	$(SETUP) python system
 	@$(BIN)/pytest -n $(WORKERS) --dist loadgroup --reruns 1 $(PYTEST_ARGS)
+
+vm: require-root
+	$(SETUP) python system vm
+	@$(BIN)/python tools/vm.py $(CURDIR)/$(BIN)/pytest --timeout 600 tests/vm
 
 lint:
 	$(SETUP) python

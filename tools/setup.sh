@@ -4,6 +4,7 @@
 #   tools/setup.sh python    the virtual environment .venv, with netctl and the tools of development in it
 #   tools/setup.sh demo      the programs that the demo runs (Debian packages, installed when root)
 #   tools/setup.sh system    those that the tests run, Docker and Consul among them
+#   tools/setup.sh vm        what a virtual machine is made of, Debian's kernel among it
 #   tools/setup.sh bench     those that only the benchmarks compare with
 #
 # PYTHON names the interpreter (3.11 or later); without it the first suitable one on PATH is taken.
@@ -76,6 +77,13 @@ install_consul() {
     rm -f "$list" "$pin"
 }
 
+vm() {
+    require "Virtual machines" qemu-system-x86_64=qemu-system-x86 cpio=cpio busybox=busybox-static modprobe=kmod
+    compgen -G '/boot/vmlinuz-*' >/dev/null && return
+    can_install || fail "Virtual machines need a kernel in /boot: Debian's linux-image-amd64. Install it, or run this as root."
+    apt_install linux-image-amd64
+}
+
 bench() {
     # apt would remove ifupdown for it, and with that what configures this machine's own network.
     if ! command -v ifreload >/dev/null && [ "$(dpkg-query -W -f '${db:Status-Abbrev}' ifupdown 2>/dev/null)" = "ii " ]; then
@@ -142,10 +150,10 @@ python() {
     fingerprint >"$STAMP"
 }
 
-[ "$#" -gt 0 ] || fail "say what to set up: python, demo, system, bench"
+[ "$#" -gt 0 ] || fail "say what to set up: python, demo, system, vm, bench"
 for part; do
     case $part in
-        python | demo | system | bench) "$part" ;;
-        *) fail "unknown part: $part (python, demo, system, bench)" ;;
+        python | demo | system | vm | bench) "$part" ;;
+        *) fail "unknown part: $part (python, demo, system, vm, bench)" ;;
     esac
 done
