@@ -3,6 +3,7 @@
 NetctlError                   exit code 1, one sentence for the user
 ├── UsageError                exit code 64: the command line is wrong
 ├── DeclarationError          the stack is wrong: carries one diagnostic for each mistake
+│   └── MalformedError (stack.loader)  and the declarations that are not concerned
 ├── BackendError              a system (kernel, nftables, Docker, Consul) refused or could not be reached
 │   └── PrivilegeError        for want of a capability
 ├── ConflictError             a declared object exists already and is foreign

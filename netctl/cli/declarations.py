@@ -11,10 +11,10 @@ from netctl.cli.options import Sources
 from netctl.cli.saved_plan import SourceFile
 from netctl.cli.terminal import Terminal
 from netctl.engine.facts import Facts
-from netctl.errors import UsageError
+from netctl.errors import DeclarationError, UsageError
 from netctl.report.diagnostics import text
 from netctl.stack.definitions import ENVIRONMENT_PREFIX, VariableInputs
-from netctl.stack.loader import LoadedStack, load, load_named
+from netctl.stack.loader import LoadedStack, MalformedError, in_order, load, load_named
 from netctl.stack.source import STDIN, STDIN_NAME
 
 if TYPE_CHECKING:  # imported where something is compiled; destroy wants no more than the stack's name
@@ -69,7 +69,19 @@ def load_declarations(options: Sources, environment: Mapping[str, str] | None = 
 
 def load_stack(options: Sources, environment: Mapping[str, str] | None = None) -> LoadedStack:
     """What the loader makes of the options. Raises DeclarationError, UsageError."""
-    return load(*_inputs(options, os.environ if environment is None else environment))
+    try:
+        return load(*_inputs(options, os.environ if environment is None else environment))
+    except MalformedError as error:
+        raise _with_further(error) from error
+
+
+def _with_further(error: MalformedError) -> DeclarationError:
+    """The malformed declarations, and what is wrong with the others: so that nobody mends a file in two rounds."""
+    from netctl.compiler.remaining import further_mistakes
+
+    remaining = error.remaining
+    further = further_mistakes(remaining.stack, remaining, error.left_out)
+    return DeclarationError(in_order([*error.diagnostics, *further], (file.path for file in remaining.files)))
 
 
 def declared_content(options: Sources) -> dict[str, Any]:

@@ -7,7 +7,7 @@ Mistakes are collected as far as each step can go on, and raised together.
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from netctl.engine.resource import Origin
@@ -86,7 +86,8 @@ class LoadedStack:
 def load(files: Sequence[str], variables: VariableInputs = NO_VARIABLES, stdin: BinaryIO | None = None) -> LoadedStack:
     """The stack that the files declare: paths, directories, patterns, or ``-`` for the stream `stdin`.
 
-    Raises DeclarationError with a diagnostic for every mistake, in the order of files and lines.
+    Raises DeclarationError with a diagnostic for every mistake, in the order of files and lines: a MalformedError
+    where what is not concerned can be looked at for itself.
     """
     with without_collector():
         return _Loading(variables).load(files, stdin)
@@ -103,6 +104,28 @@ def load_named(
         return _Loading(variables).named(files, stdin)
 
 
+class MalformedError(DeclarationError):
+    """Declarations are not of the language's shape; the others may have mistakes of their own."""
+
+    def __init__(self, diagnostics: Sequence[Diagnostic], remaining: LoadedStack, left_out: frozenset[str]) -> None:
+        super().__init__(diagnostics)
+        self.remaining = remaining
+        """The stack of the others."""
+        self.left_out = left_out
+        """The names of the malformed ones, as far as others may refer to them."""
+
+
+def in_order(problems: Iterable[Diagnostic], files: Iterable[str]) -> list[Diagnostic]:
+    """Each diagnostic once, in the order of the files and lines."""
+    order = {file: index for index, file in enumerate(files)}
+
+    def place(problem: Diagnostic) -> tuple[int, int, int]:
+        position = problem.position or Position("")
+        return order.get(position.file, len(order)), position.line, position.column
+
+    return sorted(dict.fromkeys(problems), key=place)
+
+
 class _Loading:
     """One run of `load`: what it has read, and the mistakes so far."""
 
@@ -110,12 +133,17 @@ class _Loading:
         self._inputs = inputs
         self._problems: list[Diagnostic] = []
         self._sources: list[Source] = []
+        self._wrong: set[Path] = set()
+        """Where values are that could not be expanded, or are malformed."""
 
     def load(self, files: Sequence[str], stdin: BinaryIO | None) -> LoadedStack:
         content, unexpanded, locations = self._content(files, stdin)
         stack = self._validated(content, locations, unexpanded)
         if stack is None or self._problems:
-            raise self._failure()
+            raise self._malformed(content, locations)
+        return self._loaded(stack, locations)
+
+    def _loaded(self, stack: "Stack", locations: Locations) -> LoadedStack:
         return LoadedStack(stack, tuple(SourceFile(source.name, source.sha256) for source in self._sources), locations)
 
     def named(self, files: Sequence[str], stdin: BinaryIO | None) -> dict[str, Any]:
@@ -156,7 +184,9 @@ class _Loading:
             content, failures = substitute(content, variables)
         self._problems += [_unexpandable(failure, locations) for failure in failures]
         self._problems += unused(self._inputs, documents, variables.mentioned)
-        return content, {failure.path for failure in failures}
+        unexpanded = {failure.path for failure in failures}
+        self._wrong |= unexpanded
+        return content, unexpanded
 
     def _validated(self, content: dict[str, Any], locations: Locations, unexpanded: set[Path]) -> "Stack | None":
         from netctl.stack.validation import InvalidError, validated
@@ -165,19 +195,32 @@ class _Loading:
             return validated(content)
         except InvalidError as error:
             from netctl.stack.diagnostics import schema_diagnostics
+            from netctl.stack.violations import violations
 
             errors = error.errors(include_url=False)
             self._problems += schema_diagnostics(errors, content, locations.locate, unexpanded)
+            self._wrong.update(violation.path for violation in violations(errors, content))
             return None
 
     def _failure(self) -> DeclarationError:
-        order = {source.name: index for index, source in enumerate(self._sources)}
+        return DeclarationError(self._found())
 
-        def place(problem: Diagnostic) -> tuple[int, int, int]:
-            position = problem.position or Position("")
-            return order.get(position.file, len(order)), position.line, position.column
+    def _malformed(self, content: dict[str, Any], locations: Locations) -> DeclarationError:
+        from netctl.stack.remains import remains
+        from netctl.stack.validation import InvalidError, validated
 
-        return DeclarationError(sorted(dict.fromkeys(self._problems), key=place))
+        # Of a key that is there twice nobody knows which of its values is meant.
+        is_known = not any(problem.code in _CONTENT_IS_WHOLE for problem in self._problems)
+        if not is_known or (left := remains(content, self._wrong)) is None:
+            return self._failure()
+        try:
+            remaining = self._loaded(validated(left.content), locations)
+        except InvalidError:
+            return self._failure()
+        return MalformedError(self._found(), remaining, left.left_out)
+
+    def _found(self) -> list[Diagnostic]:
+        return in_order(self._problems, (source.name for source in self._sources))
 
 
 def _declarations(document: Document) -> dict[str, Any]:
