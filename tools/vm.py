@@ -21,7 +21,7 @@ _TO_BOOT = ("virtio_pci", "9pnet_virtio", "9p", "overlay")
 _NO_STATUS = 125
 
 _INIT = """#!/busybox sh
-/busybox mkdir -p /proc /sys /dev /files /memory /root
+/busybox mkdir -p /proc /sys /dev /files /memory /new
 /busybox mount -t proc proc /proc
 /busybox mount -t sysfs sys /sys
 /busybox mount -t devtmpfs dev /dev
@@ -29,14 +29,14 @@ for module in $(/busybox cat /order); do /busybox insmod /modules/$module; done
 /busybox mount -t 9p -o ro,trans=virtio,version=9p2000.L,msize=512000,cache=loose files /files
 /busybox mount -t tmpfs -o size=80% memory /memory
 /busybox mkdir /memory/upper /memory/work
-/busybox mount -t overlay -o lowerdir=/files,upperdir=/memory/upper,workdir=/memory/work overlay /root
-for one in proc sys dev; do /busybox mount --move /$one /root/$one; done
-/busybox mkdir -p /root/dev/pts /root/dev/shm /root/host
-/busybox mount -t devpts pts /root/dev/pts
-for one in dev/shm run tmp; do /busybox mount -t tmpfs tmpfs /root/$one; done
-/busybox mount -t cgroup2 cgroup2 /root/sys/fs/cgroup
-/busybox mount -t 9p -o trans=virtio,version=9p2000.L,msize=512000 host /root/host
-exec /busybox switch_root /root /bin/sh /host/run
+/busybox mount -t overlay -o lowerdir=/files,upperdir=/memory/upper,workdir=/memory/work overlay /new
+for one in proc sys dev; do /busybox mount --move /$one /new/$one; done
+/busybox mkdir -p /new/dev/pts /new/dev/shm /new/host
+/busybox mount -t devpts pts /new/dev/pts
+for one in dev/shm run tmp; do /busybox mount -t tmpfs tmpfs /new/$one; done
+/busybox mount -t cgroup2 cgroup2 /new/sys/fs/cgroup
+/busybox mount -t 9p -o trans=virtio,version=9p2000.L,msize=512000 host /new/host
+exec /busybox switch_root /new /bin/sh /host/run
 """
 
 _RUN = """export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root
