@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from netctl.cli.consent import refuse_conflicts, refuse_mass_deletion
+from netctl.cli.consent import refuse_conflicts, refuse_held, refuse_mass_deletion
 from netctl.cli.execution import Job, carry_out
 from netctl.cli.inputs import options_of
 from netctl.cli.options import Changing, Format, PlanFormat, Planning
@@ -79,6 +79,7 @@ def _saved_plan(options: Options) -> SavedPlan | None:
         "--provider": options.provider,
         "--target": options.target,
         "--adopt": options.adopt,
+        "--consul": options.consul,
     }
     if repeated := [name for name, value in given.items() if value]:
         raise UsageError(
@@ -110,6 +111,7 @@ def _agree(plan: Plan, work: Workspace[Writer], saved: SavedPlan | None, options
     if options.output is Format.TEXT:
         print_plan(plan, work.warnings(plan), PlanFormat.TEXT, terminal)
     refuse_conflicts(plan)
+    refuse_held(plan)
     refuse_mass_deletion(plan, options.max_deletes)
 
 

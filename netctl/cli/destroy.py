@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from netctl.cli.consent import refuse_held
 from netctl.cli.execution import Job, carry_out
 from netctl.cli.lock import sole_writer
 from netctl.cli.options import Changing, Format, HostChoice, PlanFormat, Sources, stack_name
@@ -52,6 +53,7 @@ def run(options: Options) -> int:
         if options.output is Format.TEXT:
             warnings = [] if options.netns else ssh_warnings(plan, facts.links, ssh_connection())
             _print(plan, warnings, terminal)
+        refuse_held(plan)
         report, seconds = carry_out(plan, Job(make_plan, {}, session, options, terminal, options.output))
         last = make_plan() if report.done else plan
         _demand_nothing_left(last, session)

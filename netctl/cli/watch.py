@@ -17,7 +17,7 @@ from netctl.agent.git import Repository
 from netctl.agent.keeping import Settings
 from netctl.agent.log import Log, LogFormat
 from netctl.agent.sources import Files, Git, Source
-from netctl.cli.consent import refuse_conflicts, refuse_mass_deletion
+from netctl.cli.consent import refuse_conflicts, refuse_held, refuse_mass_deletion
 from netctl.cli.declarations import Declarations, load_declarations
 from netctl.cli.lock import place_of, stack_lock
 from netctl.cli.options import Changing, Compiling
@@ -298,6 +298,7 @@ def _compiled(declarations: Declarations, options: Options, facts: Facts, commit
 def _consent(options: Options, reach: Reach) -> Callable[[Plan], None]:
     def agree(plan: Plan) -> None:
         refuse_conflicts(plan)
+        refuse_held(plan)
         refuse_mass_deletion(plan, options.max_deletes)
         if not options.detect_only:
             reach.add(reached(change.key for change in plan.changes))

@@ -38,6 +38,13 @@ PLANNING = {
         "Objects of the stack were there still, or again, after all had been deleted.",
         "Run `netctl destroy` again; if they come back, find out what makes them.",
     ),
+    "NC408": Code(
+        "A swarm's network is held elsewhere",
+        "A network of a swarm is to be removed, or made anew for a change, while containers of other Engines, or "
+        "services of the swarm, are on it. Docker refuses that; nothing was changed.",
+        "Take them off the network there (`docker network disconnect -f NETWORK CONTAINER`, `docker service update "
+        "--network-rm NETWORK SERVICE`), apply, and connect them again.",
+    ),
 }
 
 APPLYING = {

@@ -7,6 +7,7 @@ changed once it is made. Nor can anything else of a network: every change replac
 from hashlib import sha256
 from typing import NamedTuple
 
+from netctl.engine.change import Action, Change
 from netctl.engine.resource import Attributes, Key, Kind
 
 SYSTEM = "docker"
@@ -81,12 +82,14 @@ class Network(NamedTuple):
     """The containers on it. Live only."""
     cut_off: tuple[str, ...] | None = None
     """Containers that a replacement, broken off, has disconnected and not connected again."""
+    elsewhere: tuple[str, ...] | None = None
+    """What else of a swarm is on it, out of this Engine's reach: it can neither be removed nor made anew. Live only."""
 
 
 NETWORK = Kind(
     SYSTEM,
     "network",
-    immutable=frozenset(Network._fields) - {"name", "containers", "cut_off"},
+    immutable=frozenset(Network._fields) - {"name", "containers", "cut_off", "elsewhere"},
     identity=frozenset({"name"}),
 )
 
@@ -126,3 +129,9 @@ def digest(network: Network) -> str:
 def containers_on(attributes: Attributes | None) -> tuple[str, ...]:
     """The containers that a change to a network disconnects; none for anything else."""
     return (attributes.containers or ()) if isinstance(attributes, Network) else ()
+
+
+def held_elsewhere(change: Change) -> tuple[str, ...]:
+    """What keeps the network of a change from being removed, or made anew; nothing for any other change."""
+    remakes = change.action in {Action.REPLACE, Action.DELETE} or "owner" in change.fields
+    return (change.before.elsewhere or ()) if remakes and isinstance(change.before, Network) else ()

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from netctl.engine.change import Action, Change, Reason
 from netctl.engine.plan import Plan
 from netctl.engine.resource import Attributes, Key
-from netctl.kinds.docker import Network, containers_on
+from netctl.kinds.docker import Network, containers_on, held_elsewhere
 from netctl.kinds.link import Macvlan, Port, Veth, VethPeer
 from netctl.kinds.nftables import Table
 from netctl.kinds.sysctl import Sysctl
@@ -117,6 +117,8 @@ def _notes(change: Change, dependants: "_Dependants", *, verbose: bool) -> Itera
         yield from _disconnected(change, dependants)
     if isinstance(change.before, Network):
         yield from _disconnected_containers(change)
+        if held := held_elsewhere(change):
+            yield f"impossible while others of the swarm are on it: {_enumerated(held)}"
     if verbose and change.action is Action.CREATE:
         yield from _all_lines(change.after or ())
     inner = inner_changes(change)
@@ -131,14 +133,15 @@ def _notes(change: Change, dependants: "_Dependants", *, verbose: bool) -> Itera
 def _forced_by(change: Change) -> str:
     if "type" in change.fields and type(change.before) is not type(change.after):
         return "the type of a device"
-    return " and ".join(change.fields) or "it"
+    *first, last = change.fields or ("it",)
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _disconnected(change: Change, dependants: "_Dependants") -> Iterator[str]:
     names = sorted(dependants.namespaces(change), key=natural_order)
     if not names:
         return
-    shown = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+    shown = _enumerated(names)
     noun = "network namespace" if len(names) == 1 else "network namespaces"
     yield f"disconnects the {noun} {shown}" + (" meanwhile" if change.action is Action.REPLACE else "")
 
@@ -148,9 +151,13 @@ def _disconnected_containers(change: Change) -> Iterator[str]:
     names = sorted(containers_on(change.before), key=natural_order)
     if not names or (change.action is Action.UPDATE and "owner" not in change.fields):
         return
-    shown = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+    shown = _enumerated(names)
     noun = "container" if len(names) == 1 else "containers"
     yield f"disconnects the {noun} {shown}" + ("" if change.action is Action.DELETE else " meanwhile")
+
+
+def _enumerated(names: Sequence[str]) -> str:
+    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
 
 
 def _counted(kinds: Mapping[str, int]) -> str:

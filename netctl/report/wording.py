@@ -16,6 +16,7 @@ from netctl.kinds.nftables import ForeignRule, Table, differences
 from netctl.kinds.route import NextHop, Route
 from netctl.kinds.rule import Rule
 from netctl.kinds.sysctl import Sysctl
+from netctl.report.pools import pool_changes
 
 LONGEST_VALUE = 60
 """Characters of a value that a line shows; a longer one is cut."""
@@ -114,6 +115,8 @@ def _field_change(name: str, change: Change, before: dict[str, Any], after: dict
         return f"owner: {owner_text(change.owner_before)} -> {owner_text(change.owner)}"
     have, want = before.get(name), after.get(name)
     if isinstance(have, tuple | frozenset) and isinstance(want, tuple | frozenset):
+        if all(isinstance(value, Pool) for value in (*have, *want)):
+            return f"{name}: {pool_changes(tuple(have), tuple(want))}"
         if all(map(_is_pair, (*have, *want))):
             return f"{name}: {_cut(_entry_changes(dict(have), dict(want)))}"
         return f"{name}: {_membership(tuple(have), tuple(want))}"

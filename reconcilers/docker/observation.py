@@ -10,6 +10,7 @@ from reconcilers.docker.api import Api
 from reconcilers.docker.containers import Endpoint, Settings, settings_of
 from reconcilers.docker.journal import Entry
 from reconcilers.docker.snapshot import Place, Snapshot, inspected
+from reconcilers.docker.swarm import SWARM, Swarm
 
 _ALL_BACK = "nobody any more"
 
@@ -28,6 +29,7 @@ class _Observation:
         self.stack = scope.stack
         self.desired = {key: want for key, want in scope.desired.items() if key.system == SYSTEM}
         self._inspected: dict[str, Record | None] = {}
+        self._swarm = Swarm(api, snapshot)
 
     def run(self) -> dict[Key, Live]:
         found = {live.key: live for live in (*self._networks(), *self._references())}
@@ -38,8 +40,10 @@ class _Observation:
         for name, row in self.snapshot.networks.items():
             key, owner = network_key(name), row.owner
             if key in self.desired or (owner is not None and owner.stack == self.stack):
-                network = _of_families(row.network, self.desired.get(key))
-                yield Live(key, self._with_containers(network), self._owner(key, owner))
+                network = self._with_containers(_of_families(row.network, self.desired.get(key)))
+                if row.scope == SWARM:
+                    network = network._replace(elsewhere=self._swarm.on_network(row.id))
+                yield Live(key, network, self._owner(key, owner))
         for name, entry in self.snapshot.journal.items():
             # Broken off with the network gone: what is left of it is the journal, which goes with the declaration.
             if (

@@ -5,7 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from netctl.engine.apply import ApplyError
-from tests.docker.engine import Engine
+from netctl.errors import RefusedError
+from netctl.report.plan_text import plan_text
+from tests.docker.engine import IMAGE, Engine
 from tests.e2e.lab import Lab
 from tests.support.namespaces import Namespaces, wait_until
 
@@ -83,22 +85,51 @@ def test_an_overlay_is_replaced_with_what_is_on_it(lab: Lab, pair: tuple[Engine,
     lab.destroy("dk", "h")
 
 
-def test_an_overlay_with_containers_of_other_engines_is_not_replaced_and_nothing_is_lost(
+def test_an_overlay_with_containers_of_other_engines_is_refused_to_be_replaced_before_anything_changes(
     lab: Lab, pair: tuple[Engine, Engine]
 ) -> None:
     manager, worker = pair
     manager.run("near")
     lab.apply(STACK, "h")
-    worker.run("far", network="dk_mesh")
-    address = manager.address("near", "dk_mesh")
-    with pytest.raises(ApplyError) as caught:
-        lab.apply(STACK.replace("attachable: true", "attachable: true\n    labels: {team: web}"), "h")
-    assert "containers on other hosts of the swarm are on it" in str(caught.value.report.failed[0].failure)
-    assert not caught.value.report.not_undone
-    assert manager.address("near", "dk_mesh") == address
+    far = worker.run("far", network="dk_mesh")
+    endpoint = manager.endpoint("near", "dk_mesh")
+    changed = STACK.replace("attachable: true", "attachable: true\n    labels: {team: web}")
+    told = wait_until(lambda: held(lab, changed), timeout=60, what="the manager knows of far")
+    assert f"impossible while others of the swarm are on it: container {far[:12]} on " in told
+    with pytest.raises(RefusedError, match=f"cannot be made anew .* container {far[:12]} on ") as caught:
+        lab.apply(changed, "h")
+    assert caught.value.code == "NC408"
+    with pytest.raises(RefusedError, match="cannot be removed"):
+        lab.destroy("dk", "h")
+    assert manager.endpoint("near", "dk_mesh") == endpoint
     wait_until(lambda: worker.pings("far", "near-by"), timeout=60, what="far finds near by its alias")
-    worker.api.remove_container("far", force=True)
+    worker.api.disconnect_container_from_network("far", "dk_mesh")
+    wait_until(lambda: not held(lab, changed), timeout=60, what="the manager knows that far has left")
+    lab.apply(changed, "h")
     lab.destroy("dk", "h")
+
+
+def held(lab: Lab, text: str) -> str:
+    """The plan, where it says that something else holds the network."""
+    told = plan_text(lab.plan(text, "h"))
+    return told if "impossible" in told else ""
+
+
+def test_an_overlay_that_a_service_of_the_swarm_uses_is_refused_to_be_removed(
+    lab: Lab, pair: tuple[Engine, Engine]
+) -> None:
+    manager, _ = pair
+    manager.run("near")
+    lab.apply(STACK, "h")
+    task = {"ContainerSpec": {"Image": IMAGE, "Command": ["sleep", "3600"]}, "Networks": [{"Target": "dk_mesh"}]}
+    service = manager.api.create_service(task, name="job")["ID"]
+    try:
+        stack = STACK.replace("attachable: true", "attachable: true\n    labels: {team: web}")
+        told = wait_until(lambda: held(lab, stack), timeout=60, what="the manager has begun the service")
+        assert "service job" in told
+    finally:
+        manager.api.remove_service(service)
+    wait_until(lambda: not held(lab, stack), timeout=60, what="the service is gone")
 
 
 def test_an_overlay_without_a_swarm_says_what_it_needs(lab: Lab, engine: Engine) -> None:
