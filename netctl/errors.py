@@ -93,3 +93,11 @@ class RefusedError(NetctlError):
 
 class LockedError(NetctlError):
     """Another netctl is at work on the same stack and host."""
+
+
+def described(error: NetctlError) -> str:
+    """What is wrong, in a line; of a declaration the first of its mistakes."""
+    if isinstance(error, DeclarationError) and error.diagnostics:
+        first = error.diagnostics[0]
+        return f"{error.message}: {first.position or ''} {first.message}".replace("  ", " ")
+    return error.message

@@ -8,7 +8,6 @@ from typing import NamedTuple
 from netctl.compiler.balancing.balanced import Balanced
 from netctl.engine.facts import Facts
 from netctl.engine.resource import Desired, Key
-from netctl.errors import DeclarationError, NetctlError
 
 
 class Declared(NamedTuple):
@@ -38,14 +37,6 @@ class Loaded(NamedTuple):
 
 Load = Callable[[], Loaded]
 """Reads the declaration anew. Raises NetctlError."""
-
-
-def described_error(error: NetctlError) -> str:
-    """What is wrong with a declaration, in a line: the first of its mistakes."""
-    if isinstance(error, DeclarationError) and error.diagnostics:
-        first = error.diagnostics[0]
-        return f"{error.message}: {first.position or ''} {first.message}".replace("  ", " ")
-    return error.message
 
 
 def set_apart() -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from time import time
 
 from netctl.agent.apart import apart
-from netctl.agent.declared import Declared, Load, Loaded, described_error, set_apart
+from netctl.agent.declared import Declared, Load, Loaded, set_apart
 from netctl.agent.dns.following import Names
 from netctl.agent.health import Health
 from netctl.agent.keeper import Keeper
@@ -19,7 +19,7 @@ from netctl.engine.facts import Facts
 from netctl.engine.plan import Plan
 from netctl.engine.protocol import Writer
 from netctl.engine.session import Session
-from netctl.errors import NetctlError
+from netctl.errors import NetctlError, described
 
 
 @dataclass(frozen=True)
@@ -178,7 +178,7 @@ class Keeping:
 
     def _refuse(self, error: NetctlError) -> None:
         """Report, once, what is wrong with a new desired state."""
-        text = described_error(error)
+        text = described(error)
         self.metrics.state_errors.add()
         known, self.error = self.error, text
         if text != known:

@@ -33,6 +33,11 @@ class Declarations:
         return self.loaded.stack.stack
 
     @property
+    def leads(self) -> bool:
+        """Whether what is cluster-wide is this host's to see to."""
+        return True
+
+    @property
     def sources(self) -> tuple[SourceFile, ...]:
         """Every file that was read, by its absolute path. Raises UsageError where one cannot be read again."""
         found = set()

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from netctl.cli.options import Compiling, Format
+from netctl.cli.options import Clustered, Format
 from netctl.cli.workspace import Workspace, reading
 from netctl.engine.protocol import Observation, Reader, Scope
 from netctl.engine.resource import Key
@@ -17,7 +17,7 @@ from netctl.report.inventory import Description, description_document, descripti
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options(Compiling):
+class Options(Clustered):
     """What ``netctl describe`` takes."""
 
     resource: Annotated[

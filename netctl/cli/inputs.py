@@ -32,6 +32,7 @@ def inputs_of(work: Workspace[AnyReader], options: Planning) -> Inputs:
         adopt=options.adopt,
         targets=tuple(options.target),
         providers=tuple(options.providers),
+        consul=options.consul,
     )
 
 
@@ -61,6 +62,7 @@ def options_of(inputs: Inputs, voice: Planning) -> Planning:
         host=inputs.host or None,
         target=list(inputs.targets),
         adopt=inputs.adopt,
+        consul=inputs.consul,
     )
 
 

@@ -114,7 +114,16 @@ class Compiling(Sources, HostChoice):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Planning(Compiling):
+class Clustered(Compiling):
+    """A declaration whose hosts may be known by Consul."""
+
+    consul: Annotated[
+        bool, typer.Option("--consul", help="With the hosts that have joined in Consul (netctl watch --consul).")
+    ] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planning(Clustered):
     """What goes into a plan."""
 
     target: Annotated[

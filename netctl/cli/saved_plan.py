@@ -51,6 +51,8 @@ class Inputs(NamedTuple):
     adopt: bool
     targets: tuple[str, ...]
     providers: tuple[str, ...]
+    consul: bool
+    """Whether the hosts that have joined in Consul were part of it."""
 
 
 class SavedPlan(NamedTuple):
@@ -196,6 +198,7 @@ def _parse_inputs(given: dict[str, Any]) -> Inputs:
         adopt=given.get("adopt") is True,
         targets=_texts(given, "targets"),
         providers=_texts(given, "providers"),
+        consul=given.get("consul") is True,
     )
 
 

@@ -8,7 +8,7 @@ import typer
 
 from netctl.agent.asking import ask, socket_path, watch_text
 from netctl.cli.lock import place_of
-from netctl.cli.options import DEFAULT_STATE_DIR, Compiling, Format, StateDir, stack_name
+from netctl.cli.options import DEFAULT_STATE_DIR, Clustered, Format, StateDir, stack_name
 from netctl.cli.terminal import Terminal
 from netctl.cli.workspace import reading
 from netctl.errors import UsageError
@@ -16,7 +16,7 @@ from netctl.report.status import status_document, status_of, status_text
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options(Compiling):
+class Options(Clustered):
     """What ``netctl status`` takes."""
 
     state_dir: StateDir = DEFAULT_STATE_DIR

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from netctl.agent.asking import ask, socket_path
 from netctl.cli.lock import place_of, sole_writer
-from netctl.cli.options import DEFAULT_STATE_DIR, Changing, Compiling
+from netctl.cli.options import DEFAULT_STATE_DIR, Changing, Clustered, Compiling
 from netctl.cli.reach import Reach, reach_of
 from netctl.cli.sessions import open_reader, open_writer, place_name
 from netctl.cli.ssh_connection import ssh_connection
@@ -99,7 +99,7 @@ class Workspace(Generic[AnyReader]):
 @contextmanager
 def reading(options: Compiling, terminal: Terminal) -> Iterator[Workspace[Reader]]:
     """A workspace that cannot change anything."""
-    declarations = _load(options)
+    declarations = _load(options, terminal)
     reach = reach_of(declarations.name, options.netns)
     with open_reader(options) as session:
         yield _workspace(declarations, session, options, terminal, reach)
@@ -113,7 +113,7 @@ def writing(
 
     Raises PrivilegeError, LockedError.
     """
-    declarations = _load(options, environment)
+    declarations = _load(options, terminal, environment)
     reach = reach_of(declarations.name, options.netns, changing.state_dir)
     with (
         open_writer(options) as session,
@@ -122,10 +122,15 @@ def writing(
         yield _workspace(declarations, session, options, terminal, reach)
 
 
-def _load(options: Compiling, environment: Mapping[str, str] | None = None) -> "Declarations":
+def _load(options: Compiling, terminal: Terminal, environment: Mapping[str, str] | None = None) -> "Declarations":
     from netctl.cli.declarations import load_declarations
 
-    return load_declarations(options, environment)
+    declarations = load_declarations(options, environment)
+    if not (isinstance(options, Clustered) and options.consul):
+        return declarations
+    from netctl.cli.joined import joined
+
+    return joined(declarations.loaded, options, terminal)
 
 
 def _workspace(
@@ -135,6 +140,7 @@ def _workspace(
     facts = session.facts()._replace(failed_checks=failed_checks(declarations.name, options))
     host = declarations.choose_host(options.host, facts)
     compiled = declarations.compile(host, facts, terminal)
+    session.leads = declarations.leads
     return Workspace(declarations, host, compiled.resources, session, facts, options, compiled.policies, reach)
 
 

@@ -13,12 +13,12 @@ from threading import Condition, Event, Thread
 from time import monotonic
 from typing import NamedTuple
 
-from netctl.cluster.completion import complete, declared_ids, highest_id, needs_lease
+from netctl.cluster.completion import declared_ids, highest_id, needs_lease
 from netctl.cluster.layout import Layout
 from netctl.cluster.leases import lease
 from netctl.cluster.membership import Absence, View, view_of
 from netctl.cluster.memory import Memory
-from netctl.cluster.offer import Offer
+from netctl.cluster.offer import Offer, offer_of
 from netctl.cluster.presence import Presence
 from netctl.cluster.publication import fetch
 from netctl.cluster.records import ContainersRecord, HostRecord, Publication
@@ -26,7 +26,7 @@ from netctl.cluster.rollout import take_slot
 from netctl.cluster.telling import Telling
 from netctl.engine.facts import ContainerFact
 from netctl.engine.store import Store
-from netctl.errors import BackendError, DeclarationError, NetctlError
+from netctl.errors import BackendError, NetctlError, described
 from netctl.stack.loader import LoadedStack
 
 _SHORTEST_WAIT, _LONGEST_WAIT = 5.0, 60.0
@@ -145,7 +145,7 @@ class Follower:
                 self._unanswered = True
                 self._absence.interrupt(monotonic())
             except NetctlError as error:
-                trouble = _text(error)
+                trouble = described(error)
                 self._unanswered = False
             except Exception as bug:  # noqa: BLE001 - whatever it was, what is kept must be kept on
                 trouble = f"netctl has a bug: {bug!r}"
@@ -176,7 +176,7 @@ class Follower:
             self._choose(store, seen)
         except NetctlError as error:
             # Who is there is heeded, whatever is wrong with the rest.
-            self._tell(self._offer(view, gone), self.trouble if isinstance(error, BackendError) else _text(error))
+            self._tell(self._offer(view, gone), self.trouble if isinstance(error, BackendError) else described(error))
             raise
         is_first = self.offer is None
         self._tell(self._offer(view, gone), "")
@@ -249,19 +249,13 @@ class Follower:
             if view.publication is None and not view.error:
                 self._warn_once(f"nothing is published for stack '{self.settings.layout.stack}' yet; waiting for it")
             return None
-        publication, loaded = self._version
         if self._presence is not None:  # whatever someone else may have made of it
             view = view._replace(hosts={**view.hosts, self.settings.host: self._presence.record})
-        completed = complete(loaded.stack, view)
-        for problem in (*view.problems, *completed.problems):
-            self._warn_once(problem)
-        if self.settings.host not in completed.stack.hosts:
-            return None
         leads = self._presence is not None and self._presence.leads(view)
-        return Offer(publication, loaded.having(completed.stack), view, gone, leads, self._elsewhere(view))
-
-    def _elsewhere(self, view: View) -> dict[str, ContainersRecord]:
-        return {name: record for name, record in view.containers.items() if name != self.settings.host}
+        offer = offer_of(self._version, view, self.settings.host, gone, leads=leads)
+        for problem in offer.problems:
+            self._warn_once(problem)
+        return offer if self.settings.host in offer.loaded.stack.hosts else None
 
     def _warn_once(self, text: str) -> None:
         if text not in self._warned:
@@ -291,17 +285,4 @@ class Follower:
     def _last_good(self) -> Offer | None:
         if self._recalled is None or self._version is None:
             return None
-        publication, loaded = self._version
-        completed = complete(loaded.stack, self._recalled.view)
-        gone = self._recalled.gone
-        others = self._elsewhere(self._recalled.view)
-        return Offer(
-            publication, loaded.having(completed.stack), self._recalled.view, gone, leads=False, containers=others
-        )
-
-
-def _text(error: NetctlError) -> str:
-    if isinstance(error, DeclarationError) and error.diagnostics:
-        first = error.diagnostics[0]
-        return f"the published version cannot be used: {first.position or ''} {first.message}".replace("  ", " ")
-    return error.message
+        return offer_of(self._version, self._recalled.view, self.settings.host, self._recalled.gone, leads=False)

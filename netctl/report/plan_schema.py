@@ -101,5 +101,6 @@ def _inputs() -> dict[str, Any]:
             "adopt": {"type": "boolean"},
             "targets": _STRINGS,
             "providers": _STRINGS,
+            "consul": {"type": "boolean", "description": "Whether hosts that had joined in Consul were part of it."},
         }
     ) | {"description": "Only in a plan that was saved: what it was computed from."}

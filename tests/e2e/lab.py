@@ -98,7 +98,7 @@ class Lab:
 
     def plan(self, text: str | Sequence[str], host: str, **options: Any) -> Plan:
         """What ``netctl plan`` finds to do on *host*."""
-        planning = Planning(**self._options(text, host), **options)
+        planning = Planning(**self._options(text, host, **options))
         with reading(planning, Terminal(quiet=True)) as work:
             return work.plan(adopt=planning.adopt, targets=planning.target)
 
@@ -112,7 +112,7 @@ class Lab:
     def apply_once(self, text: str | Sequence[str], host: str, **options: Any) -> Plan:
         """As `apply`, where afterwards the same may not be asked for."""
         plan = self.plan(text, host, **options)
-        given = apply_command.Options(**self._options(text, host), **self._changing(), **options)
+        given = apply_command.Options(**self._options(text, host, **options), **self._changing())
         assert apply_command.run(given) == 0
         return plan
 
@@ -137,11 +137,11 @@ class Lab:
         path.write_text(self._filled(text), encoding="utf-8")
         return str(path)
 
-    def _options(self, text: str | Sequence[str], host: str) -> dict[str, Any]:
+    def _options(self, text: str | Sequence[str], host: str, **more: Any) -> dict[str, Any]:
         texts = [text] if isinstance(text, str) else text
         files = [self.write(part, f"stack-{number}.yaml") for number, part in enumerate(texts)]
-        chosen = host if any(_DECLARES_HOSTS.search(part) for part in texts) else None
-        return {"file": files, "netns": self[host], "host": chosen, "quiet": True}
+        chosen = host if more.get("consul") or any(_DECLARES_HOSTS.search(part) for part in texts) else None
+        return {"file": files, "netns": self[host], "host": chosen, "quiet": True} | more
 
     def _changing(self) -> dict[str, Any]:
         return {"yes": True, "state_dir": self.directory / "state"}
