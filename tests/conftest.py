@@ -5,6 +5,7 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.support.namespaces import Namespaces, hide_names
 
@@ -14,6 +15,9 @@ def pytest_sessionstart() -> None:
 
     What runs in a shell's background ignores Ctrl-C, and so would the commands that tests interrupt.
     """
+    # A busy machine makes any single example slow, which is no mistake.
+    settings.register_profile("busy", deadline=None)
+    settings.load_profile("busy")
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if os.geteuid() == 0:

@@ -58,10 +58,11 @@ class Barriers:
         here = first_of_family(source.addresses, asked.family) if source else ""
         return (
             self._fence(asked.source, asked.destination, there)
-            or self._fence(asked.destination, asked.source, here)
+            or self._fence(asked.destination, self._fenced_off(asked), here)
             or self._macvlan(source, destination, there)
             or self._macvlan(destination, source, here)
             or self._no_way(asked.source, there)
+            or self._elsewhere(source, destination, there)
             or self._no_way_back(asked)
         )
 
@@ -114,6 +115,16 @@ class Barriers:
         for name, sort in self._sorts.items():
             found.setdefault(sort, []).append(name)
         return found
+
+    def _fenced_off(self, asked: Connection) -> str:
+        """Whom the firewall of the destination's network takes for the source: its host, which masquerades it.
+
+        Unless they are both of an overlay, whose firewall is on the source's host, too.
+        """
+        leg, source = self._legs.get(asked.destination), self._endpoints.get(asked.source)
+        if leg is not None and source is not None and leg.net.overlay and source.host in leg.net.hosts:
+            return asked.source
+        return self._evaluator.ends(asked).seen.name or asked.source
 
     def _fence(self, one: str, other: str, address: str) -> str:
         """What the firewall of the network of *one* drops of what goes between it and the *other*."""
@@ -170,6 +181,18 @@ class Barriers:
             return ""
         return "" if self._leaving(end, address) else f"{name} has no route there"
 
+    def _elsewhere(self, sender: Endpoint | None, end: Endpoint | None, address: str) -> str:
+        """Whether an address is on a network of which the sender's host has a segment of its own, another one."""
+        leg = self._legs.get(end.name) if end else None
+        if sender is None or end is None or leg is None or leg.net.role is not Role.BRIDGE or not address:
+            return ""
+        net = leg.net
+        apart = sender.host in net.hosts - {end.host} and not _are_joined(net, sender.host, end.host)
+        number = self._topology.hosts.number(sender.host) if apart else 0
+        if not apart or not any(pool.on(number).holds(*parse_address(address)) for pool in net.pools):
+            return ""
+        return f"{net.label} is a segment of its own on {sender.host}, where {end.name} is not"
+
     def _leaving(self, end: Endpoint, address: str) -> str:
         """By which attachment of an endpoint's namespace packets to an address leave; empty where none leads there."""
         place = parse_address(address)
@@ -191,7 +214,11 @@ class Barriers:
         if end.kind == "host" and end.host == there.host and there.interface:
             return ""
         address = format_address(asked.family, seen.address)
-        return self._no_way(there.name, address) or self._not_its_own(there, address)
+        return (
+            self._no_way(there.name, address)
+            or self._not_its_own(there, address)
+            or self._elsewhere(there, seen.endpoint, address)
+        )
 
     def _not_its_own(self, end: Endpoint, address: str) -> str:
         """Whether what it answers leaves by another attachment of its namespace, which may send from its own alone."""
@@ -199,6 +226,11 @@ class Barriers:
         if other == end.name or not self._endpoints[other].anti_spoofing or self._legs[other].net.role is Role.MACVLAN:
             return ""
         return f"{end.name} would answer by {other}, which may not send from its address"
+
+
+def _are_joined(net: Net, one: str, other: str) -> bool:
+    """Whether a network's segments on two hosts may be one: both have a port that leads out of the host."""
+    return all(any(host in port.hosts for port in net.ports) for host in (one, other))
 
 
 def _legs(topology: Topology, endpoints: Mapping[str, Endpoint]) -> Iterable[tuple[str, Leg]]:

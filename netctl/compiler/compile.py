@@ -71,17 +71,23 @@ class Examined(NamedTuple):
 
 
 def examine(
-    stack: Stack, places: Places, problems: Problems, facts: Facts | None = None, host: str | None = None
+    stack: Stack,
+    places: Places,
+    problems: Problems,
+    facts: Facts | None = None,
+    host: str | None = None,
+    *,
+    prove: bool = True,
 ) -> Examined:
     """The stack, resolved and checked as a whole. By the *facts* of *host*, endpoints keep their addresses, and its
-    containers are known.
+    containers are known. Whether expectations hold is left out unless they are to be proved.
     """
     topology = with_containers(with_held(resolve(stack), facts), facts, host or "")
     check(topology, problems)
     if problems.has_errors or not (stack.policies or stack.services or stack.expect):
         return Examined(topology, None)
     resolution = resolve_policies(topology, places)
-    check_decisions(topology, resolution, problems)
+    check_decisions(topology, resolution, problems, prove=prove)
     return Examined(topology, resolution)
 
 

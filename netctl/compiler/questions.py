@@ -1,7 +1,7 @@
 """What an expectation speaks of: the connections between its ends, and with each kind of address that is no endpoint's.
 
 Of a prefix, one address stands for all that the policies treat alike: those between the bounds of any two prefixes that
-a rule names.
+a rule names. For a virtual address and a published port stand the endpoints behind them.
 """
 
 from bisect import bisect_right
@@ -9,9 +9,11 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, product
 from typing import NamedTuple
 
+from netctl.compiler.balancing.fronts import Behind, Fronts
+from netctl.compiler.policies.endpoints import HOST
 from netctl.compiler.policies.ports import parse_port
 from netctl.compiler.policies.resolve import Resolution
-from netctl.compiler.policies.selection import Names, Selection, region_of
+from netctl.compiler.policies.selection import Names, Region, Selection, region_of
 from netctl.compiler.prefixes import Span, format_address, parse_prefix, subtract
 from netctl.policy.evaluate import is_itself
 from netctl.policy.matrix import Service
@@ -43,6 +45,7 @@ class Questions:
 
     def __init__(self, resolution: Resolution) -> None:
         self._endpoints = resolution.policies.endpoints
+        self._fronts = Fronts(resolution.topology, self._endpoints)
         self._selection = resolution.selection
         self._bounds = _bounds(resolution)
 
@@ -57,18 +60,41 @@ class Questions:
         for service, some in self.services(expected, destinations.endpoints):
             yield from self._pairs(sources.endpoints, some, service)
             yield from self.apart(sources.endpoints, some, service)
+        for service, some in self.behind(expected, destinations.endpoints):
+            yield from self._pairs(sources.endpoints, some, service, (service.family,))
         yield from self.with_outside(sources, destinations, expected)
 
     def services(self, expected: Expectation, destinations: Names) -> list[tuple[Service, Names]]:
-        """What the expected port is: on all destinations, or, of a named one, on which of them."""
+        """What the expected port is: on all destinations, or, of a named one, on which of them.
+
+        A host that has published the port is none of them.
+        """
         port = parse_port(expected.port)
         if isinstance(port, PortRange):
-            return [(Service(port.protocol, port.first), destinations)] if destinations else []
+            own = frozenset(name for name in destinations if not self._behind_host(name, port))
+            return [(Service(port.protocol, port.first), own)] if own else []
         found: dict[Service, set[str]] = {}
         for name in destinations:
             if meant := port.on(self._endpoints[name].ports):
                 found.setdefault(Service(meant.protocol, meant.first), set()).add(name)
         return [(service, frozenset(names)) for service, names in sorted(found.items())]
+
+    def behind(self, expected: Expectation, destinations: Names) -> list[Behind]:
+        """Who gets the connections to virtual addresses and published ports, as far as `services` has not told."""
+        port = parse_port(expected.port)
+        found = [
+            behind for region in map(_region, expected.to) for behind in self._fronts.behind_addresses(region, port)
+        ]
+        if isinstance(port, PortRange):
+            found += [behind for name in sorted(destinations) for behind in self._behind_host(name, port)]
+        told = dict(self.services(expected, destinations))
+        united: dict[Service, Names] = {}
+        for service, names in found:
+            united[service] = united.get(service, Names()) | names - told.get(service._replace(family=4), Names())
+        return [Behind(service, names) for service, names in sorted(united.items()) if names]
+
+    def _behind_host(self, name: str, port: PortRange) -> list[Behind]:
+        return self._fronts.behind_host(name, port) if self._endpoints[name].kind == HOST else []
 
     def apart(self, sources: Names, destinations: Names, service: Service) -> Iterator[Connection]:
         """Pairs that have no addresses of one family, so that nothing can allow them."""
@@ -82,14 +108,17 @@ class Questions:
                 if not own & families:
                     yield from (service.connection(source, name) for name in names if name != source)
 
-    def _pairs(self, sources: Names, destinations: Names, service: Service) -> Iterator[Connection]:
-        """The connections among endpoints, by each family that both have addresses of."""
+    def _pairs(
+        self, sources: Names, destinations: Names, service: Service, families: Sequence[int] = (4, 6)
+    ) -> Iterator[Connection]:
+        """The connections among endpoints, by each of the families that both have addresses of."""
         endpoints = self._endpoints
         for source, destination in product(sorted(sources), sorted(destinations)):
             one, other = endpoints[source], endpoints[destination]
             if not is_itself(one, other):
                 both = set(map(family_of, one.addresses)) & set(map(family_of, other.addresses))
-                yield from (service._replace(family=family).connection(source, destination) for family in sorted(both))
+                chosen = sorted(both.intersection(families))
+                yield from (service._replace(family=family).connection(source, destination) for family in chosen)
 
     def with_outside(self, sources: Ends, destinations: Ends, expected: Expectation) -> Iterator[Connection]:
         """The connections from addresses outside and, at a port that is a number, to them."""
@@ -97,6 +126,9 @@ class Questions:
             for outside, name in product(sources.outside, sorted(some)):
                 if self._has_family_of(outside, name):
                     yield service._replace(family=family_of(outside)).connection(outside, name)
+        for service, some in self.behind(expected, destinations.endpoints):
+            reaching = (outside for outside in sources.outside if family_of(outside) == service.family)
+            yield from (service.connection(*pair) for pair in product(reaching, sorted(some)))
         port = parse_port(expected.port)
         for name, outside in product(sorted(sources.endpoints), destinations.outside):
             if isinstance(port, PortRange) and self._has_family_of(outside, name):
@@ -107,13 +139,8 @@ class Questions:
 
     def _outside(self, selector: Selector, selection: Selection) -> Iterator[str]:
         """An address for each kind of those that the selector means and no endpoint has."""
-        if selector.model_fields_set - {"cidr", "except_", "any"}:
-            return
-        region = region_of(selector)
-        if selector.cidr is None:
-            whole = [parse_prefix(text) for text in _EVERYWHERE]
-            region = {prefix.family: [Span(prefix.first, prefix.last)] for prefix in whole}
-        known = {(family, value) for _, family, value in selection.within(region)}
+        region = _region(selector)
+        known = {(family, value) for _, family, value in selection.within(region)} | {*self._fronts.virtual_in(region)}
         for family, spans in region.items():
             for span in spans:
                 yield from self._representatives(family, span, known)
@@ -131,6 +158,16 @@ class Questions:
             free = next((value for value in candidates if (family, value) not in known), None)
             if free is not None:
                 yield format_address(family, free)
+
+
+def _region(selector: Selector) -> Region:
+    """The addresses that a selector means, whosever they are; none where it means endpoints."""
+    if selector.model_fields_set - {"cidr", "except_", "any"}:
+        return {}
+    if selector.cidr is not None:
+        return region_of(selector)
+    whole = [parse_prefix(text) for text in _EVERYWHERE]
+    return {prefix.family: [Span(prefix.first, prefix.last)] for prefix in whole}
 
 
 def _bounds(resolution: Resolution) -> dict[int, list[int]]:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from netctl.compiler import Places
 from netctl.compiler.balancing.frontends import services_by_address
+from netctl.compiler.balancing.fronts import Behind, Fronts
 from netctl.compiler.compile import Examined, compile_host, examine
 from netctl.compiler.hosts import ALONE
 from netctl.compiler.places import Problems
@@ -85,15 +86,16 @@ class Tracer:
     """Traces connections within one stack. What it works out of policies and hosts, it works out once."""
 
     def __init__(self, stack: Stack, places: Places) -> None:
-        """Raises DeclarationError where something is wrong with the stack."""
+        """Raises DeclarationError where something is wrong with the stack, but for expectations that do not hold."""
         problems = Problems(places)
-        examined = examine(stack, places, problems)
+        examined = examine(stack, places, problems, prove=False)
         problems.stop_on_errors()
         self._stack = stack
         self._places = places
         self._topology = examined.topology
         self._resolution = examined.resolution or resolve_policies(examined.topology, places)
         self._evaluator = Evaluator(self._resolution.policies)
+        self._fronts = Fronts(self._topology, self.endpoints)
         self._names = Names(stack, self._resolution, services_by_address(self._topology, self.endpoints))
 
     @property
@@ -107,17 +109,35 @@ class Tracer:
         """The connections that are meant: from each endpoint that *source* means to each that *destination* does.
 
         Without *family*, over IPv4 where both ends have it. Where *destination* is a virtual address, what is *known*
-        of the host tells whom it leaves out. Raises UsageError.
+        of the host tells whom it leaves out. A port that a host has published means the endpoints that get its
+        connections. Raises UsageError.
         """
         sources, destinations = self._names.find(source), self._names.find(destination)
         family = family or self._names.family(destination)
-        pairs = [(one, other) for one in sources for other in destinations if one != other]
-        found = [self._trace(*pair, port, family) for pair in pairs or [(sources[0], destinations[0])]]
+        if len(destinations) == 1 and (behind := self._published(destinations[0], port, family)):
+            inner = f"{behind.service.port}/{behind.service.protocol}"
+            note = f"{destination} has published {port}: connections to it go to port {inner} of this endpoint."
+            found = self._traces(sources, sorted(behind.names), inner, behind.service.family)
+            return [trace._replace(remarks=(*trace.remarks, note)) for trace in found]
+        found = self._traces(sources, destinations, port, family)
         service = self._names.service_at(destination)
         if service is None or known is None:
             return found
         left_out = Roster(self._topology, self.endpoints, [service]).resting(*known())
         return [self._remarked(trace, service, destination, left_out) for trace in found]
+
+    def _traces(self, sources: list[str], destinations: list[str], port: str, family: int | None) -> list[Trace]:
+        """From each to each; from one to itself where there is no other."""
+        pairs = [(one, other) for one in sources for other in destinations if one != other]
+        return [self._trace(*pair, port, family) for pair in pairs or [(sources[0], destinations[0])]]
+
+    def _published(self, destination: str, port: str, family: int | None) -> Behind | None:
+        """Who gets the connections to a port that a host has published; None where it has not."""
+        host = self._evaluator.end(destination, family or 4).endpoint
+        if host is None or host.kind != HOST:
+            return None
+        found = self._fronts.behind_host(host.name, self._names.port(port, host.name))
+        return next((one for one in found if one.names and family in {None, one.service.family}), None)
 
     def _remarked(self, trace: Trace, service: str, address: str, left_out: Resting) -> Trace:
         """The trace, and why its destination gets no connections by the virtual address."""

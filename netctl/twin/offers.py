@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from netctl.compiler.policies import Resolution
 from netctl.compiler.policies.ports import parse_port
-from netctl.compiler.policies.questions import Questions
+from netctl.compiler.questions import Questions
 from netctl.policy.matrix import Service
 from netctl.policy.model import PortRange, Protocol
 from netctl.stack.models import Stack
@@ -66,6 +66,8 @@ def _of_expectations(stack: Stack, resolution: Resolution) -> Iterator[tuple[Ser
         destinations = questions.ends(expected.to).endpoints
         for service, names in questions.services(expected, destinations):
             yield from ((service, name) for name in names)
+        for service, names in questions.behind(expected, destinations):
+            yield from ((service._replace(family=4), name) for name in names)
 
 
 def _first(text: str) -> Service | None:

@@ -13,8 +13,8 @@ from typing import NamedTuple
 from netctl.compiler.barriers import Barriers, address_of
 from netctl.compiler.places import Places
 from netctl.compiler.policies import Resolution
-from netctl.compiler.policies.questions import Questions
 from netctl.compiler.policies.rules import selectors_text
+from netctl.compiler.questions import Questions
 from netctl.engine.resource import Origin
 from netctl.errors import BackendError, PrivilegeError
 from netctl.policy.evaluate import Evaluator, is_itself

@@ -40,6 +40,20 @@ def test_a_network_that_is_isolated_or_internal_is_apart_from_others_and_whole_i
     assert found == dict.fromkeys(pairs, f"network 'shut' is {key}")
 
 
+@pytest.mark.parametrize(("key", "fenced"), [("isolated", set()), ("internal", {"pods/b shut/s", "host/h2 shut/s"})])
+def test_an_isolated_network_takes_what_another_host_masquerades_for_the_outside_s(key: str, fenced: set[str]) -> None:
+    shut = {"hosts": ["h1"], "subnet": {"cidr": "10.1.0.0/24"}, "attach": [{"netns": "s", **_HTTP}], key: True}
+    pods = {
+        "subnet": {"cidr": "10.42.0.0/16", "per_host": 24},
+        "vni": 7,
+        "attach": [{"netns": "a", "hosts": ["h1"]}, {"netns": "b", "hosts": ["h2"]}],
+    }
+    stack = stack_of({"hosts": _HOSTS, "networks": {"shut": shut}, "overlays": {"pods": pods}})
+    trials = examine_policies(stack, PLACES).matrix()
+    found = {f"{one.connection.source} {one.connection.destination}": one.barrier for one in trials if one.barrier}
+    assert found == dict.fromkeys({"pods/a shut/s", *fenced}, f"network 'shut' is {key}")
+
+
 def test_a_namespace_without_a_route_reaches_no_other_network_and_cannot_answer() -> None:
     lone = {"subnet": {"cidr": "10.2.0.0/24"}, "attach": [{"netns": "b", "default_route": False, **_HTTP}]}
     assert apart({"open": _OPEN, "lone": lone}) == {
@@ -77,6 +91,37 @@ def test_a_macvlan_is_out_of_reach_of_its_host_as_far_as_the_host_s_interfaces_a
 
 
 _HOSTS = {name: {"id": number, "address": f"192.0.2.{number}"} for number, name in enumerate(("h1", "h2"), 1)}
+
+
+def _on_two_hosts(*ports: dict[str, Any], **rights: Any) -> dict[str, str]:
+    """What keeps the endpoints of a network on two hosts, and of another on the first, apart."""
+    both = {
+        "subnet": {"cidr": "10.2.0.0/24"},
+        "attach": [{"netns": "b", "hosts": ["h1"], **_HTTP}, {"netns": "c", "hosts": ["h2"], **_HTTP}, *ports],
+        **rights,
+    }
+    declared = {"hosts": _HOSTS, "networks": {"both": both, "open": {**_OPEN, "hosts": ["h1"]}}}
+    trials = examine_policies(stack_of(declared), PLACES).matrix()
+    return {f"{one.connection.source} {one.connection.destination}": one.barrier for one in trials if one.barrier}
+
+
+def test_a_network_is_a_segment_of_its_own_on_each_host_that_no_packet_leaves_for_the_other() -> None:
+    found = _on_two_hosts()
+    to_c, to_b = (
+        f"network 'both' is a segment of its own on {name}" for name in ("h1, where both/c", "h2, where both/b")
+    )
+    from_h1 = dict.fromkeys(["both/b both/c", "host/h1 both/c", "open/a both/c"], f"{to_c} is not")
+    assert found == from_h1 | dict.fromkeys(["both/c both/b", "host/h2 both/b"], f"{to_b} is not")
+
+
+def test_what_is_not_masqueraded_is_not_answered_by_a_host_that_has_such_a_segment_itself() -> None:
+    assert "both/c open/a" in _on_two_hosts(nat="none")
+
+
+def test_segments_that_a_wire_joins_are_one() -> None:
+    assert _on_two_hosts({"interface": "eth1"}) == {}
+
+
 _attachments = st.lists(
     st.fixed_dictionaries(
         {"netns": st.sampled_from("abcdef"), "hosts": st.sampled_from([["h1"], ["h2"], ["h1", "h2"]])},

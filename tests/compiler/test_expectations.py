@@ -3,12 +3,13 @@
 from ipaddress import ip_address, ip_network
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netctl.compiler.checks.expectations import Proving
 from netctl.compiler.policies import resolve_policies
-from netctl.compiler.policies.questions import Questions
+from netctl.compiler.questions import Questions
 from netctl.compiler.topology import resolve
 from netctl.policy.evaluate import Evaluator
 from netctl.policy.model import Connection, Protocol
@@ -157,3 +158,81 @@ def test_everything_outside_is_stood_for_by_addresses_that_packets_can_have() ->
 def test_a_prefix_of_unusual_addresses_alone_is_stood_for_by_one_of_them() -> None:
     found = _ends(**{"from": {"cidr": "169.254.0.0/16"}, "to": {"network": "four"}, "port": 80})
     assert found == {("169.254.0.1", "four/d", 4)}
+
+
+def _balanced(to: dict[str, Any], port: Any = 80, source: dict[str, Any] | None = None) -> tuple[set[Any], set[Any]]:
+    """What an expectation about a service's front speaks of, and which of it is denied."""
+    attach = [
+        {"netns": "a", "address": ["10.0.0.5", "fd00::5"]},
+        {"netns": "b", "address": ["10.0.0.6", "fd00::6"], "labels": {"app": "b"}, "ports": {"http": 80}},
+        {"netns": "c", "address": ["10.0.0.7", "fd00::7"], "labels": {"app": "b", "own": "c"}, "ports": {"http": 80}},
+    ]
+    declared = {
+        "hosts": {"h": {"id": 1, "address": "192.0.2.1"}},
+        "subnets": {"vips": {"cidr": ["10.96.0.0/24", "fd96::/64"]}},
+        "networks": {"n": {"subnet": {"cidr": ["10.0.0.0/24", "fd00::/64"]}, "attach": attach}},
+        "services": {
+            "b": {
+                "endpoints": {"labels": {"app": "b"}},
+                "port": [80, "53/udp"],
+                "vip": ["10.96.0.9", "fd96::9"],
+                "publish": "8080:80",
+            }
+        },
+        "policies": {
+            "c": {"applies_to": {"labels": {"own": "c"}}, "ingress": []},
+            "h": {"applies_to": {"host": "h"}, "ingress": []},
+        },
+        "expect": [{"from": source or {"cidr": "198.51.100.0/24"}, "to": to, "port": port, "verdict": "allow"}],
+    }
+    stack = stack_of(declared)
+    topology = resolve(stack)
+    proving = Proving(resolve_policies(topology, PLACES), topology)
+    return tuple(  # type: ignore[return-value]  # of two
+        {(one.source, one.destination, one.port, one.family) for one in found(stack.expect[0])}
+        for found in (proving.questions.connections, proving.broken)
+    )
+
+
+_NEAR = {"network": "n"}
+
+
+def test_an_expectation_about_a_virtual_address_is_one_about_the_endpoints_behind_it() -> None:
+    asked, denied = _balanced({"cidr": "10.96.0.0/16"}, source={"cidr": "10.0.0.5/32"})
+    behind = {("n/a", name, 80, 4) for name in ("n/b", "n/c")}
+    # Of the rest of the prefix, addresses that lead nowhere are asked about, too.
+    assert {one for one in asked if "/" in one[1]} == behind
+    assert "10.96.0.9" not in {destination for _, destination, _, _ in asked}
+    assert denied == {("n/a", "n/c", 80, 4)}
+
+
+@pytest.mark.parametrize(
+    ("address", "port", "found"),
+    [
+        ("10.96.0.9/32", "53/udp", {("n/b", 53, 4), ("n/c", 53, 4)}),
+        ("10.96.0.9/32", "http", {("n/b", 80, 4), ("n/c", 80, 4)}),
+        ("fd96::9/128", 80, {("n/b", 80, 6), ("n/c", 80, 6)}),
+        ("10.96.0.9/32", 81, set()),
+    ],
+)
+def test_it_is_about_its_family_and_the_ports_of_its_service(address: str, port: Any, found: set[Any]) -> None:
+    asked, _ = _balanced({"cidr": address}, port, {"host": "h"})
+    assert {one[1:] for one in asked} == found
+
+
+def test_an_expectation_about_a_published_port_of_a_host_is_one_about_the_endpoints_that_get_it() -> None:
+    asked, denied = _balanced({"host": "h"}, 8080)
+    assert asked == {("198.51.100.1", name, 80, 4) for name in ("n/b", "n/c")}
+    assert denied == {("198.51.100.1", "n/c", 80, 4)}
+
+
+def test_an_expectation_about_any_other_port_of_the_host_is_one_about_the_host() -> None:
+    for port in (80, "8080/udp"):
+        asked, denied = _balanced({"host": "h"}, port)
+        assert asked == denied == {("198.51.100.1", "host/h", port if port == 80 else 8080, 4)}
+
+
+def test_endpoints_that_are_meant_anyway_are_asked_about_once() -> None:
+    asked, _ = _balanced({"any": True}, 80, _NEAR)
+    assert ("n/a", "n/b", 80, 4) in asked
+    assert ("n/a", "n/b", 80, 6) in asked

@@ -21,6 +21,8 @@ overlays:
 """
 FRONT = {("10.10.0.0/24", "10.10.0.1"), ("fd10::/64", "fd10::1")}
 BLOCK = ("10.42.1.0/24", "10.42.1.1")
+BLOCK6 = ("fd42:0:0:1::/64", "fd42:0:0:1::1")
+BOTH = 'subnet: {cidr: [10.42.0.0/16, "fd42::/48"], per_host: [24, 64]}'
 POOL = "subnet: {cidr: 10.42.0.0/16, per_host: 24}"
 
 
@@ -29,10 +31,11 @@ POOL = "subnet: {cidr: 10.42.0.0/16, per_host: 24}"
     [
         (f"{{vni: 42, {POOL}}}", {BLOCK, ("10.42.0.0/16", "10.42.1.0")}),
         (f"{{vni: 42, direct_routing: true, {POOL}}}", {BLOCK}),
+        (f"{{vni: 42, direct_routing: true, {BOTH}}}", {BLOCK, BLOCK6, ("fd42::/48", "fd42:0:0:1::")}),
         (f"{{backend: host-gw, {POOL}}}", {BLOCK}),
         ("{vni: 42, mode: bridged, subnet: {cidr: 10.42.0.0/16}}", {("10.42.0.0/16", "10.42.0.1")}),
     ],
-    ids=["tunnel", "direct", "host-gw", "bridged"],
+    ids=["tunnel", "direct", "direct but for the other family", "host-gw", "bridged"],
 )
 def test_it_is_the_bridge_s_the_tunnel_s_or_the_first_one(overlay: str, links: set[tuple[str, str]]) -> None:
     found = sources(resolve(load(["-"], stdin=BytesIO(STACK.format(overlay=overlay).encode())).stack))["n1"]

@@ -3,8 +3,24 @@
 import pytest
 
 from netctl.errors import DeclarationError, UsageError
+from netctl.policy.verdicts import Verdict
 from tests.path.tracing import HOSTS, SHOP, trace, tracer
 
+PUBLISHED = """
+stack: shop
+hosts: {n1: {id: 1, address: 192.0.2.11}}
+networks:
+  front:
+    subnet: {cidr: 10.10.0.0/24}
+    attach:
+      - {netns: web, labels: {app: web}}
+      - {netns: api, labels: {app: web, tier: api}}
+services:
+  web: {port: 80, endpoints: {labels: {app: web}}, publish: "8080:80"}
+policies:
+  host: {applies_to: {host: n1}, ingress: []}
+  api: {applies_to: {labels: {tier: api}}, ingress: []}
+"""
 TWICE = SHOP.replace("front: {", "front: {hosts: [n1, n2], ") + HOSTS
 
 
@@ -89,3 +105,23 @@ def test_ends_without_a_common_family_have_no_path() -> None:
 def test_a_stack_with_mistakes_is_refused() -> None:
     with pytest.raises(DeclarationError):
         tracer(SHOP.replace("10.20.0.11", "10.10.0.20"))
+
+
+def test_why_an_expectation_does_not_hold_can_be_traced() -> None:
+    expected = "expect: [{from: {network: front}, to: {network: back}, port: 80, verdict: allow}]\n"
+    assert trace(f"{SHOP}{expected}", "web", "spare", "80").decision.verdict is Verdict.DENY
+
+
+@pytest.mark.parametrize("family", [None, 4])
+def test_a_port_that_a_host_has_published_means_the_endpoints_that_get_its_connections(family: int | None) -> None:
+    found = tracer(PUBLISHED).trace("192.0.2.77", "n1", "8080", family)
+    asked = [(one.decision.connection.destination, one.decision.connection.port) for one in found]
+    assert asked == [("front/api", 80), ("front/web", 80)]
+    assert [one.decision.verdict for one in found] == [Verdict.DENY, Verdict.ALLOW]
+    assert found[0].remarks[-1] == "n1 has published 8080: connections to it go to port 80/tcp of this endpoint."
+
+
+def test_any_other_port_of_the_host_is_its_own() -> None:
+    (own,) = tracer(PUBLISHED).trace("192.0.2.77", "n1", "8081")
+    (also,) = tracer(PUBLISHED).trace("192.0.2.77", "192.0.2.11", "8080/udp")
+    assert {one.destination for one in (own, also)} == {"host/n1"}

@@ -1,11 +1,13 @@
 """Policies as they come out: selectors without a match, rules without effect, policies that nothing enforces."""
 
+from netctl.compiler.balancing.fronts import Fronts
 from netctl.compiler.checks.expectations import check_expectations
 from netctl.compiler.checks.occupancy import spell
 from netctl.compiler.checks.policies import selectors
 from netctl.compiler.places import Path, Problems
 from netctl.compiler.policies import Resolution
 from netctl.compiler.policies.endpoints import CONTAINER
+from netctl.compiler.policies.selection import region_of
 from netctl.compiler.policies.services import port_conflicts
 from netctl.compiler.topology import Role, Topology
 from netctl.policy.checks import Futility, Place, futile_rules, shadowed_rules, unheard_policies
@@ -29,6 +31,7 @@ def check_decisions(topology: Topology, resolution: Resolution, problems: Proble
     _several_networks(stack, resolution, problems)
     _named_ports(stack, resolution, problems)
     _rules(resolution, problems)
+    _virtual(stack, resolution, problems)
     _enforceable(topology, resolution, problems)
     check_expectations(topology, resolution, problems, prove=prove)
 
@@ -123,6 +126,19 @@ def _rules(resolution: Resolution, problems: Problems) -> None:
             "decides about all of its endpoints before",
             f"Add a rule with 'action: pass' to tier '{unheard.tier}', or move the policy into it.",
         )
+
+
+def _virtual(stack: Stack, resolution: Resolution, problems: Problems) -> None:
+    """Rules about virtual addresses, which no packet has when it is judged."""
+    fronts = Fronts(resolution.topology, resolution.policies.endpoints)
+    for path, selector in selectors(stack) if fronts.are_any else ():
+        if path[0] == "policies" and path[2] != "applies_to" and fronts.is_virtual(region_of(selector)):
+            problems.warn(
+                "NC265",
+                path,
+                "no connection can match this: packets to virtual addresses are judged by the endpoints behind these",
+                "Select the service: 'service: NAME'.",
+            )
 
 
 def rule_path(place: Place) -> Path:

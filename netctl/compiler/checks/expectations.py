@@ -3,14 +3,14 @@
 Policies decide who may be reached, and what keeps ends apart whatever they say (`netctl.compiler.barriers`), who is.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from netctl.compiler.barriers import Barriers
 from netctl.compiler.places import Path, Problems
 from netctl.compiler.policies import Resolution
 from netctl.compiler.policies.ports import NamedPort, parse_port
-from netctl.compiler.policies.questions import Questions
 from netctl.compiler.policies.selection import Names
+from netctl.compiler.questions import Questions
 from netctl.compiler.topology import Topology
 from netctl.policy.evaluate import Evaluator, is_itself
 from netctl.policy.explanation import because, spelled_port
@@ -50,6 +50,8 @@ class Proving:
         sources, destinations = self.questions.ends(expected.from_), self.questions.ends(expected.to)
         for service, some in self.questions.services(expected, destinations.endpoints):
             yield from self._between(sources.endpoints, some, service, expected)
+        for service, some in self.questions.behind(expected, destinations.endpoints):
+            yield from self._between(sources.endpoints, some, service, expected, (service.family,))
         for asked in self.questions.with_outside(sources, destinations, expected):
             if self.verdict(asked) != expected.verdict:
                 yield asked
@@ -66,12 +68,17 @@ class Proving:
         return barrier or because(decision)
 
     def _between(
-        self, sources: Names, destinations: Names, service: Service, expected: Expectation
+        self,
+        sources: Names,
+        destinations: Names,
+        service: Service,
+        expected: Expectation,
+        families: Sequence[int] = (4, 6),
     ) -> Iterator[Connection]:
         """The broken connections among endpoints."""
         endpoints = self._endpoints
         allowed = Verdict(expected.verdict) is Verdict.ALLOW
-        for family in (4, 6):
+        for family in families:
             there = service._replace(family=family)
             having = frozenset(name for name in destinations if first_of_family(endpoints[name].addresses, family))
             rows = reachable(self._evaluator, there, sources, having)
@@ -83,14 +90,15 @@ class Proving:
                     for other in sorted(wrong)
                     if not is_itself(endpoints[name], endpoints[other])
                 )
-        if allowed:
+        if allowed and len(families) > 1:
             yield from self.questions.apart(sources, destinations, service)
 
 
 def _is_meant(path: Path, expected: Expectation, proving: Proving, problems: Problems) -> bool:
     """Whether the expectation speaks of any connection; ports that its destinations lack are reported, too."""
     sources, destinations = proving.questions.ends(expected.from_), proving.questions.ends(expected.to)
-    if not (sources.endpoints and any(destinations)) and not (destinations.endpoints and any(sources)):
+    behind = any(sources) and proving.questions.behind(expected, destinations.endpoints)
+    if not behind and not (sources.endpoints and any(destinations)) and not (destinations.endpoints and any(sources)):
         problems.warn(
             "NC272", path, "this proves nothing: no endpoint is selected on either side", "Correct its selectors."
         )

@@ -22,6 +22,8 @@ class Resolution(NamedTuple):
 
     policies: PolicySet
     selection: Selection
+    topology: Topology
+    """What they were resolved from."""
 
 
 def resolve_policies(topology: Topology, places: Places) -> Resolution:
@@ -49,6 +51,7 @@ def resolve_policies(topology: Topology, places: Places) -> Resolution:
             sources(topology),
         ),
         selection,
+        topology,
     )
 
 

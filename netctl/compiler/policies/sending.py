@@ -6,6 +6,7 @@ from netctl.compiler.addressing import local_of
 from netctl.compiler.hosts import ALONE
 from netctl.compiler.prefixes import Prefix, format_address
 from netctl.compiler.topology import Net, Role, Topology
+from netctl.policy.ranges import family_of
 from netctl.stack.models import VxlanOverlay
 
 
@@ -13,7 +14,7 @@ def sources(topology: Topology) -> dict[str, tuple[tuple[str, str], ...]]:
     """By host, prefixes and its address on the link that leads there, the narrowest prefix first.
 
     Other hosts' blocks of an overlay are behind its tunnel; but not where packets go there as they are, by the
-    underlay, as they do between hosts on one link where the overlay routes directly.
+    underlay, as those of its own family do between hosts on one link where the overlay routes directly.
     """
     found: dict[str, list[tuple[Prefix, str]]] = {}
     for net in topology.nets:
@@ -26,11 +27,18 @@ def sources(topology: Topology) -> dict[str, tuple[tuple[str, str], ...]]:
 
 
 def _links(topology: Topology, net: Net, host: str) -> Iterator[tuple[Prefix, str]]:
-    spec = net.spec
-    tunnelled = net.role is Role.ROUTED and isinstance(spec, VxlanOverlay) and not spec.direct_routing
+    underlay = family_of(topology.stack.hosts[host].address)
     for pool in net.pools:
         prefix, bridge, _ = local_of(net, pool, host, topology.hosts)
         if bridge is not None:
             yield prefix, format_address(prefix.family, bridge)
-        if tunnelled:
+        if _is_tunnelled(net, prefix.family, underlay):
             yield pool.prefix, format_address(prefix.family, prefix.first)
+
+
+def _is_tunnelled(net: Net, family: int, underlay: int) -> bool:
+    """Whether packets of a family go to other hosts by the overlay's tunnel, whatever links these are on."""
+    spec = net.spec
+    if net.role is not Role.ROUTED or not isinstance(spec, VxlanOverlay):
+        return False
+    return not spec.direct_routing or family != underlay
