@@ -149,7 +149,8 @@ class Page:
 
 def pages() -> list[Path]:
     """Every page that users read."""
-    return [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
+    folders = "docs/*.md", "examples/*/README.md"
+    return [PROJECT / "README.md", *sorted(path for folder in folders for path in PROJECT.glob(folder))]
 
 
 def file_name(block: Block) -> str:
