@@ -56,7 +56,7 @@ LOOKS = (
     "ip neigh show nud permanent",
     "bridge fdb show",
     "nft list ruleset",
-    "sysctl -a -e --pattern forwarding",
+    "grep -rs . /proc/sys/net --include=*forwarding",
 )
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import pytest
 
+from netctl.cli.main import main
 from tests.e2e.lab import Lab
 from tests.e2e.process import Ran, netctl
 from tests.support.namespaces import existing
@@ -97,15 +98,14 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("mistake", MISTAKES.values(), ids=MISTAKES.keys())
-def test_a_mistake_is_shown_where_it_is_and_nothing_is_changed(lab: Lab, tmp_path: Path, mistake: Mistake) -> None:
+def test_a_mistake_is_shown_where_it_is_and_nothing_is_changed(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], mistake: Mistake
+) -> None:
     text, place = _unmarked(mistake.text.replace("${a}", lab["a"]))
-    (tmp_path / "stack.yaml").write_bytes(text.encode("utf-8", "surrogateescape"))
-    _demand_refusal(
-        lab,
-        mistake,
-        netctl("apply", "-f", "stack.yaml", "--netns", lab["h"], directory=tmp_path),
-        place or mistake.place,
-    )
+    monkeypatch.chdir(tmp_path)
+    Path("stack.yaml").write_bytes(text.encode("utf-8", "surrogateescape"))
+    code = main(["apply", "-f", "stack.yaml", "--netns", lab["h"]])
+    _demand_refusal(lab, mistake, Ran(code, *capsys.readouterr()), place or mistake.place)
 
 
 def _unmarked(text: str) -> tuple[str, str]:
