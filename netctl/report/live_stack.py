@@ -53,6 +53,7 @@ class _Conversion:
     def __init__(self, found: Sequence[Live]) -> None:
         self.remarks: list[str] = []
         self._found = [live.attributes for live in found]
+        self._owned = {live.key.id for live in found if live.owner is not None}
         self._names: set[str] = set()
         self._addresses: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
         for address in self._all(Address):
@@ -95,7 +96,7 @@ class _Conversion:
         spec |= {"stp": True} if bridge.stp else {}
         subnet = self._subnet("", bridge.name)
         spec |= {"subnet": subnet, "nat": "none"} if subnet else {}
-        attached = [*self._veths(bridge.name, bool(subnet)), *self._ports(bridge.name)]
+        attached = [*self._veths(bridge.name, subnet, spec.get("mtu")), *self._ports(bridge.name)]
         return spec | ({"attach": attached} if attached else {})
 
     def _subnet(self, netns: str, link: str) -> dict[str, Any] | None:
@@ -113,7 +114,8 @@ class _Conversion:
             return None
         return {"cidr": _single(cidrs), "gateway": _single(gateways)}
 
-    def _veths(self, bridge: str, has_subnet: bool) -> Iterator[dict[str, Any]]:
+    def _veths(self, bridge: str, subnet: dict[str, Any] | None, mtu: int | None) -> Iterator[dict[str, Any]]:
+        """What is attached to a bridge, where *mtu* is what all of it has unless it says otherwise."""
         for veth in self._all(Veth):
             if veth.master != bridge:
                 continue
@@ -121,18 +123,34 @@ class _Conversion:
             if not netns:  # it is among the ports
                 continue
             entry: dict[str, Any] = {"netns": netns, "interface": interface, "host_interface": veth.name}
-            yield entry | self._endpoint(netns, interface, has_subnet)
+            entry |= {"mtu": veth.mtu} if mtu and veth.mtu not in {None, mtu} else {}
+            entry |= self._endpoint(netns, interface, subnet)
+            # From which addresses it may send nobody has restricted so far.
+            yield entry if veth.name in self._owned else entry | {"anti_spoofing": False}
 
-    def _endpoint(self, netns: str, interface: str, has_subnet: bool) -> dict[str, Any]:
-        """What an attached interface has: addresses, MAC, whether the default route leaves by it."""
+    def _endpoint(self, netns: str, interface: str, subnet: dict[str, Any] | None) -> dict[str, Any]:
+        """What an attached interface has: addresses, MAC, whether the default routes leave by it."""
         peer = next((link for link in self._all(VethPeer) if (link.netns, link.name) == (netns, interface)), None)
         addresses = [text.partition("/")[0] for text in self._addresses[netns, interface]]
-        routes = [route for route in self._all(Route) if route.netns == netns and route.device == interface]
-        entry: dict[str, Any] = {"address": _single(addresses)} if addresses and has_subnet else {}
+        entry: dict[str, Any] = {"address": _single(addresses)} if addresses and subnet else {}
         entry |= {"mac": peer.mac} if peer and peer.mac else {}
-        if peer and has_subnet and not any(route.destination in _DEFAULTS for route in routes):
+        if peer and subnet and not self._default_gateways(netns, interface).issuperset(_several(subnet["gateway"])):
             entry["default_route"] = False
+        if subnet:
+            self._remark_on_families(f"{netns}/{interface}", addresses, subnet)
         return entry
+
+    def _default_gateways(self, netns: str, interface: str) -> set[str]:
+        return {
+            route.gateway
+            for route in self._all(Route)
+            if (route.netns, route.device) == (netns, interface) and route.destination in _DEFAULTS
+        }
+
+    def _remark_on_families(self, interface: str, addresses: list[str], subnet: dict[str, Any]) -> None:
+        for cidr in _several(subnet["cidr"]):
+            if not any((":" in address) == (":" in cidr) for address in addresses):
+                self.remarks.append(f"{interface} has no address of {cidr}, and would be given one")
 
     def _ports(self, bridge: str) -> Iterator[dict[str, Any]]:
         yield from ({"interface": port.name} for port in self._all(Port) if port.master == bridge)
@@ -157,7 +175,7 @@ class _Conversion:
                 continue
             attached = [
                 {"netns": link.netns, "interface": link.name, "mac": link.mac}
-                | self._endpoint(link.netns, link.name, True)
+                | self._endpoint(link.netns, link.name, subnet)
                 for link in links
             ]
             spec = {"driver": "macvlan", "parent": parent, "mode": mode, "subnet": {"cidr": subnet["cidr"]}}
@@ -203,7 +221,7 @@ class _Conversion:
                 "nat": "none",
             }
             spec |= {"port": link.port} if link.port != _VXLAN_PORT else {}
-            attached = list(self._veths(bridge, has_subnet=True))
+            attached = list(self._veths(bridge, subnet, link.mtu))
             self.remarks.append(f"{link.name} gets a name of netctl's own: remove it before this overlay is applied")
             yield {"name": self._name(bridge), "spec": spec | ({"attach": attached} if attached else {})}
 
@@ -255,6 +273,10 @@ class _Conversion:
             name, number = f"{base}-{number}", number + 1
         self._names.add(name)
         return name
+
+
+def _several(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
 
 
 def _single(values: list[str]) -> str | list[str]:

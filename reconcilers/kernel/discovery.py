@@ -14,7 +14,7 @@ from netctl.system.namespaces import named_namespaces
 from reconcilers.kernel.addresses import decode_address, dump_addresses
 from reconcilers.kernel.links import Row, Surroundings, decode_link
 from reconcilers.kernel.marks import read_loans
-from reconcilers.kernel.neighbours import NUD_PERMANENT, dump_fdb, dump_neighbours
+from reconcilers.kernel.neighbours import NTF_EXT_LEARNED, NUD_PERMANENT, dump_fdb, dump_neighbours
 from reconcilers.kernel.routes import RouteRow, dump_routes
 from reconcilers.kernel.rules import dump_rules
 from reconcilers.kernel.sources import Sources, far_ends
@@ -40,15 +40,15 @@ def discover(sources: Sources) -> Iterator[Live]:
     stacks = _Stacks(root)
     yield from _links(root, sources, root, peers, _no_loopback)
     yield from _ports(root, peers)
-    yield from _addresses(root, _no_loopback)
-    yield from _routes(root, stacks)
+    yield from _addresses(root, sources, _no_loopback)
+    yield from _routes(root, stacks, lambda _: True)
     yield from _rules(root, stacks)
     yield from _entries(root)
     for view in others:
         if ends := tied[view.netns]:
             yield from _links(view, sources, root, peers, _one_of(ends))
-            yield from _addresses(view, _one_of(ends))
-            yield from (live for live in _routes(view, stacks) if live.within is not None)
+            yield from _addresses(view, sources, _one_of(ends))
+            yield from _routes(view, stacks, _over(ends))
 
 
 class _Stacks:
@@ -88,6 +88,10 @@ def _one_of(ifindexes: frozenset[int]) -> Callable[[Row], bool]:
     return lambda row: row.ifindex in ifindexes
 
 
+def _over(ifindexes: frozenset[int]) -> Callable[[RouteRow], bool]:
+    return lambda row: row.ifindex in ifindexes
+
+
 def _links(
     view: View, sources: Sources, root: View, peers: Mapping[tuple[int, int], str], chosen: Callable[[Row], bool]
 ) -> Iterator[Live]:
@@ -112,24 +116,32 @@ def _ports(root: View, peers: Mapping[tuple[int, int], str]) -> Iterator[Live]:
         yield Live(port_key(row.name), Port("", row.name, bridge.name, row.up), owner)
 
 
-def _addresses(view: View, chosen: Callable[[Row], bool]) -> Iterator[Live]:
+def _addresses(view: View, sources: Sources, chosen: Callable[[Row], bool]) -> Iterator[Live]:
     for row in dump_addresses(view.socket):
         link = view.links.get(view.names.get(row.ifindex, ""))
         if link is not None and chosen(link) and not row.link_local and not row.peer:
             address = decode_address(row, link.name, view.netns)
             key = address_key(link.name, row.address, view.netns)
-            yield Live(key, address, view.owned.get(row.ifindex), link_key(link.name, view.netns))
+            marked = row.protocol == PROTOCOL or not sources.addresses_have_protocol
+            yield Live(key, address, _owner(view, row.ifindex, marked), link_key(link.name, view.netns))
 
 
-def _routes(view: View, stacks: _Stacks) -> Iterator[Live]:
+def _owner(view: View, ifindex: int, marked: bool) -> Owner | None:
+    """Whose something on a link is: the link's owner's, if it bears the mark; else somebody has added it."""
+    return view.owned.get(ifindex) if marked else None
+
+
+def _routes(view: View, stacks: _Stacks, chosen: Callable[[RouteRow], bool]) -> Iterator[Live]:
     rows = list(dump_routes(view.socket, view.names, view.netns))
     claims = {(row.route.destination, row.route.metric): row.route.table for row in rows if _is_claim(row)}
     for row in rows:
         route = row.route
-        if row.protocol in {_KERNEL, _REDIRECT} or route.table == _LOCAL_TABLE or _is_claim(row):
+        made_by_kernel = row.protocol in {_KERNEL, _REDIRECT} or route.table == _LOCAL_TABLE
+        if made_by_kernel or _is_claim(row) or not chosen(row):
             continue
-        claim = claims.get((route.destination, route.metric), 0) if row.protocol == PROTOCOL else 0
-        device = view.owned.get(row.ifindex)
+        marked = row.protocol == PROTOCOL
+        claim = claims.get((route.destination, route.metric), 0) if marked else 0
+        device = _owner(view, row.ifindex, marked)
         # The device tells the stack, but not whether the route came with it or is one of `routes`.
         owner = Owner(device.stack) if device else stacks.owner(claim)
         within = link_key(view.names[row.ifindex], view.netns) if row.ifindex in view.owned else None
@@ -149,12 +161,14 @@ def _rules(root: View, stacks: _Stacks) -> Iterator[Live]:
 
 def _entries(root: View) -> Iterator[Live]:
     vteps = [row.ifindex for row in root.links.values() if row.kind == "vxlan"]
-    for _, ifindex, state, _, _, address, mac, _ in dump_neighbours(root.socket, vteps):
+    for _, ifindex, state, _, _, address, mac, protocol in dump_neighbours(root.socket, vteps):
         if state & NUD_PERMANENT:
             entry = Neighbour(root.names[ifindex], read_address(address), read_mac(mac))
-            yield Live(neighbour_key(entry.link, entry.address), entry, root.owned.get(ifindex), link_key(entry.link))
-    for _, ifindex, state, _, _, address, mac, _ in dump_fdb(root.socket, vteps):
+            owner = _owner(root, ifindex, protocol == bytes([PROTOCOL]))
+            yield Live(neighbour_key(entry.link, entry.address), entry, owner, link_key(entry.link))
+    for _, ifindex, state, flags, _, address, mac, _ in dump_fdb(root.socket, vteps):
         if state & NUD_PERMANENT:
             forward = FdbEntry(root.names[ifindex], read_mac(mac), read_address(address))
             key = fdb_key(forward.link, forward.mac, forward.destination or "")
-            yield Live(key, forward, root.owned.get(ifindex), link_key(forward.link))
+            owner = _owner(root, ifindex, bool(flags & NTF_EXT_LEARNED))
+            yield Live(key, forward, owner, link_key(forward.link))

@@ -117,6 +117,30 @@ def test_what_is_live_is_printed_as_a_stack_that_matches_it(site: Site, netctl: 
     assert netctl("plan", *place, "--detailed-exitcode").code == 0
 
 
+def test_what_is_imported_and_taken_over_stays_as_it_is(site: Site, netctl: Netctl, tmp_path: Path) -> None:
+    """But for forwarding, which a network with a gateway is given, and the claims of routes."""
+    ip(site.host, "link add br7 mtu 1400 type bridge stp_state 1", "addr add 10.7.0.1/24 dev br7", "link set br7 up")
+    veth_between(site.host, site.web, "v7", "eth0")
+    ip(site.host, "link set v7 master br7", "route add 10.99.0.0/16 via 10.7.0.254 mtu 1300 src 10.7.0.1")
+    ip(site.host, "route add prohibit 10.98.0.0/16 metric 9 table 77", "rule add fwmark 1/0xff prohibit pref 1000")
+    ip(site.web, "addr add 10.7.0.20/24 dev eth0", "route add default via 10.7.0.1")
+    declared = tmp_path / "taken.yaml"
+    declared.write_text(netctl("import", "--netns", site.host).out, encoding="utf-8")
+    ran = netctl("plan", "-f", declared, "--netns", site.host, "--adopt", "-o", "json")
+    changes = json.loads(ran.out)["resource_changes"]
+    made = {change["address"] for change in changes if change["change"]["actions"] != ["update"]}
+    assert all("table 18" in address for address in made), made
+    changed = {
+        (change["address"], key)
+        for change in changes
+        if change["change"]["actions"] == ["update"]
+        for key, value in change["change"]["after"].items()
+        if change["change"]["before"][key] != value
+    }
+    assert {key for _, key in changed} <= {"ipv4_forwarding", "ipv6_forwarding"}, changed
+    assert f"kernel/route/{site.web}/0.0.0.0/0" in {change["address"] for change in changes}
+
+
 def test_what_is_owned_is_not_imported_unless_it_is_named(applied: Site, netctl: Netctl) -> None:
     ran = netctl("import", "--netns", applied.host)
     assert (ran.code, ran.out) == (0, "stack: imported\n")

@@ -3,11 +3,11 @@
 from netctl.engine.protocol import Context
 from netctl.engine.resource import Key, Live
 from netctl.kinds.link import Port, Veth, VethPeer, link_key
-from netctl.kinds.route import CLAIM_TABLES, Route
+from netctl.kinds.route import CLAIM_TABLES, MAIN_TABLE, Route, route_key
 from reconcilers.kernel import SYSTEM
 from tests.kernel.driving import STACK, apply
 from tests.kernel.hosts import Host, everything
-from tests.support.namespaces import ip
+from tests.support.namespaces import ip, run
 
 
 def discovered(ns: str) -> dict[Key, Live]:
@@ -58,6 +58,30 @@ def test_what_others_made_has_no_owner_and_claims_are_not_shown(host: Host) -> N
         for key, live in found.items()
         if isinstance(live.attributes, Route) and live.attributes.table >= CLAIM_TABLES
     ]
+
+
+def test_what_others_put_on_a_link_of_a_stack_is_not_the_stack_s(host: Host) -> None:
+    apply(host.ns, everything(host.app))
+    ip(
+        host.ns,
+        "address add 10.77.0.1/24 dev nc-a",
+        "route add 10.78.0.0/16 dev nc-a",
+        "neighbour add 10.42.9.0 lladdr 02:00:00:00:00:77 dev nc-vx nud permanent",
+    )
+    run(["bridge", "-n", host.ns, "fdb", "add", "02:00:00:00:00:77", "dev", "nc-vx", "dst", "192.0.2.9", "self"])
+    ip(host.app, "route add 10.79.0.0/16 dev eth0")
+    found = {f"{key.kind}/{key.id}": live for key, live in discovered(host.ns).items()}
+    foreign = (
+        "address/nc-a 10.77.0.1/24", "route/10.78.0.0/16", f"route/{host.app}/10.79.0.0/16",
+        "neighbour/nc-vx 10.42.9.0", "fdb/nc-vx 02:00:00:00:00:77",
+    )  # fmt: skip
+    assert {key: found[key].owner for key in foreign} == dict.fromkeys(foreign)
+
+
+def test_the_routes_of_a_namespace_that_others_have_attached_are_found(host: Host) -> None:
+    ip(host.ns, f"link add vx9 type veth peer name eth9 netns {host.app}")
+    ip(host.app, "link set eth9 up", "address add 10.77.0.2/24 dev eth9", "route add 10.79.0.0/16 via 10.77.0.1")
+    assert route_key("10.79.0.0/16", MAIN_TABLE, 0, host.app) in discovered(host.ns)
 
 
 def test_namespaces_of_others_are_not_looked_into(host: Host) -> None:

@@ -70,12 +70,28 @@ def test_a_namespace_on_a_bridge_is_attached_as_it_is() -> None:
             "address": "10.1.0.20",
             "mac": MAC,
             "default_route": False,
+            "anti_spoofing": False,
         },
-        {"netns": "db", "interface": "eth7", "host_interface": "vdb"},
+        {"netns": "db", "interface": "eth7", "host_interface": "vdb", "anti_spoofing": False},
         {"interface": "vlost"},
         {"interface": "tap0"},
     ]
-    assert result.remarks == []
+    assert result.remarks == ["db/eth7 has no address of 10.1.0.0/24, and would be given one"]
+
+
+def test_an_attachment_keeps_its_mtu_and_its_default_route_by_the_bridge() -> None:
+    result = found(
+        Bridge("", "br0", mtu=1400),
+        Address("", "br0", "10.1.0.1/24"),
+        *(Veth("", f"v{name}", mtu=mtu, master="br0", peer=f"{name}/eth0") for name, mtu in (("a", 1500), ("b", 1400))),
+        *(VethPeer(name, "eth0") for name in "ab"),
+        *(Address(name, "eth0", f"10.1.0.{last}/24") for name, last in (("a", 20), ("b", 21))),
+        Route("a", "0.0.0.0/0", gateway="10.1.0.1", device="eth0"),
+        Route("b", "0.0.0.0/0", gateway="10.1.0.9", device="eth0"),
+    )
+    one, other = result.content["networks"]["br0"]["attach"]
+    assert (one["mtu"], "default_route" in one) == (1500, False)
+    assert ("mtu" in other, other["default_route"]) == (False, False)
 
 
 def test_a_vxlan_device_in_a_bridge_is_a_bridged_overlay_with_its_peers_as_hosts() -> None:
