@@ -20,7 +20,8 @@ export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 # Tests start netctl by the thousand: compiled once, it starts in a quarter of the time.
 unexport PYTHONDONTWRITEBYTECODE
 BIN := .venv/bin
-WORKERS ?= auto
+# More than there are cores: half of the time a test waits, for the kernel most of all.
+WORKERS ?= $(shell expr $$(nproc) + 2)
 PYTEST_ARGS ?=
 SETUP := @tools/setup.sh
 
