@@ -11,6 +11,7 @@ from netctl.kinds.consul import SYSTEM, Service, service_key
 from reconcilers.answers import Record, record, text
 from reconcilers.consul.api import ReadApi
 from reconcilers.consul.definitions import ServiceRow, service_row
+from reconcilers.consul.together import Meanwhile
 
 PART = "services of the agent"
 
@@ -26,15 +27,16 @@ class AgentState(NamedTuple):
     """Whether the token may see every service."""
 
 
-def read_agent(api: ReadApi, wanted: Mapping[str, Service]) -> AgentState:
+def read_agent(api: ReadApi, beside: ReadApi, wanted: Mapping[str, Service]) -> AgentState:
     """The agent's services. A list that access control has thinned looks like a short one, so it is asked what is seen.
 
-    *wanted* are those that are probably there, by their ids. Raises BackendError.
+    The checks are read *beside* it. *wanted* are those that are probably there, by their ids. Raises BackendError.
     """
-    denied = api.unreadable("service", {"", *(service.name or "" for service in wanted.values())})
+    with Meanwhile(lambda: record(beside.get("agent/checks"))) as reading:
+        denied = api.unreadable("service", {"", *(service.name or "" for service in wanted.values())})
+        services = record(api.get("agent/services"))
     checks: defaultdict[str, list[Record]] = defaultdict(list)
-    services = record(api.get("agent/services"))
-    for check in map(record, record(api.get("agent/checks")).values()):
+    for check in map(record, reading.result().values()):
         checks[text(check.get("ServiceID"))].append(check)
     rows = {
         ident: service_row(record(answer), checks.get(ident, ()), wanted.get(ident))
@@ -43,10 +45,10 @@ def read_agent(api: ReadApi, wanted: Mapping[str, Service]) -> AgentState:
     return AgentState(rows, denied - {""}, "" not in denied)
 
 
-def observe_services(api: ReadApi, scope: Scope) -> tuple[dict[Key, Live], list[Unread]]:
+def observe_services(api: ReadApi, beside: ReadApi, scope: Scope) -> tuple[dict[Key, Live], list[Unread]]:
     """The stack's services, and what bears the id of a desired one. Raises BackendError."""
     wanted = {key.id: want.attributes for key, want in scope.desired.items() if isinstance(want.attributes, Service)}
-    state = read_agent(api, wanted)
+    state = read_agent(api, beside, wanted)
     live: dict[Key, Live] = {}
     for ident, (service, owner) in state.rows.items():
         want = wanted.get(ident)

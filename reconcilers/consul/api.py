@@ -114,8 +114,8 @@ class ReadApi:
         target = f"{self.agent.prefix}/v1/{path}" + (f"?{urlencode(full)}" if full else "")
         content = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         connection.request(method, target, content, dict(self.agent.headers))
-        answer = connection.getresponse()
-        read = answer.read()
+        with connection.getresponse() as answer:
+            read = answer.read()
         if answer.status >= http.client.MULTIPLE_CHOICES:
             refusal = RefusalError(
                 answer.status, _message(answer.status, read), body=read.decode(errors="replace"), headers=answer.headers

@@ -17,9 +17,9 @@ from reconcilers.consul.queries import read_queries
 _CONSULS_OWN = frozenset({"consul"})
 
 
-def discover(api: ReadApi) -> Iterator[Live]:
-    """What there is, whoever owns it. Raises BackendError."""
-    for ident, row in read_agent(api, {}).rows.items():
+def discover(api: ReadApi, beside: ReadApi) -> Iterator[Live]:
+    """What there is, whoever owns it; some of it is read *beside* the rest. Raises BackendError."""
+    for ident, row in read_agent(api, beside, {}).rows.items():
         if row.service.name not in _CONSULS_OWN:
             yield Live(service_key(ident), row.service, row.owner)
     for node in entries(api.get("catalog/nodes", **{"node-meta": f"{EXTERNAL_NODE}:true"})):

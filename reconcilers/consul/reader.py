@@ -27,8 +27,7 @@ class Reader:
 
     def __init__(self, context: Context) -> None:
         self.context = context
-        self._api: ReadApi | None = None
-        self._cluster: ReadApi | None = None
+        self._opened: dict[str, ReadApi] = {}
         self.keys: KeyState | None = None
         """What the last observation has told of keys."""
         self._followed = frozenset[str]()
@@ -45,23 +44,28 @@ class Reader:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for api in (self._api, self._cluster):
-            if api is not None:
-                api.close()
+        for api in self._opened.values():
+            api.close()
 
     @property
     def api(self) -> "ReadApi":
         """Consul's API. Raises BackendError where the environment names no agent that can be spoken to."""
-        if self._api is None:
-            self._api = self._open(self._find())
-        return self._api
+        return self._connection("agent")
+
+    @property
+    def beside(self) -> "ReadApi":
+        """As `api`, over a connection of its own, for what is read at the same time."""
+        return self._connection("beside")
 
     @property
     def cluster(self) -> "ReadApi":
-        """As `api`, over a connection of its own, for what is the cluster's: it is read at the same time."""
-        if self._cluster is None:
-            self._cluster = self._open(self._find())
-        return self._cluster
+        """As `beside`, for what is the cluster's."""
+        return self._connection("cluster")
+
+    def _connection(self, name: str) -> "ReadApi":
+        if name not in self._opened:
+            self._opened[name] = self._open(self._find())
+        return self._opened[name]
 
     def _open(self, agent: "Agent") -> "ReadApi":
         from reconcilers.consul.api import ReadApi
@@ -118,12 +122,17 @@ class Reader:
     def _parts(self, scope: Scope) -> Iterator[Part]:
         from reconcilers.consul import agent_state, entries, externals, intentions, keys, queries
 
-        yield Part("service", agent_state.PART, lambda: agent_state.observe_services(self.api, scope), is_local=True)
+        yield Part("service", agent_state.PART, lambda: self._observe_services(scope), is_local=True)
         yield Part("external", externals.PART, lambda: externals.observe_externals(self.cluster, scope))
         yield Part("kv", keys.PART, lambda: self._observe_keys(scope))
         yield Part("query", queries.PART, lambda: queries.observe_queries(self.cluster, scope))
         yield Part("intention", intentions.PART, lambda: self._observe_intentions(scope))
         yield Part("config", entries.PART, lambda: self._observe_entries(scope))
+
+    def _observe_services(self, scope: Scope) -> Seen:
+        from reconcilers.consul.agent_state import observe_services
+
+        return observe_services(self.api, self.beside, scope)
 
     def _observe_keys(self, scope: Scope) -> Seen:
         from reconcilers.consul.keys import observe_keys
@@ -167,7 +176,7 @@ class Reader:
             return ()
         from reconcilers.consul.discovery import discover
 
-        return discover(self.api)
+        return discover(self.api, self.beside)
 
     def capabilities(self) -> Sequence[Capability]:
         """Whether the agent can be reached, and what it is."""
