@@ -19,6 +19,7 @@ from netctl.engine.facts import Facts
 from netctl.engine.resource import Desired, Key
 from netctl.errors import UsageError
 from netctl.kinds.link import Macvlan
+from netctl.path.docker_legs import leg_bridge, leg_resources
 from netctl.path.ends import Names, families
 from netctl.path.machine import Machines
 from netctl.path.remarks import remarks_on
@@ -193,6 +194,8 @@ class Tracer:
     def _start(self, source: Endpoint | None, destination: Endpoint | None, packet: Packet) -> Start:
         if source is not None and source.kind == HOST:
             return Start(Position(At(source.host)))
+        if source is not None and (bridge := leg_bridge(self._topology, source)):
+            return Start(Position(At(source.host), bridge), outside=True)
         if source is not None and source.kind != ADDRESS:
             return Start(Position(At(source.host, source.netns)))
         if source is not None and source.network and (source.host or not self._stack.hosts):
@@ -229,14 +232,18 @@ class Tracer:
                 holders.setdefault(address, set()).add(end.host)
         frozen = {text: frozenset(names) for text, names in holders.items()}
         guests = frozenset(
-            (end.host, address) for end in self.endpoints.values() if end.kind == ADDRESS for address in end.addresses
+            (end.host, address)
+            for end in self.endpoints.values()
+            if end.kind == ADDRESS or leg_bridge(self._topology, end)
+            for address in end.addresses
         )
         return Machines(self._stack.hosts, self._compile, frozen, guests)
 
     def _compile(self, host: str) -> Mapping[Key, Desired]:
         # Without policies: the evaluator has judged, and their chains are not walked.
         examined = Examined(self._topology, None)
-        return compile_host(examined, host or None, None, self._places, Problems(self._places)).resources
+        compiled = compile_host(examined, host or None, None, self._places, Problems(self._places)).resources
+        return {**compiled, **{want.key: want for want in leg_resources(self._topology, self._places, host)}}
 
 
 def _common_family(resolution: Resolution, source: str, destination: str) -> int:

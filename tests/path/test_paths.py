@@ -272,3 +272,47 @@ def test_a_static_address_of_a_service_sends_from_the_network_that_it_is_on() ->
         "host | bridge | nc-back: another port -> port nc-back-spare",
     ]
     assert steps(text, "old", "web")[:2] == ["host | enter | by nc-back", "host | route | 10.10.0.0/24 dev nc-front"]
+
+
+LEGS = """
+stack: pods
+hosts:
+  n1: {id: 1, address: 192.0.2.11, interface: eth0}
+  n2: {id: 2, address: 192.0.2.12, interface: eth0}
+  n3: {id: 3, address: 192.0.2.13, interface: eth0}
+subnets: {pods: {cidr: 10.42.0.0/16, per_host: 24}}
+overlays:
+  pods: {vni: 42, mtu: 1400, subnet: pods, attach: [{netns: job, hosts: [n3], address: 10.42.3.10}]}
+networks:
+  boxes:
+    provider: docker
+    overlay: pods
+    hosts: [n1, n2]
+    attach:
+      - {container: web, hosts: [n1], address: 10.42.1.20}
+      - {container: near, hosts: [n1], address: 10.42.1.21}
+      - {container: db, hosts: [n2], address: 10.42.2.20}
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "destination", "last"),
+    [
+        ("boxes/web", "boxes/db", "n2 | deliver | 10.42.2.20, which is on nc-boxes"),
+        ("boxes/web", "boxes/near", "n1 | deliver | 10.42.1.21, which is on nc-boxes"),
+        ("boxes/db", "job", "n3, netns job | deliver | 10.42.3.10, which is on eth0"),
+        ("job", "boxes/web", "n1 | deliver | 10.42.1.20, which is on nc-boxes"),
+        ("n1", "boxes/web", "n1 | deliver | 10.42.1.20, which is on nc-boxes"),
+        ("n2", "boxes/web", "n1 | deliver | 10.42.1.20, which is on nc-boxes"),
+        ("boxes/web", "n1", "n1 | deliver | 192.0.2.11, which is on eth0"),
+    ],
+)
+def test_containers_on_the_leg_of_an_overlay_are_reached_and_answer(source: str, destination: str, last: str) -> None:
+    assert steps(LEGS, source, destination)[-1] == last
+    assert trace(LEGS, source, destination).connects
+
+
+def test_from_the_leg_of_an_overlay_the_world_is_masqueraded() -> None:
+    assert [line.split(" | ")[1] for line in steps(LEGS, "boxes/web", "198.51.100.9")] == [
+        "enter", "route", "masquerade", "leave",
+    ]  # fmt: skip
