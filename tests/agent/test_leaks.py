@@ -34,7 +34,7 @@ def _resident(watcher: Watcher) -> float:
 
 
 def _held(watcher: Watcher) -> tuple[int, int]:
-    """The numbers of its open files and threads; those that ask it how it is are not among them any more."""
+    """The numbers of its open files and threads."""
     process = f"/proc/{watcher.process.pid}"
     return len(os.listdir(f"{process}/fd")), len(os.listdir(f"{process}/task"))
 
@@ -53,17 +53,21 @@ def _simulate(watcher: Watcher, chance: random.Random) -> None:
         lines[place * every] += f"\nroute delete 198.18.{n >> 8}.{n & 255}/32"
     run_in(watcher.lab["node1"], ["ip", "-force", "-batch", "-"], stdin="\n".join(lines) + "\n", check=False)
     watcher.await_done(TEXT)
-    assert watcher.status()["repairs"] - before > ROUTES
+    # Each at least once; how often more is a matter of how busy the machine is.
+    wait_until(lambda: watcher.status()["repairs"] - before >= ROUTES, what="every route has been repaired")
 
 
 def test_events_without_end_leave_nothing_behind(watcher: Watcher) -> None:
     chance = random.Random(4)
     _simulate(watcher, chance)
     wait_until(lambda: watcher.status()["drifted_count"] == 0)
-    memory, held = [_resident(watcher)], _held(watcher)
+    memory, held = [_resident(watcher)], [_held(watcher)]
     for _ in range(ROUNDS):
         _simulate(watcher, chance)
         memory.append(_resident(watcher))
+        held.append(_held(watcher))
     assert min(after - before for before, after in pairwise(memory)) < GROWTH / ROUNDS, memory
     assert memory[-1] - memory[0] < GROWTH * ROUNDS, memory
-    wait_until(lambda: _held(watcher) == held, what="as many files and threads as before")
+    # What leaks grows in every round; a thread more that waits for work, or a file that is open just now, does not.
+    for numbers in zip(*held, strict=True):
+        assert min(after - before for before, after in pairwise(numbers)) <= 0, held
