@@ -58,7 +58,7 @@ class Barriers:
         here = first_of_family(source.addresses, asked.family) if source else ""
         return (
             self._fence(asked.source, asked.destination, there)
-            or self._fence(asked.destination, self._fenced_off(asked), here)
+            or self._fence(asked.destination, self._fenced_off(asked), here, self._entrance(asked))
             or self._macvlan(source, destination, there)
             or self._macvlan(destination, source, here)
             or self._no_way(asked.source, there)
@@ -117,17 +117,22 @@ class Barriers:
         return found
 
     def _fenced_off(self, asked: Connection) -> str:
-        """Whom the firewall of the destination's network takes for the source: its host, which masquerades it.
-
-        Unless they are both of an overlay, whose firewall is on the source's host, too.
+        """Whom the firewall of the destination's network takes for the source: its host, where that masquerades it
+        before.
         """
-        leg, source = self._legs.get(asked.destination), self._endpoints.get(asked.source)
-        if leg is not None and source is not None and leg.net.overlay and source.host in leg.net.hosts:
-            return asked.source
-        return self._evaluator.ends(asked).seen.name or asked.source
+        return asked.source if self._entrance(asked) else self._evaluator.ends(asked).seen.name or asked.source
 
-    def _fence(self, one: str, other: str, address: str) -> str:
-        """What the firewall of the network of *one* drops of what goes between it and the *other*."""
+    def _entrance(self, asked: Connection) -> str:
+        """The source's host where that is on the destination's overlay, so that its firewall is asked, too."""
+        leg, source = self._legs.get(asked.destination), self._endpoints.get(asked.source)
+        entered = leg is not None and source is not None and leg.net.overlay and source.host in leg.net.hosts
+        return source.host if source is not None and entered else ""
+
+    def _fence(self, one: str, other: str, address: str, entrance: str = "") -> str:
+        """What the firewall of the network of *one* drops of what goes between it and the *other*.
+
+        That is the firewall of its host, and of the host by which packets enter an overlay.
+        """
         leg, far = self._legs.get(one), self._legs.get(other)
         if leg is None or leg.net.role is Role.MACVLAN:
             return ""
@@ -138,7 +143,8 @@ class Barriers:
         within = leg.net.hosts if leg.net.overlay else {end.host}
         if getattr(spec, "internal", False) and other not in {f"host/{host}" for host in within}:
             return f"{leg.net.label} is internal"
-        if getattr(spec, "isolated", False) and self._is_inside(end.host, address, far):
+        places = {end.host, entrance or end.host}
+        if getattr(spec, "isolated", False) and any(self._is_inside(host, address, far) for host in places):
             return f"{leg.net.label} is isolated"
         return ""
 

@@ -54,6 +54,21 @@ def test_an_isolated_network_takes_what_another_host_masquerades_for_the_outside
     assert found == dict.fromkeys({"pods/a shut/s", *fenced}, f"network 'shut' is {key}")
 
 
+def test_an_isolated_overlay_is_closed_on_every_host_by_which_packets_would_enter_it() -> None:
+    pods = {
+        "subnet": {"cidr": "10.42.0.0/16", "per_host": 24},
+        "vni": 7,
+        "isolated": True,
+        "attach": [{"netns": "b", "hosts": ["h2"], **_HTTP}],
+    }
+    networks = {"open": {**_OPEN, "hosts": ["h1"]}}
+    stack = stack_of({"hosts": _HOSTS, "networks": networks, "overlays": {"pods": pods}})
+    trials = examine_policies(stack, PLACES).matrix()
+    found = {f"{one.connection.source} {one.connection.destination}": one.barrier for one in trials if one.barrier}
+    # What leaves it for a network of another host takes its host's address.
+    assert found == {"open/a pods/b": "overlay 'pods' is isolated"}
+
+
 def test_a_namespace_without_a_route_reaches_no_other_network_and_cannot_answer() -> None:
     lone = {"subnet": {"cidr": "10.2.0.0/24"}, "attach": [{"netns": "b", "default_route": False, **_HTTP}]}
     assert apart({"open": _OPEN, "lone": lone}) == {
