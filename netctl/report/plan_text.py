@@ -12,6 +12,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from netctl.engine.change import Action
 from netctl.engine.diff import Conflict, differing_fields
 from netctl.engine.plan import Plan
+from netctl.kinds.link import Bridge
+from netctl.kinds.route import Route
+from netctl.kinds.rule import Rule
 from netctl.report.paint import COLOURS, PLAIN, SIGNS, Paint, printable
 from netctl.report.rows import Row, key_order, plural, rows_by_system
 from netctl.report.wording import live_text
@@ -101,10 +104,19 @@ def ways_out(conflicts: Sequence[Conflict]) -> list[str]:
         lines.append(
             f"  To take over what is there: netctl apply --adopt ({len(adoptable)} of {len(conflicts)} can be)."
         )
-    lines.append(f"  To see what is there as a declaration: netctl import '{conflicts[0].desired.key}'.")
+    named = next((f" '{conflict.desired.key}'" for conflict in conflicts if _declares_itself(conflict)), "")
+    lines.append(f"  To see what is there as a declaration: netctl import{named}.")
     if len(adoptable) < len(conflicts):
         lines.append("  What cannot be changed in place cannot be taken over: remove it, or rename the declaration.")
     return lines
+
+
+def _declares_itself(conflict: Conflict) -> bool:
+    """Whether what is there makes a declaration; an address, or an end of a veth pair, is part of its network's."""
+    there = conflict.live.attributes
+    if conflict.desired.key.system != "kernel":
+        return True
+    return isinstance(there, Bridge | Route | Rule) and not getattr(there, "netns", "")
 
 
 def _unread(plan: Plan, paint: Paint) -> list[str]:

@@ -5,8 +5,8 @@ from time import perf_counter
 from netctl.engine.change import Action
 from netctl.engine.plan import Plan
 from netctl.engine.protocol import Unread
-from netctl.engine.resource import Owner
-from netctl.kinds.link import Bridge, link_key
+from netctl.engine.resource import Live, Owner
+from netctl.kinds.link import Bridge, VethPeer, link_key
 from netctl.kinds.neighbour import FdbEntry, fdb_key
 from netctl.report.paint import Paint
 from netctl.report.plan_text import plan_text
@@ -25,6 +25,17 @@ def test_nothing_to_do_is_one_sentence() -> None:
     in_sync = plan_of([want(FRONTEND, Bridge("", "nc-frontend"), "networks.frontend", 1)],
                       [have(FRONTEND, Bridge("", "nc-frontend"), "networks.frontend")])  # fmt: skip
     assert plan_text(in_sync) == "No changes. node1 matches shop."
+
+
+def test_of_several_conflicts_one_that_makes_a_declaration_is_offered_to_be_imported() -> None:
+    peer = link_key("eth0", "db")
+    desired = [
+        want(peer, VethPeer("db", "eth0"), "networks.frontend", 1),
+        want(FRONTEND, Bridge("", "nc-frontend"), "networks.frontend", 1),
+    ]
+    live = [Live(peer, VethPeer("db", "eth0")), Live(FRONTEND, Bridge("", "nc-frontend"))]
+    assert plan_text(plan_of(desired, live)).splitlines()[-3].endswith(": netctl import 'kernel/link/nc-frontend'.")
+    assert plan_text(plan_of(desired[:1], live[:1])).splitlines()[-3].endswith(": netctl import.")
 
 
 def test_what_could_not_be_read_is_not_called_a_match() -> None:
