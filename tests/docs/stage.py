@@ -9,15 +9,18 @@ outside world, 198.51.100.1, which knows no way back but to the machines' own ad
 import json
 import os
 import secrets
+import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from ipaddress import ip_interface
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
+
+from tests.support.namespaces import wait_until
 
 PROJECT = Path(__file__).resolve().parents[2]
 OUTSIDE = "198.51.100.1"
@@ -83,6 +86,9 @@ class Machine:
         assert self._process.stdout is not None
         if not self._process.stdout.readline():
             raise StageError("a stage is made of namespaces, which only root may make")
+        self._uts = _host_name(Path(f"/proc/{self.pid}"))
+        if self._uts in {"", _host_name(Path("/proc/self"))}:
+            raise StageError(f"{name} has no host name of its own")
         self._entrance = ("nsenter", f"--target={self.pid}", "--mount", "--net", "--uts", "--")
         self.run(_SETUP.format(name=name))
 
@@ -132,11 +138,26 @@ class Machine:
         if self._docker is not None:
             self.attempt("docker ps --all --quiet | xargs --no-run-if-empty docker rm --force")
             self._docker.stop()
-        self._process.kill()
+        wait_until(self._nothing_runs, _PATIENCE, f"nothing runs on {self.name}")
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 pipe.close()
+
+    def _nothing_runs(self) -> bool:
+        """End what does: all that has the machine's host name, in whichever network and with whichever mounts."""
+        running = [process for process in Path("/proc").glob("[0-9]*") if _host_name(process) == self._uts]
+        for process in running:
+            with suppress(ProcessLookupError):
+                os.kill(int(process.name), signal.SIGKILL)
+        return not running
+
+
+def _host_name(process: Path) -> str:
+    """The UTS namespace that a process is in; nothing of one that is ending."""
+    with suppress(OSError):
+        return str((process / "ns/uts").readlink())
+    return ""
 
 
 class Docker:
