@@ -3,7 +3,8 @@
 A namespace has no Engine of its own. So before a stack is put up as a twin, its Docker networks become bridge networks
 and the containers that it names network namespaces, by the names and the addresses that they have; compiler and
 evaluator know nothing of it. Of containers that it selects by labels there is one, with these labels. Networks of other
-drivers, and containers that an expression selects, are left out: what they are like, a declaration does not tell.
+drivers, and containers that an expression selects, are left out: what they are like, a declaration does not tell. The
+legs of overlays are in `leg_stand_ins`.
 """
 
 import re
@@ -23,6 +24,7 @@ from netctl.stack.docker_models import DockerNetwork, NamedContainer, SelectedCo
 from netctl.stack.models import BridgeNetwork, NamespaceAttachment, Network, Stack
 from netctl.stack.policy_models import AttachmentSelector, Service
 from netctl.stack.subnet_models import Subnet
+from netctl.twin.leg_stand_ins import can_stand_on_overlay, with_attached
 from netctl.twin.plugs import LENGTH
 
 _MTU = "com.docker.network.driver.mtu"
@@ -51,10 +53,13 @@ def with_stand_ins(stack: Stack) -> StandIns:
     if not topology.dockers:
         return StandIns(stack, ())
     bridges = [net for net in topology.dockers if _is_bridge(net)]
-    standing = _Standing(topology, bridges)
+    legs = [net for net in topology.dockers if can_stand_on_overlay(stack, net)]
+    standing = _Standing(topology, [*bridges, *legs])
     networks: dict[str, Network] = {net.name: standing.network(net) for net in bridges}
+    others = {name: network for name, network in stack.networks.items() if name not in {net.name for net in legs}}
     changed = {
-        "networks": {**stack.networks, **networks},
+        "networks": {**others, **networks},
+        "overlays": with_attached(stack.overlays, ((net.spec.overlay, standing.attachments(net)) for net in legs)),
         "services": {name: _service(spec) for name, spec in stack.services.items()},
     }
     return StandIns(stack.model_copy(update=changed), tuple(_left_out(stack, topology)))
@@ -86,12 +91,16 @@ class _Standing:
         return BridgeNetwork(
             hosts=spec.hosts,
             subnet=spec.subnet or self._subnets[net.name],
-            attach=[end for host in sorted(net.hosts) for end in self._attachments(net, host)],
+            attach=[*self.attachments(net)],
             nat=None if masquerades else "none",
             internal=spec.internal,
             mtu=_mtu(spec),
             interface_name=spec.interface_name,
         )
+
+    def attachments(self, net: DockerNet) -> list[NamespaceAttachment]:
+        """The namespaces that stand in for the containers on a network."""
+        return [end for host in sorted(net.hosts) for end in self._attachments(net, host)]
 
     def _attachments(self, net: DockerNet, host: str) -> Iterator[NamespaceAttachment]:
         members = self._members.get((net.name, host), [])
@@ -216,11 +225,12 @@ def _service(spec: Service) -> Service:
 
 
 def _left_out(stack: Stack, topology: Topology) -> Iterator[str]:
-    nets = topology.dockers
+    nets = [net for net in topology.dockers if not can_stand_on_overlay(stack, net)]
     wanted = [net for net in nets if not _is_bridge(net) and (net.attached or not net.spec.is_reference)]
     if others := [f"'{net.name}' ({_why(net)})" for net in wanted]:
         yield f"The twin has no stand-in for Docker's networks that are no bridges of the stack: {', '.join(others)}."
-    attached = [(net.name, entry) for net in nets if _is_bridge(net) for entry in net.attached]
+    stood_in = [net for net in topology.dockers if net not in wanted]
+    attached = [(net.name, entry) for net in stood_in for entry in net.attached]
     if selecting := dict.fromkeys(f"'{name}'" for name, entry in attached if _is_left_out(entry)):
         yield f"The twin has no stand-ins for containers that an expression selects: on {', '.join(selecting)}."
     if any(_has_only_its_own_labels(entry) for _, entry in attached) and _asks_for_labels(stack):
@@ -237,7 +247,7 @@ def _has_only_its_own_labels(entry: Attached) -> bool:
 
 def _why(net: DockerNet) -> str:
     if net.spans_hosts:
-        return f"the leg of overlay '{net.spec.overlay}'"
+        return f"the leg of overlay '{net.spec.overlay}', and named as a network of its own"
     return "not made by the stack" if net.spec.is_reference else f"driver {net.spec.driver}"
 
 

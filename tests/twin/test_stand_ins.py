@@ -200,15 +200,59 @@ def test_what_has_no_stand_in_is_told() -> None:
     assert set(standing(text).stack.networks) == {"front", "lan", "mesh", "own", "machine"}
 
 
-def test_the_leg_of_an_overlay_has_no_stand_in() -> None:
-    text = (
-        "stack: shop\nhosts: {node1: {id: 1, address: 192.0.2.11}, node2: {id: 2, address: 192.0.2.12}}\n"
-        "subnets: {pods: {cidr: 10.42.0.0/16, per_host: 24}}\n"
-        "overlays: {pods: {backend: vxlan, vni: 42, mode: routed, subnet: pods}}\n"
-        "networks: {boxes: {provider: docker, overlay: pods, attach: [{container: web}]}}\n"
-    )
-    (told,) = standing(text).left_out
-    assert "'boxes' (the leg of overlay 'pods')" in told
+LEGS = """
+stack: shop
+hosts: {node1: {id: 1, address: 192.0.2.11}, node2: {id: 2, address: 192.0.2.12}, node3: {id: 3, address: 192.0.2.13}}
+subnets: {pods: {cidr: 10.42.0.0/16, per_host: 24}}
+overlays:
+  pods: {backend: vxlan, vni: 42, mode: routed, subnet: pods, attach: [{netns: job, hosts: [node3]}]}
+networks:
+  near:
+    provider: docker
+    overlay: pods
+    hosts: [node1]
+    attach: [{container: web, address: 10.42.1.20, labels: {app: web}}]
+  far:
+    provider: docker
+    overlay: pods
+    hosts: [node2]
+    attach: [{container: db, labels: {app: db}, ports: {sql: 5432}}]
+policies:
+  db: {applies_to: {labels: {app: db}}, ingress: [{from: {labels: {app: web}}, ports: sql}]}
+expect:
+  - {from: {labels: {app: web}}, to: {labels: {app: db}}, port: 5432, verdict: allow}
+  - {from: {labels: {app: web}}, to: {labels: {app: db}}, port: 80, verdict: deny}
+  - {from: {overlay: pods}, to: {labels: {app: web}}, port: 80, verdict: allow}
+"""
+
+
+def test_containers_on_the_legs_of_an_overlay_are_attached_to_the_overlay() -> None:
+    stand_ins = standing(LEGS)
+    assert not stand_ins.left_out
+    assert not stand_ins.stack.networks
+    ends = {end.netns: (end.hosts, end.address) for end in stand_ins.stack.overlays["pods"].attach}
+    assert ends["job"] == (["node3"], None)
+    assert ends["web"] == (["node1"], ["10.42.1.20"])
+    assert ends["db"][0] == ["node2"]
+    assert (examined(LEGS).policies.endpoints["pods/db"].addresses[0]).startswith("10.42.2.")
+
+
+@pytest.mark.parametrize(
+    "who", ["{network: near}", "{labels: {network: near}}", "{expr: \"network == 'near'\"}", "{service: web}"]
+)
+def test_the_leg_of_an_overlay_that_is_named_as_a_network_of_its_own_has_no_stand_in(who: str) -> None:
+    service = "services: {web: {network: near, port: 80, endpoints: [10.42.1.20]}}\n" if "service" in who else ""
+    expected = f"expect: [{{from: {{overlay: pods}}, to: {who}, port: 80, verdict: allow}}]\n"
+    text = LEGS.partition("policies:")[0] + service + expected
+    assert "'near' (the leg of overlay 'pods', and named as a network of its own)" in standing(text).left_out[0]
+
+
+def test_containers_on_the_legs_of_an_overlay_do_as_their_policies_say(ground: Ground) -> None:
+    file = ground.write(LEGS)
+    ran = ground.netctl("twin", "test", "-f", file, "-o", "json")
+    assert ran.code == 0, ran.out + ran.err
+    document = json.loads(ran.out)
+    assert document["summary"] == document["summary"] | {"passed": 3, "failed": 0}
 
 
 def test_policies_between_containers_and_namespaces_do_as_they_say(ground: Ground) -> None:
