@@ -12,7 +12,7 @@ import dns.message
 import dns.query
 import dns.rdatatype
 
-_PATIENCE = 10
+_PATIENCE = 30
 
 
 class Served:
@@ -49,11 +49,14 @@ class Served:
 
 
 @contextmanager
-def serving(text: str, directory: Path, *options: str) -> Iterator[Served]:
-    """Serves a stack meanwhile; the process ends well."""
+def serving(
+    text: str, directory: Path, *options: str, listen: str = "127.0.0.1:0", within: str = ""
+) -> Iterator[Served]:
+    """Serves a stack meanwhile, *within* a namespace if one is named; the process ends well."""
     path = directory / "stack.yaml"
     path.write_text(text, encoding="utf-8")
-    argv = [sys.executable, "-m", "netctl", "dns", "-f", str(path), "--listen", "127.0.0.1:0", *options]
+    argv = ["ip", "netns", "exec", within] if within else []
+    argv += [sys.executable, "-m", "netctl", "dns", "-f", str(path), "--listen", listen, *options]
     with subprocess.Popen(argv, stderr=subprocess.PIPE, text=True) as process:
         try:
             yield Served(process, _port(process))
@@ -67,6 +70,6 @@ def serving(text: str, directory: Path, *options: str) -> Iterator[Served]:
 def _port(process: subprocess.Popen[str]) -> int:
     assert process.stderr is not None
     line = process.stderr.readline()
-    found = re.fullmatch(r"Serving DNS at 127\.0\.0\.1 port (\d+)\.\n", line)
+    found = re.fullmatch(r"Serving DNS at \S+ port (\d+)\.\n", line)
     assert found, line + process.stderr.read()
     return int(found[1])

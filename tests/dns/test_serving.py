@@ -19,7 +19,7 @@ import pytest
 
 from netctl.agent.dns.responder import Responder
 from tests.dns.serving import Served, serving
-from tests.support.namespaces import wait_until
+from tests.support.namespaces import Namespaces, call_in, ip, run_in, wait_until
 
 STACK = """
 stack: shop
@@ -33,6 +33,9 @@ services:
   six: {port: 5436, register: false, endpoints: ["2001:db8::5"]}
   many: {ports: {http: 80}, register: false, endpoints: [MANY]}
   ext: {external: target.example}
+  chain: {external: link.shop.svc.cluster.local}
+  link: {external: db.shop.svc.cluster.local}
+  ring: {external: ring.shop.svc.cluster.local}
 """.replace("MANY", ", ".join(f"10.9.0.{last}" for last in range(1, 101)))
 
 
@@ -66,6 +69,44 @@ def test_a_large_reply_is_truncated_over_udp_and_whole_over_tcp(served: Served) 
         assert len(reply.to_wire()) <= max(512, size)
     assert len(served.ask(name, tcp=True).answer[0]) == 100
     assert len([line for line in served.dig("+short", name) if line]) == 100
+
+
+def test_over_tcp_there_is_as_much_as_a_message_holds(tmp_path: Path) -> None:
+    addresses = [f"10.{number // 256}.{number % 256}.1" for number in range(4200)]
+    many = f"stack: shop\nservices: {{many: {{ports: {{http: 80}}, endpoints: [{', '.join(addresses)}]}}}}"
+    with serving(many, tmp_path) as server:
+        for size in (0, 1232):
+            query = dns.message.make_query("many.shop.svc.cluster.local.", "A", use_edns=0 if size else False)
+            reply = dns.query.tcp(query, "127.0.0.1", timeout=30, port=server.port)
+            assert 65_500 < len(reply.to_wire()) < 65_536
+            assert {str(address) for address in reply.answer[0]} < set(addresses)
+        assert server.ask("_http._tcp.many.shop.svc.cluster.local.", "SRV", tcp=True).answer
+
+
+def test_aliases_come_before_what_they_lead_to(served: Served) -> None:
+    for _ in range(4):  # whoever takes the first address of several gets another one each time
+        one, two, found = served.ask("chain.shop.svc.cluster.local.").answer
+        assert (str(one[0]), str(two[0])) == ("link.shop.svc.cluster.local.", "db.shop.svc.cluster.local.")
+        assert {str(address) for address in found} == {"10.0.0.1", "10.0.0.2"}
+    first = Counter(str(served.ask("chain.shop.svc.cluster.local.").answer[2][0]) for _ in range(20))
+    assert first == {"10.0.0.1": 10, "10.0.0.2": 10}
+    assert served.ask("ring.shop.svc.cluster.local.").rcode() == dns.rcode.NOERROR
+
+
+def test_a_reply_comes_from_the_address_that_was_asked(netns: Namespaces, tmp_path: Path) -> None:
+    space = netns("dns", loopback=True)
+    ip(space, "address add 192.0.2.53/32 dev lo", "address add fd00::53/128 dev lo nodad")
+    asked = [("127.0.0.1", "192.0.2.53"), ("192.0.2.53", "127.0.0.1"), ("::1", "fd00::53"), ("fd00::53", "::1")]
+    every = ("--listen", "[::]:5353")
+    with resolving("192.0.2.1", within=space) as upstream:
+        text = _with(f"upstream: '127.0.0.1:{upstream}'")
+        with serving(text, tmp_path, *every, listen="0.0.0.0:5353", within=space) as server:
+            assert server.process.stderr is not None
+            assert server.process.stderr.readline() == "Serving DNS at :: port 5353.\n"
+            for client, address in asked:
+                for name, tcp in [("six.shop.svc.cluster.local", "+notcp"), ("www.example", "+notcp"), (".", "+tcp")]:
+                    dig = ["dig", "-b", client, f"@{address}", "-p", "5353", "+tries=1", "+time=30", tcp, name, "AAAA"]
+                    assert f"SERVER: {address}#5353" in run_in(space, dig).stdout
 
 
 def test_addresses_come_in_turns(served: Served) -> None:
@@ -110,7 +151,7 @@ def test_ten_thousand_random_packets_kill_nothing(served: Served) -> None:
             if number % 100 == 0:
                 assert served.find("db.service.consul.") == {"10.0.0.1", "10.0.0.2"}
     for rubbish in (b"", b"\0", b"\0\0", b"\0\5abc", b"\xff\xff" + bytes(100), struct.pack(">H", 12) + bytes(12)):
-        with socket.create_connection(("127.0.0.1", served.port), timeout=5) as connection:
+        with socket.create_connection(("127.0.0.1", served.port), timeout=30) as connection:
             connection.sendall(rubbish)
     assert served.ask("db.service.consul.", tcp=True).answer
     assert served.process.poll() is None
@@ -136,6 +177,17 @@ def test_other_names_are_asked_for_upstream_and_stub_domains_of_their_own_resolv
                 assert (str(alias[0]), str(found[0])) == ("target.example.", "192.0.2.1")
             assert server.find("db.service.consul.") == {"10.0.0.1", "10.0.0.2"}
             assert server.ask("db.service.consul.").flags & dns.flags.RA
+
+
+def test_a_resolver_that_refuses_leaves_it_to_the_next_one(tmp_path: Path) -> None:
+    with resolving("192.0.2.1") as knowing, resolving("", dns.rcode.REFUSED) as refusing:
+        both = (
+            f"upstream: ['127.0.0.1:{refusing}', '127.0.0.1:{knowing}'], stubs: {{a.example: '127.0.0.1:{refusing}'}}"
+        )
+        with serving(_with(both), tmp_path) as server:
+            for tcp in (False, True):
+                assert str(server.ask("www.example.", tcp=tcp).answer[0][0]) == "192.0.2.1"
+                assert server.ask("a.example.", tcp=tcp).rcode() == dns.rcode.REFUSED
 
 
 def test_nobody_upstream_is_a_failure_of_the_server(tmp_path: Path) -> None:
@@ -170,41 +222,56 @@ def _with(keys: str, consul: str = "consul") -> str:
 
 
 @contextmanager
-def resolving(address: str) -> Iterator[int]:
-    """The port of a resolver that has one address for every name, over UDP and TCP."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+def resolving(address: str, rcode: dns.rcode.Rcode = dns.rcode.NOERROR, *, within: str = "") -> Iterator[int]:
+    """The port of a resolver that has one address for every name, or none, over UDP and TCP."""
+    listener, inbox = call_in(within, _bound) if within else _bound()
+    with listener, inbox:
         port = listener.getsockname()[1]
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as inbox:
-            inbox.bind(("127.0.0.1", port))
-            threads = [
-                threading.Thread(target=work, args=(held, address), daemon=True)
-                for work, held in ((_resolve_datagrams, inbox), (_resolve_connections, listener))
-            ]
-            for thread in threads:
-                thread.start()
-            yield port
-            inbox.sendto(b"", ("127.0.0.1", port))
-            listener.shutdown(socket.SHUT_RDWR)
-            for thread in threads:
-                thread.join(5)
+        threads = [
+            threading.Thread(target=work, args=(held, address, rcode), daemon=True)
+            for work, held in ((_resolve_datagrams, inbox), (_resolve_connections, listener))
+        ]
+        for thread in threads:
+            thread.start()
+        yield port
+        inbox.sendto(b"", inbox.getsockname())
+        listener.shutdown(socket.SHUT_RDWR)
+        for thread in threads:
+            thread.join(30)
 
 
-def _resolved(query: bytes, address: str) -> bytes:
+def _bound() -> tuple[socket.socket, socket.socket]:
+    """A listener for TCP, and a socket for UDP at the same port."""
+    while True:
+        listener = socket.create_server(("127.0.0.1", 0))
+        inbox = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            inbox.bind(listener.getsockname())
+        except OSError:  # somebody has it for UDP
+            listener.close()
+            inbox.close()
+        else:
+            return listener, inbox
+
+
+def _resolved(query: bytes, address: str, rcode: dns.rcode.Rcode) -> bytes:
     asked = dns.message.from_wire(query)
     reply = dns.message.make_response(asked)
-    reply.answer.append(dns.rrset.from_text(asked.question[0].name, 60, "IN", "A", address))
+    reply.set_rcode(rcode)
+    if address:
+        reply.answer.append(dns.rrset.from_text(asked.question[0].name, 60, "IN", "A", address))
     return reply.to_wire()
 
 
-def _resolve_datagrams(inbox: socket.socket, address: str) -> None:
+def _resolve_datagrams(inbox: socket.socket, address: str, rcode: dns.rcode.Rcode) -> None:
     while True:
         query, client = inbox.recvfrom(2000)
         if not query:
             return
-        inbox.sendto(_resolved(query, address), client)
+        inbox.sendto(_resolved(query, address, rcode), client)
 
 
-def _resolve_connections(listener: socket.socket, address: str) -> None:
+def _resolve_connections(listener: socket.socket, address: str, rcode: dns.rcode.Rcode) -> None:
     while True:
         try:
             connection, _ = listener.accept()
@@ -212,5 +279,5 @@ def _resolve_connections(listener: socket.socket, address: str) -> None:
             return
         with connection:
             (length,) = struct.unpack(">H", connection.recv(2))
-            reply = _resolved(connection.recv(length), address)
+            reply = _resolved(connection.recv(length), address, rcode)
             connection.sendall(struct.pack(">H", len(reply)) + reply)

@@ -15,6 +15,8 @@ _PATIENCE = 2.0
 _AT_ONCE = 1000
 """Questions under way; who asks more is told to ask again."""
 _LARGEST = 65535
+_REFUSALS = frozenset({wire.SERVFAIL, wire.NOTIMP, wire.REFUSED})
+"""What a resolver says that may know no answer where another one does."""
 
 
 class Forwarder:
@@ -39,15 +41,20 @@ class Forwarder:
 
 
 async def _first_reply(message: bytes, resolvers: Iterable[Address], *, tcp: bool) -> bytes | None:
+    """The reply of the first resolver that has one; where none has, what one of them said instead, if anything."""
     exchange = _over_tcp if tcp else _over_udp
+    refused: bytes | None = None
     for resolver in resolvers:
         asked = secrets.token_bytes(2) + message[2:]
         try:
             async with asyncio.timeout(_PATIENCE):
-                return await exchange(asked, resolver)
+                found = await exchange(asked, resolver)
         except (OSError, asyncio.IncompleteReadError, FormatError):
             continue  # the next one may answer; a timeout is an OSError
-    return None
+        if found[3] & 0xF not in _REFUSALS:
+            return found
+        refused = refused or found
+    return refused
 
 
 async def _over_udp(asked: bytes, resolver: Address) -> bytes:

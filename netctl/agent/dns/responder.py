@@ -1,6 +1,7 @@
 """Decides what a query gets: a reply from a zone, the resolvers that are to be asked, or a refusal."""
 
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 from netctl.agent.dns import wire
@@ -122,13 +123,22 @@ class Responder:
 
 
 def fitted(query: Query, rcode: int, sections: tuple[tuple[bytes, ...], ...], flags: int, *, tcp: bool) -> bytes:
-    """The reply; over UDP without additional records, or truncated, where it is larger than the client takes."""
+    """The reply. Where it is too large it has no additional records; or, over UDP, is truncated, and over TCP has as
+    many of the answer's as a message holds.
+    """
+    most = wire.TCP_SIZE if tcp else query.size
     whole = wire.reply(query, flags, rcode, sections)
-    if tcp or len(whole) <= query.size:
+    if len(whole) <= most:
         return whole
     answer, authority, _ = sections
     smaller = wire.reply(query, flags, rcode, (answer, authority, ()))
-    return smaller if len(smaller) <= query.size else wire.reply(query, flags | wire.TRUNCATED, rcode)
+    if len(smaller) <= most:
+        return smaller
+    if not tcp:
+        return wire.reply(query, flags | wire.TRUNCATED, rcode)
+    sizes = accumulate(map(len, answer), initial=len(wire.reply(query, flags, rcode)))
+    count = sum(size <= most for size in sizes) - 1
+    return wire.reply(query, flags, rcode, (answer[:count], (), ()))
 
 
 def ask_for(name: bytes, query: Query) -> bytes:
@@ -139,8 +149,8 @@ def ask_for(name: bytes, query: Query) -> bytes:
 
 def _turned(answer: Answer) -> list[Answer]:
     """The answer with its records in several orders, so that clients that take the first go to different ones."""
-    count = len(answer.answer)
-    if count < 2 or answer.alias:
+    aliases, rest = answer.answer[: answer.aliases], answer.answer[answer.aliases :]
+    if len(rest) < 2:
         return [answer]
-    turns = range(0, count, max(1, count // _TURNS))
-    return [answer._replace(answer=answer.answer[turn:] + answer.answer[:turn]) for turn in turns]
+    turns = range(0, len(rest), max(1, len(rest) // _TURNS))
+    return [answer._replace(answer=(*aliases, *rest[turn:], *rest[:turn])) for turn in turns]

@@ -1,10 +1,10 @@
 """The sockets: UDP and TCP at one port. What comes in is answered at once, or when a resolver has been asked."""
 
 import asyncio
-import socket
 from collections.abc import Coroutine
 from typing import Any
 
+from netctl.agent.dns.datagrams import Datagrams
 from netctl.agent.dns.forwarding import Forwarder
 from netctl.agent.dns.responder import Address, Ask, Responder
 from netctl.errors import BackendError, UsageError
@@ -18,7 +18,6 @@ _IDLE = 10.0
 """Seconds that a TCP client may take for his next query (RFC 7766 leaves it to the server)."""
 _CLIENTS = 512
 _ATTEMPTS = 10
-_BUFFER = 4 << 20
 
 
 class Server:
@@ -27,7 +26,7 @@ class Server:
     def __init__(self, responder: Responder) -> None:
         self._responder = responder
         self._forwarder = Forwarder()
-        self._inbox: socket.socket | None = None
+        self._inbox: Datagrams | None = None
         self._listener: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._clients = 0
@@ -49,17 +48,17 @@ class Server:
                 ) from error
 
     async def _listen(self, address: Address) -> Address:
-        self._inbox = inbox = _bound(address)
-        host, port = inbox.getsockname()[:2]
+        self._inbox = inbox = Datagrams(address)
+        host, port = inbox.socket.getsockname()[:2]
         self._listener = await asyncio.start_server(self._converse, host, port, backlog=128)
-        asyncio.get_running_loop().add_reader(inbox, self._receive, inbox)
+        asyncio.get_running_loop().add_reader(inbox.socket, self._receive, inbox)
         return str(host), int(port)
 
     def close(self) -> None:
         """Serve no longer."""
         inbox, self._inbox = self._inbox, None
         if inbox is not None:
-            asyncio.get_running_loop().remove_reader(inbox)
+            asyncio.get_running_loop().remove_reader(inbox.socket)
             inbox.close()
         listener, self._listener = self._listener, None
         if listener is not None:
@@ -67,8 +66,8 @@ class Server:
         for task in self._tasks:
             task.cancel()
 
-    def _receive(self, inbox: socket.socket) -> None:
-        answer, receive, send = self._responder.answer, inbox.recvfrom, inbox.sendto
+    def _receive(self, inbox: Datagrams) -> None:
+        answer, receive, send = self._responder.answer, inbox.receive, inbox.send
         for _ in range(_AT_ONCE):
             try:
                 message, client = receive(_LARGEST)
@@ -85,10 +84,10 @@ class Server:
             except OSError:  # a client that cannot be reached, or no room: he will ask again
                 continue
 
-    async def _forward(self, inbox: socket.socket, ask: Ask, client: Any) -> None:
+    async def _forward(self, inbox: Datagrams, ask: Ask, client: Any) -> None:
         reply = await self._forwarder.ask(ask, tcp=False)
         try:
-            inbox.sendto(reply, client)
+            inbox.send(reply, client)
         except OSError:
             return  # as above
 
@@ -135,16 +134,3 @@ def _port(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text) < 65536):
         raise ValueError(f"'{text}' is not a port")
     return int(text)
-
-
-def _bound(address: Address) -> socket.socket:
-    family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-    inbox = socket.socket(family, socket.SOCK_DGRAM)
-    try:
-        inbox.setblocking(False)
-        inbox.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
-        inbox.bind(address)
-    except OSError:
-        inbox.close()
-        raise
-    return inbox

@@ -16,6 +16,8 @@ PLAIN_SIZE = 512
 """Bytes of a UDP reply to whom does not say that he takes more."""
 UDP_SIZE = 1232
 """Bytes that pass every link of IPv6 unfragmented (the DNS flag day of 2020)."""
+TCP_SIZE = 65535
+"""Bytes of a message over TCP, whose length has two bytes."""
 MAX_NAME = 255
 QUESTION_NAME = b"\xc0\x0c"
 """A pointer to the name in the question, right behind the header."""

@@ -23,6 +23,8 @@ Node = dict[int, tuple[bytes, ...]]
 """The data of a name's records by type."""
 _REFRESH, _RETRY, _EXPIRE = 7200, 1800, 86400
 """Seconds, for secondaries, of which there are none."""
+_LONGEST_CHAIN = 8
+"""Aliases in an answer: some lead to each other."""
 
 
 class Answer(NamedTuple):
@@ -32,6 +34,8 @@ class Answer(NamedTuple):
     answer: tuple[bytes, ...] = ()
     authority: tuple[bytes, ...] = ()
     additional: tuple[bytes, ...] = ()
+    aliases: int = 0
+    """How many records, from the first on, are aliases: they stay in front of what they lead to."""
     alias: bytes = b""
     """The name that is to be followed, outside of the zone."""
 
@@ -78,11 +82,17 @@ class Zone:
         return (record(self.origin, SOA, self.ttl, self._soa),)
 
     def _alias(self, target: bytes, type_: int) -> Answer:
-        alias = record(QUESTION_NAME, CNAME, self.ttl, target)
-        if target not in self.nodes:
-            return Answer(NOERROR, (alias,), alias=target)
-        found = self.nodes[target].get(type_, ())
-        return Answer(NOERROR, (alias, *(record(target, type_, self.ttl, data) for data in found)))
+        """An alias, and what it leads to, also by further ones."""
+        records = [record(QUESTION_NAME, CNAME, self.ttl, target)]
+        node = self.nodes.get(target)
+        while node is not None and CNAME in node and len(records) < _LONGEST_CHAIN:
+            records.append(record(target, CNAME, self.ttl, node[CNAME][0]))
+            target = node[CNAME][0]
+            node = self.nodes.get(target)
+        if node is None:
+            return Answer(NOERROR, tuple(records), aliases=len(records), alias=target)
+        found = (record(target, type_, self.ttl, data) for data in node.get(type_, ()))
+        return Answer(NOERROR, (*records, *found), aliases=len(records))
 
     def _targets(self, services: tuple[bytes, ...]) -> Iterator[bytes]:
         """The addresses of what SRV records lead to."""
