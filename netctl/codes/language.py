@@ -166,6 +166,12 @@ INCLUDE = {
         "The file is what `netctl plan --out` wrote: it holds changes, and no declarations.",
         "Apply it without `-f`, as in `netctl apply plan.json`; with `-f`, name the files that declare the stack.",
     ),
+    "NC135": Code(
+        "A Compose file where a stack was named",
+        "The file has services with an `image` or `build`, and names no stack: Docker Compose runs those, and netctl "
+        "makes the networks that they are on.",
+        "Print its networks as a stack with `netctl import --compose FILE`.",
+    ),
 }
 
 VARIABLES = {

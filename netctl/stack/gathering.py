@@ -19,6 +19,9 @@ MAX_INCLUDE_DEPTH = 32
 _SAVED_PLAN = {"format_version", "resource_changes"}
 """Keys that every plan has, and no stack: a plan is JSON, which is YAML."""
 
+_COMPOSE_SERVICE = {"image", "build"}
+"""Of these keys every service of a Compose file has one, and none of a stack's."""
+
 
 @dataclass(frozen=True)
 class _Named:
@@ -90,8 +93,9 @@ class Gathering:
         if not found:
             self._refuse("NC106", f"'{source.name}' declares nothing.", named.place or Position(source.name, 1, 1))
         for document in found:
-            if document.content.keys() >= _SAVED_PLAN:
-                self._refuse("NC134", f"'{source.name}' is a saved plan, not a stack.", Position(source.name))
+            if (taken_for := _other_format(document.content)) is not None:
+                code, what = taken_for
+                self._refuse(code, f"'{source.name}' is {what}, not a stack.", Position(source.name))
                 continue
             self._follow(document, (*trail, named))
             self.documents.append(document)
@@ -118,6 +122,18 @@ class Gathering:
 
     def _refuse(self, code: str, message: str, place: Position | None) -> None:
         self.problems.append(mistake(code, message, place))
+
+
+def _other_format(content: dict[str, Any]) -> tuple[str, str] | None:
+    """Code and name of what the content is, where that is known not to be a stack."""
+    if content.keys() >= _SAVED_PLAN:
+        return "NC134", "a saved plan"
+    services = content.get("services")
+    if "stack" not in content and isinstance(services, dict):
+        named = [service for service in services.values() if isinstance(service, dict)]
+        if any(service.keys() & _COMPOSE_SERVICE for service in named):
+            return "NC135", "a Compose file"
+    return None
 
 
 def _resolved(path: str | Path) -> Path:

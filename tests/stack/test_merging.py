@@ -126,6 +126,15 @@ def test_a_saved_plan_is_no_stack_which_is_said_once(tmp_path: Path) -> None:
         assert "netctl apply plan.json" in found.advice
 
 
+def test_a_compose_file_is_no_stack_which_is_said_once(tmp_path: Path) -> None:
+    (tmp_path / "compose.yaml").write_text("services:\n  a: {build: .}\n  b:\nnetworks:\n  front:\n")
+    (found,) = mistakes_of(tmp_path / "compose.yaml")
+    assert found.code == "NC135"
+    assert "netctl import --compose" in found.advice
+    (tmp_path / "stack.yaml").write_text("stack: s\nservices: {a: {image: x}}\n")
+    assert [found.code for found in mistakes_of(tmp_path / "stack.yaml")] == ["NC111"]
+
+
 def test_two_documents_of_a_file_name_one_stack(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("stack: a\n---\nstack: a\n")
     assert load([str(tmp_path / "a.yaml")]).stack.stack == "a"
