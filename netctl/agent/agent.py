@@ -363,18 +363,9 @@ class Agent(Keeping):
     def _source_changed(self) -> None:
         changed = self._source.changed()
         self._heed_source()
+        self._look_again()
         if changed:
             self._later("reload", _SETTLING, self._reload, "file")
-
-    def _heed_source(self) -> None:
-        """Report, once, that the newest desired state cannot be known or used; and that it can again."""
-        if self._source.trouble:
-            self._unreachable = True
-            self._refuse(NetctlError(self._source.trouble))
-        elif self._unreachable:
-            self._unreachable = False
-            self._good_again()
-        self._look_again()
 
     def _reload(self, reason: str) -> None:
         if reason == "signal":

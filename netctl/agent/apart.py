@@ -24,8 +24,10 @@ from netctl.errors import BackendError
 Answer = TypeVar("Answer")
 PATIENCE = 5.0
 """Seconds that an answer is waited for; twice as long as the last one took, where that is more."""
+_QUICK = 0.003
+"""Seconds that an answer is waited for before the turn is lent: about what passing it on and back takes."""
 _SETTLING = 0.25
-"""Seconds that a change is waited for before the turn is lent: what it does by steps is not to be taken for drift."""
+"""The same for a change: what it does by steps is not to be taken for drift."""
 _PAUSE = 1.0
 """Seconds between two attempts to have an answer."""
 _ASKED = ("engine", "consul", "complaints")
@@ -163,20 +165,23 @@ class Apart:
         """Make the changes, however long that takes. Raises UnansweredError where the system is asked already."""
         self._demand_answered()
         question: _Question[list[Outcome]] = _Question(lambda: self._member.execute(batch), list, 0)
-        if not question.ended.wait(_SETTLING):
-            with self._turns.lent():
-                question.ended.wait()
+        self._await_end(question, _SETTLING, None)
         return question.answer()
 
     def _asked(self, ask: Callable[[], Answer], again: Callable[[], Answer] | None = None) -> Answer:
         self._demand_answered()
         question = _Question(ask, again or ask, self._patience)
-        with self._turns.lent():
-            question.ended.wait(self._patience)
+        self._await_end(question, _QUICK, self._patience)
         if question.is_late(self._miss, lambda: self._hear(question.seconds)):
             self._demand_answered()
         self._patience = max(PATIENCE, 2 * question.seconds)
         return question.answer()
+
+    def _await_end(self, question: "_Question[Any]", first: float, seconds: float | None) -> None:
+        """Wait: *first* so long, then that many *seconds* with the turn lent; None for as long as it takes."""
+        if not question.ended.wait(first):
+            with self._turns.lent():
+                question.ended.wait(seconds)
 
     def _miss(self) -> None:
         self._late = True

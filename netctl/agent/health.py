@@ -30,7 +30,7 @@ class Health:
         self._checking = Checking(netns, changed)
         self._draining = Draining()
         self._facts = Facts()
-        self._remembering = Remembering()
+        self._remembering = Remembering("engine", "complaints")
         self._attended: Balanced | None = None
         self._told: Resting = {}
 

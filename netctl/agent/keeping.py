@@ -90,9 +90,16 @@ class Keeping:
         set_apart()
         self._tell_kept("watching", plan)
         self._note_gaps(plan)
+        self._heed_source()
+
+    def _heed_source(self) -> None:
+        """Report, once, that the newest desired state cannot be known or used; and that it can again."""
         if self._source.trouble:
             self._unreachable = True
             self._refuse(NetctlError(self._source.trouble))
+        elif self._unreachable:
+            self._unreachable = False
+            self._good_again()
 
     def _compile(self, new: Facts | None = None) -> Declared:
         """The declaration, read anew, for this host as it is now; where only facts are *new*, as it was read last."""

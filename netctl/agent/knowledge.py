@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
+from netctl.agent.remembering import Remembering
 from netctl.engine.facts import Facts
 
 _ASKED = ("engine", "consul", "complaints")
 """Facts that are read only where a stack asks for them."""
-_REMEMBERED = frozenset({"engine", "consul"})
+_REMEMBERED = ("engine", "consul")
 """Those that are taken to be as they were while they cannot be read. Whoever is not known to be unwell is well."""
 
 
@@ -18,35 +19,30 @@ class Knowledge:
         self._plain: tuple[object, ...] = ()
         self._told: dict[str, object] = {}
         """What has been asked for, of the facts told last."""
-        self._last: dict[str, object] = {}
+        self._remembering = Remembering(*_REMEMBERED)
 
     def tell(self, facts: Facts) -> Facts:
         """The same facts, whose answers are noted, and are given only once."""
         self._plain, self._told = _plain(facts), {}
-        told: Any = {name: self._noting(name, getattr(facts, name), self._told) for name in _ASKED}
+        facts = self._remembering.told(facts)
+        told: Any = {name: _noting(name, getattr(facts, name), self._told) for name in _ASKED}
         return facts._replace(**told)
-
-    def _noting(self, name: str, ask: Callable[[], object], told: dict[str, object]) -> Callable[[], object]:
-        def answer() -> object:
-            if name not in told:
-                told[name] = self._newest(name, ask)
-            return told[name]
-
-        return answer
-
-    def _newest(self, name: str, ask: Callable[[], object]) -> object:
-        found = ask()
-        if name not in _REMEMBERED:
-            return found
-        if found is not None:
-            self._last[name] = found
-        return self._last.get(name)
 
     def is_outdated(self, facts: Facts) -> bool:
         """Whether what was told is not so any more. What nobody has asked for is not asked for here."""
+        newest = self._remembering.told(facts)
         return _plain(facts) != self._plain or any(
-            self._newest(name, getattr(facts, name)) != answer for name, answer in self._told.items()
+            getattr(newest, name)() != answer for name, answer in self._told.items()
         )
+
+
+def _noting(name: str, ask: Callable[[], object], told: dict[str, object]) -> Callable[[], object]:
+    def answer() -> object:
+        if name not in told:
+            told[name] = ask()
+        return told[name]
+
+    return answer
 
 
 def _plain(facts: Facts) -> tuple[object, ...]:

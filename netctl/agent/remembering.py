@@ -1,27 +1,27 @@
-"""What Docker and Consul said last, for when they cannot be read: nobody becomes unwell, or well, by that."""
+"""What Docker and Consul said last, for when they cannot be read: unknown is not empty, and makes nobody unwell."""
 
-from collections.abc import Mapping
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
-from netctl.engine.facts import EngineFacts, Facts
+from netctl.engine.facts import Facts
 
 
 class Remembering:
-    """The answers of systems that are asked for containers and their health."""
+    """The last answers of systems that are asked for certain facts."""
 
-    def __init__(self) -> None:
-        self._engine: EngineFacts | None = None
-        self._complaints: Mapping[str, str] | None = None
+    def __init__(self, *names: str) -> None:
+        """*names* are those of the facts."""
+        self._names = names
+        self._last: dict[str, object] = {}
 
     def told(self, facts: Facts) -> Facts:
         """These facts, whose answers are remembered; where there is none, with the last one."""
+        asked: Any = {name: partial(self._newest, name, getattr(facts, name)) for name in self._names}
+        return facts._replace(**asked)
 
-        def engine() -> EngineFacts | None:
-            self._engine = facts.engine() or self._engine
-            return self._engine
-
-        def complaints() -> Mapping[str, str] | None:
-            found = facts.complaints()
-            self._complaints = self._complaints if found is None else found
-            return self._complaints
-
-        return facts._replace(engine=engine, complaints=complaints)
+    def _newest(self, name: str, ask: Callable[[], object]) -> object:
+        found = ask()
+        if found is not None:
+            self._last[name] = found
+        return self._last.get(name)

@@ -64,7 +64,7 @@ class _Naming:
         self._options = options
         self._ending = ending
         self._session: Session[Reader] | None = None
-        self._remembering = Remembering()
+        self._remembering = Remembering("engine", "complaints")
         self._declarations = load_declarations(options)
 
     def read(self, *, again: bool = False) -> State:

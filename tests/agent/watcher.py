@@ -7,8 +7,8 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, Protocol
@@ -171,12 +171,17 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(lab: Lab, *arguments: str, ready: bool = True, **more: str) -> Iterator[Watcher]:
-    """A watch with these arguments and, in its environment, *more*; if it is to be *ready*, it has said so."""
+def started(lab: Lab, argv: Sequence[str], name: str = "", *, ready: bool = True, **more: str) -> Iterator[Watcher]:
+    """The watch that the command line starts, with *more* in its environment; if it is to be *ready*, it has said so.
+    Its log has the *name*.
+    """
     port = free_port()
-    log = lab.directory / f"log-{port}"
-    argv = command(lab, *arguments, "--log-format", "json", "--listen", f"127.0.0.1:{port}")
-    with log.open("wb") as out, subprocess.Popen(argv, env=environment(lab, **more), stdout=out, stderr=out) as process:
+    log = lab.directory / f"log-{name}{port}"
+    whole = [*argv, "--log-format", "json", "--listen", f"127.0.0.1:{port}"]
+    with (
+        log.open("wb") as out,
+        subprocess.Popen(whole, env=environment(lab, **more), stdout=out, stderr=out) as process,
+    ):
         watcher = Watcher(lab, log, process, port)
         try:
             if ready:
@@ -185,6 +190,11 @@ def running(lab: Lab, *arguments: str, ready: bool = True, **more: str) -> Itera
         finally:
             if process.poll() is None:
                 process.kill()
+
+
+def running(lab: Lab, *arguments: str, ready: bool = True, **more: str) -> AbstractContextManager[Watcher]:
+    """A watch of the namespace ``node1`` with these arguments."""
+    return started(lab, command(lab, *arguments), ready=ready, **more)
 
 
 @contextmanager

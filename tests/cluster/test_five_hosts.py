@@ -56,6 +56,7 @@ def test_a_host_that_is_back_within_the_grace_was_never_gone(five: Five) -> None
         five.await_reaching(*HOSTS[:4])
         for host in ("h1", "h2", "h3"):
             assert not [line for line in watchers[host].said("^reloaded") if "deleted" in line["changes"]]
+        five.demand_done(*HOSTS[:4])
 
 
 def _sessions(five: Five) -> int:
@@ -76,6 +77,8 @@ def test_a_host_leaves_with_its_consul_agent(five: Five) -> None:
         five.agents["h4"].put("agent/leave")
         for host in ("h1", "h2", "h3"):
             five.await_peers(host, *others(host, "h4", "h5"))
+        five.await_reaching("h1", "h2", "h3")
+        five.demand_done("h1", "h2", "h3")
         five.agents["h4"].stop(signal.SIGKILL)
 
 

@@ -1,15 +1,14 @@
 """``netctl watch --consul`` as processes, and what is published for them."""
 
-import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from netctl.cli import publish as command
 from netctl.cluster.layout import Layout
 from netctl.engine.protocol import Context
 from netctl.engine.store import Store, find_coordinator
-from tests.agent.watcher import Watcher, environment, free_port
+from tests.agent.watcher import Watcher, started
 from tests.e2e.lab import Lab
 
 
@@ -34,33 +33,11 @@ def layout(stack: str = "pods") -> Layout:
     return Layout(stack)
 
 
-@contextmanager
 def following(
     lab: Lab, host: str = "node1", *options: str, at: str = "", stack: str = "pods", ready: bool = True, **more: str
-) -> Iterator[Watcher]:
+) -> AbstractContextManager[Watcher]:
     """A watch of what is published, as *host*, in its own namespace or in that of another label."""
-    port = free_port()
-    log = lab.directory / f"log-{host}-{port}"
-    argv = [
-        *(sys.executable, "-P", "-m", "netctl", "watch", "--consul", "--stack", stack, "--host", host),
-        *(
-            "--netns",
-            lab[at or host],
-            "--resync",
-            "0",
-            "--log-format",
-            "json",
-            "--listen",
-            f"127.0.0.1:{port}",
-            *options,
-        ),
-    ]
-    with log.open("wb") as out, subprocess.Popen(argv, env=environment(lab, **more), stdout=out, stderr=out) as process:
-        watcher = Watcher(lab, log, process, port)
-        try:
-            if ready:
-                watcher.await_said("^watching", timeout=60)
-            yield watcher
-        finally:
-            if process.poll() is None:
-                process.kill()
+    program = [sys.executable, "-P", "-m", "netctl", "watch", "--consul", "--stack", stack, "--host", host]
+    return started(
+        lab, [*program, "--netns", lab[at or host], "--resync", "0", *options], f"{host}-", ready=ready, **more
+    )
