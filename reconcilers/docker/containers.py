@@ -25,6 +25,8 @@ class Endpoint(NamedTuple):
     """IPv4 first; none where the container does not run."""
     fixed: tuple[str, ...]
     """Those that were asked for."""
+    id: str
+    """Another one with each connection and each start of the container; empty where it does not run."""
 
 
 class ContainerRow(NamedTuple):
@@ -94,6 +96,7 @@ def _endpoint(network: str, settings: Record) -> Endpoint:
         text(settings.get("NetworkID")),
         _both(settings.get("IPAddress"), settings.get("GlobalIPv6Address")),
         _both(fixed.get("IPv4Address"), fixed.get("IPv6Address")),
+        text(settings.get("EndpointID")),
     )
 
 

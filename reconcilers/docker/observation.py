@@ -15,19 +15,26 @@ from reconcilers.docker.swarm import SWARM, Swarm
 _ALL_BACK = "nobody any more"
 
 
-def observe(snapshot: Snapshot, api: Api, scope: Scope) -> dict[Key, Live]:
-    """What the stack owns, and whatever bears the key of something desired."""
-    return _Observation(snapshot, api, scope).run()
+Endpoints = dict[str, Settings]
+"""What was learned of endpoints, by their ids. What an endpoint is made of stays as it is."""
+
+
+def observe(snapshot: Snapshot, api: Api, scope: Scope, known: Endpoints) -> tuple[dict[Key, Live], Endpoints]:
+    """What the stack owns, and whatever bears the key of something desired; and what is *known* of endpoints now."""
+    observation = _Observation(snapshot, api, scope, known)
+    return observation.run(), observation.seen
 
 
 class _Observation:
     """One observation."""
 
-    def __init__(self, snapshot: Snapshot, api: Api, scope: Scope) -> None:
+    def __init__(self, snapshot: Snapshot, api: Api, scope: Scope, known: Endpoints) -> None:
         self.snapshot = snapshot
         self.api = api
         self.stack = scope.stack
         self.desired = {key: want for key, want in scope.desired.items() if key.system == SYSTEM}
+        self._known = known
+        self.seen: Endpoints = {}
         self._inspected: dict[str, Record | None] = {}
         self._swarm = Swarm(api, snapshot)
 
@@ -110,6 +117,16 @@ class _Observation:
         return Live(key, live, owner, network_key(wanted[0]))
 
     def _settings(self, place: Place) -> Settings | None:
+        """An endpoint's settings, which the list of containers does not tell; None where it is gone."""
+        endpoint = place.container.on(place.network.network.name, place.network.id)
+        ident = endpoint.id if endpoint is not None else ""
+        known = self._known.get(ident)
+        found = known._replace(name=place.container.name) if known is not None else self._asked(place)
+        if ident and found is not None:
+            self.seen[ident] = found
+        return found
+
+    def _asked(self, place: Place) -> Settings | None:
         container = place.container
         if container.id not in self._inspected:
             self._inspected[container.id] = inspected(self.api, container.id)

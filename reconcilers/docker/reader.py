@@ -15,6 +15,7 @@ from reconcilers.docker.refusals import UnreachableError
 
 if TYPE_CHECKING:  # what speaks HTTP is imported where there is an Engine to speak to
     from reconcilers.docker.api import Api
+    from reconcilers.docker.observation import Endpoints
     from reconcilers.docker.snapshot import Snapshot
 
 
@@ -28,6 +29,8 @@ class Reader:
         self._api: Api | None = None
         self._reading: Snapshot | BackendError | None = None
         """What the compiler has been told, for the next observation to agree with it."""
+        self._endpoints: Endpoints = {}
+        """What the last observation has learned of endpoints, so that a watch need not ask of each again."""
 
     def __enter__(self) -> Self:
         return self
@@ -87,7 +90,7 @@ class Reader:
         try:
             if isinstance(reading, BackendError):
                 raise reading
-            live = observe(reading or self._read(), self.api, scope)
+            live, self._endpoints = observe(reading or self._read(), self.api, scope, self._endpoints)
         except BackendError as error:
             hinge = frozenset({ENGINE}) if wanted else frozenset[Key]()
             return Observation({}, (Unread(SYSTEM, "everything", _reason(error, scope), wanted, hinge),))
