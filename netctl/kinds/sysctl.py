@@ -25,6 +25,11 @@ def bridge_setting(bridge: str, setting: str) -> str:
     return f"{BRIDGE}.{bridge.replace('.', '/')}.{setting}"
 
 
+def is_bridge_setting(name: str) -> bool:
+    """Whether a parameter of that name is a bridge's."""
+    return name.startswith(f"{BRIDGE}.")
+
+
 class Sysctl(NamedTuple):
     """One parameter, e.g. ``net.ipv4.conf.eth0.forwarding``, and the interface that carries its mark."""
 

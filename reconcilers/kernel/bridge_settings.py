@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from netctl.kinds.sysctl import BRIDGE
 from reconcilers.kernel import wire
+from reconcilers.kernel.bridge_filter import bridges_filter
 from reconcilers.kernel.if_link import (
     IFLA_BR_NF_CALL_IP6TABLES,
     IFLA_BR_NF_CALL_IPTABLES,
@@ -21,18 +22,14 @@ from reconcilers.kernel.rtnetlink import Request
 _ATTRIBUTES = {"nf_call_iptables": IFLA_BR_NF_CALL_IPTABLES, "nf_call_ip6tables": IFLA_BR_NF_CALL_IP6TABLES}
 
 
-def is_bridge_setting(name: str) -> bool:
-    """Whether a parameter of that name is a bridge's."""
-    return name.startswith(f"{BRIDGE}.")
-
-
 def read_bridge_settings(names: Iterable[str], links: Mapping[str, Row]) -> Iterator[tuple[str, str]]:
     """The values, ``0`` or ``1``, by name; of what is no bridge there are none."""
     for name in names:
         bridge, setting = _parts(name)
         row = links.get(bridge)
         if row is not None and row.kind == "bridge":
-            yield name, str(wire.read_number(row.details.get(_ATTRIBUTES[setting])))
+            is_set = wire.read_number(row.details.get(_ATTRIBUTES[setting]))
+            yield name, "1" if is_set and bridges_filter() else "0"
 
 
 def set_bridge_setting(name: str, value: str, index: int) -> Request:

@@ -8,6 +8,7 @@ from pathlib import Path
 from netctl.engine.protocol import Capability, Context
 from netctl.errors import BackendError
 from reconcilers.kernel import wire
+from reconcilers.kernel.bridge_filter import MODULE, bridges_filter
 from reconcilers.kernel.rtnetlink import KernelError, Request, Rtnetlink
 from reconcilers.kernel.sysctls import sysctl_path
 
@@ -28,7 +29,7 @@ def effective(capability: int) -> bool:
 
 def kernel_capabilities(context: Context) -> list[Capability]:
     """Privileges, kinds of device, forwarding."""
-    return [*_privileges(), *_link_kinds(context), *_forwarding()]
+    return [*_privileges(), *_link_kinds(context), *_forwarding(), *_bridge_filter()]
 
 
 def _privileges() -> Iterator[Capability]:
@@ -75,6 +76,17 @@ def _modinfo(kind: str) -> bool:
             if f"/{kind}.ko" in (base / listing).read_text():
                 return True
     return False
+
+
+def _bridge_filter() -> Iterator[Capability]:
+    loaded = bridges_filter()
+    yield Capability(
+        "filtering on bridges",
+        loaded or _modinfo(MODULE),
+        "" if loaded else f"with the first policy that needs it, the module {MODULE} is loaded",
+        f"install the module {MODULE}: policies between two ports of a bridge need it",
+        required=False,
+    )
 
 
 def _forwarding() -> Iterator[Capability]:

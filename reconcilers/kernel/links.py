@@ -7,6 +7,7 @@ from typing import NamedTuple
 from netctl.engine.resource import Owner
 from netctl.kinds.link import Bridge, Link, Macvlan, OtherLink, Veth, VethPeer, Vxlan
 from reconcilers.kernel import wire
+from reconcilers.kernel.bridge_filter import bridges_filter
 from reconcilers.kernel.if_link import (
     IFF_UP,
     IFLA_ADDRESS,
@@ -193,12 +194,12 @@ def _setting(array: bytes | None, position: int) -> bool:
 
 def _decode_bridge(row: Row, around: Surroundings) -> Bridge:
     details = row.details
-    return Bridge(
-        *_common(row, around),
-        bool(wire.read_number(details.get(IFLA_BR_STP_STATE))),
-        bool(wire.read_number(details.get(IFLA_BR_NF_CALL_IPTABLES))),
-        bool(wire.read_number(details.get(IFLA_BR_NF_CALL_IP6TABLES))),
+    stp, filters4, filters6 = (
+        bool(wire.read_number(details.get(kind)))
+        for kind in (IFLA_BR_STP_STATE, IFLA_BR_NF_CALL_IPTABLES, IFLA_BR_NF_CALL_IP6TABLES)
     )
+    in_effect = (filters4 or filters6) and bridges_filter()
+    return Bridge(*_common(row, around), stp, filters4 and in_effect, filters6 and in_effect)
 
 
 def _decode_veth(row: Row, around: Surroundings) -> Veth | VethPeer | OtherLink:

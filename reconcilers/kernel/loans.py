@@ -4,9 +4,9 @@ from typing import cast
 
 from netctl.engine.change import Change, Failure
 from netctl.kinds.link import Port
-from netctl.kinds.sysctl import Sysctl
+from netctl.kinds.sysctl import Sysctl, is_bridge_setting
 from netctl.system.namespaces import inside
-from reconcilers.kernel.bridge_settings import is_bridge_setting, set_bridge_setting
+from reconcilers.kernel.bridge_settings import set_bridge_setting
 from reconcilers.kernel.link_requests import set_altnames, set_master
 from reconcilers.kernel.marks import Loan, read_loans
 from reconcilers.kernel.refusals import explain

@@ -18,10 +18,10 @@ from netctl.kinds.link import SYSTEM, Link, Port, Veth, VethPeer, link_key, port
 from netctl.kinds.neighbour import FLOOD_MAC, FdbEntry, Neighbour, fdb_key, neighbour_key
 from netctl.kinds.route import PROTOCOL, Route, route_key, stack_number
 from netctl.kinds.rule import rule_key
-from netctl.kinds.sysctl import Sysctl, sysctl_key
+from netctl.kinds.sysctl import Sysctl, is_bridge_setting, sysctl_key
 from netctl.system.namespaces import named_namespaces
 from reconcilers.kernel.addresses import AddressRow, decode_address
-from reconcilers.kernel.bridge_settings import is_bridge_setting, read_bridge_settings
+from reconcilers.kernel.bridge_settings import read_bridge_settings
 from reconcilers.kernel.links import Row, Surroundings, decode_link
 from reconcilers.kernel.marks import is_passing, link_alias, read_loans, unfinished_group
 from reconcilers.kernel.neighbours import NTF_EXT_LEARNED, NUD_PERMANENT, dump_fdb, dump_neighbours

@@ -17,6 +17,7 @@ from netctl.kinds.route import PROTOCOL, Route, stack_number
 from netctl.kinds.rule import Rule
 from reconcilers.kernel.addresses import delete_address, set_address
 from reconcilers.kernel.announcements import announce
+from reconcilers.kernel.bridge_filter import make_bridges_filter
 from reconcilers.kernel.capabilities import CAP_NET_ADMIN, effective
 from reconcilers.kernel.link_requests import promote_secondaries
 from reconcilers.kernel.link_writer import LinkWriter
@@ -52,8 +53,8 @@ class KernelWriter(KernelReader):
 
     def execute(self, batch: Sequence[Change]) -> list[Outcome]:
         """Make the changes; one outcome for each, in order."""
-        failures: Failures = {}
         changes = list(enumerate(batch))
+        failures: Failures = dict(make_bridges_filter(changes, self.context.netns))
         links = LinkWriter(self.sources, failures)
         self._send(_removals(changes), failures)
         for position, change in changes:
