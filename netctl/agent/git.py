@@ -15,7 +15,7 @@ from threading import Lock
 from netctl.errors import NetctlError, UsageError
 
 _USER = re.compile(r"^([a-z+]+://)[^/@]*@")
-_PATIENCE = 120.0
+PATIENCE = 120.0
 """Seconds that git may take."""
 _SAFE = (
     "-c", "core.hooksPath=/dev/null", "-c", "core.symlinks=false", "-c", "protocol.ext.allow=never",
@@ -42,13 +42,13 @@ class Repository:
         self._newest = ""
         """The commit that was checked out last: it may be about to be made so."""
 
-    def fetch(self) -> str:
-        """The commit that the reference is at now, checked out. Raises NetctlError."""
+    def fetch(self, seconds: float = PATIENCE) -> str:
+        """The commit that the reference is at now, checked out; fetching may take so long. Raises NetctlError."""
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not (self._bare / "HEAD").exists():
             self._git("init", "--quiet", "--bare", str(self._bare), what="be given a directory")
         shallow = ("--quiet", "--no-tags", "--depth=1")
-        self._in_bare("fetch", *shallow, "--", self._url, self.ref, what=f"fetch '{self.ref}'")
+        self._in_bare("fetch", *shallow, "--", self._url, self.ref, what=f"fetch '{self.ref}'", seconds=seconds)
         commit = self._in_bare("rev-parse", "--verify", "FETCH_HEAD^{commit}", what=f"find '{self.ref}'").strip()
         if self._verify:
             self._check_signature(commit)
@@ -109,17 +109,17 @@ class Repository:
             self._git(f"--git-dir={self._bare}", f"--work-tree={new}", *what, what="check out")
             new.rename(target)
 
-    def _in_bare(self, *arguments: str, what: str) -> str:
-        return self._git(f"--git-dir={self._bare}", *arguments, what=what)
+    def _in_bare(self, *arguments: str, what: str, seconds: float = PATIENCE) -> str:
+        return self._git(f"--git-dir={self._bare}", *arguments, what=what, seconds=seconds)
 
-    def _git(self, *arguments: str, what: str) -> str:
+    def _git(self, *arguments: str, what: str, seconds: float = PATIENCE) -> str:
         """What git prints. Raises NetctlError with what it said."""
         try:
-            done = _run(arguments)
+            done = _run(arguments, seconds)
         except FileNotFoundError:
             raise NetctlError("git is not installed", "Install it, or name files with -f.") from None
         except subprocess.TimeoutExpired:
-            problem = f"git could not {what} of {self.url} within {_PATIENCE:g} s"
+            problem = f"git could not {what} of {self.url} within {seconds:g} s"
             raise NetctlError(problem, "Is it reachable?") from None
         if done.returncode:
             said = " ".join(line.strip() for line in done.stderr.splitlines() if line.strip())
@@ -128,9 +128,9 @@ class Repository:
         return done.stdout
 
 
-def _run(arguments: Sequence[str]) -> "subprocess.CompletedProcess[str]":
+def _run(arguments: Sequence[str], seconds: float) -> "subprocess.CompletedProcess[str]":
     environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
     return subprocess.run(
         ["git", *_SAFE, *arguments], env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-        errors="replace", check=False, timeout=_PATIENCE,
+        errors="replace", check=False, timeout=seconds,
     )  # fmt: skip

@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import Protocol
 
 from netctl.agent.declared import Declared
-from netctl.agent.git import Repository
+from netctl.agent.git import PATIENCE, Repository
 from netctl.errors import NetctlError
 from netctl.system.inotify import Inotify
+
+_SHORT_PATIENCE = 15.0
+"""Seconds that the first fetch may take where there is a good commit to begin with: the next one may take longer."""
 
 
 class Source(Protocol):
@@ -99,7 +102,7 @@ class Git:
     def first(self) -> str:
         """The commit to begin with: the newest, or where it cannot be had the last good one. Raises NetctlError."""
         try:
-            self.commit = self.repository.fetch()
+            self.commit = self.repository.fetch(_SHORT_PATIENCE if self.repository.good else PATIENCE)
         except NetctlError as error:
             return self.fall_back(error)
         return self.commit

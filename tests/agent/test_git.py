@@ -135,7 +135,7 @@ exec sh -c "$1"
 """In place of SSH: what it runs waits as long as a file is there."""
 
 
-def test_a_repository_that_does_not_answer_holds_up_no_repair(repo: Repo) -> None:
+def test_a_repository_that_does_not_answer_holds_up_no_repair_and_no_start(repo: Repo) -> None:
     first = repo.commit(STACK)
     hold, asked, program = (repo.lab.directory / name for name in ("hold", "asked", "program"))
     program.write_text(_STALLING.format(hold=hold, asked=asked))
@@ -152,6 +152,17 @@ def test_a_repository_that_does_not_answer_holds_up_no_repair(repo: Repo) -> Non
             hold.unlink()
         watcher.await_said("^reloaded")
         watcher.await_done(LESS)
+    hold.touch()
+    repo.commit(STACK)
+    try:
+        with following(repo, url=f"host:{repo.path}", GIT_SSH_COMMAND=str(program)) as watcher:
+            watcher.await_done(LESS)
+            assert watcher.get("/readyz")[0] == 503
+            hold.unlink()
+            watcher.await_said("^reloaded")
+            watcher.await_done()
+    finally:
+        hold.unlink(missing_ok=True)
 
 
 def test_a_first_reference_that_does_not_exist_is_an_error(repo: Repo) -> None:
