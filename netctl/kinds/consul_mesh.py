@@ -38,6 +38,8 @@ class Query(NamedTuple):
     node_meta: Pairs | None = None
     service_meta: Pairs | None = None
     ttl: str | None = None
+    template: str | None = None
+    """What makes it one for all names of a form, in JSON; empty for one of its own name, as the declared ones are."""
 
 
 QUERY = Kind(SYSTEM, "query", identity=frozenset({"name"}), cluster_wide=True)

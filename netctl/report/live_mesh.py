@@ -32,6 +32,9 @@ def add_queries_and_intentions(found: Iterable[Any], services: dict[str, Any], r
 
 
 def _add_query(query: Query, services: dict[str, Any], remarks: list[str]) -> None:
+    if query.template:
+        remarks.append(f"query {query.name}: it is a template")
+        return
     service = services.get(query.service or "")
     if service is None:
         remarks.append(f"query {query.name}: it is of '{query.service}', which is none of the services here")

@@ -103,7 +103,9 @@ class ReadApi:
             raise
 
     def _exchange(self, method: str, path: str, query: Mapping[str, str], body: Any = None) -> Answer:
-        if self._leaderless and not path.startswith(_OF_THE_AGENT):
+        # What is asked for as a server remembers it needs no leader.
+        needs_leader = not path.startswith(_OF_THE_AGENT) and "stale" not in query
+        if self._leaderless and needs_leader:
             if time.monotonic() - self._leaderless_since < _REMEMBERED:
                 raise self._leaderless
             self._leaderless = None
@@ -120,7 +122,7 @@ class ReadApi:
             refusal = RefusalError(
                 answer.status, _message(answer.status, read), body=read.decode(errors="replace"), headers=answer.headers
             )
-            if refusal.is_from_without_a_leader and not path.startswith(_OF_THE_AGENT):
+            if refusal.is_from_without_a_leader and needs_leader:
                 self._leaderless, self._leaderless_since = refusal, time.monotonic()
             raise refusal
         return Answer(json.loads(read) if read.strip() else None, answer.headers)

@@ -3,6 +3,7 @@ has (``netctl:shop:web:services.web``: the stack, the query, the declaration). I
 with the query, and does not count for a query of another name.
 """
 
+import json
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -77,9 +78,16 @@ def _row(answer: Record) -> QueryRow:
         tuple(sorted(strings(service.get("NodeMeta")).items())),
         tuple(sorted(strings(service.get("ServiceMeta")).items())),
         spelled_duration(text(record(answer.get("DNS")).get("TTL"))),
+        _template(record(answer.get("Template"))),
     )
     owner = next((owner for check in ignored if (owner := _owner(check, name)) is not None), None)
     return QueryRow(query, owner, answer)
+
+
+def _template(answer: Record) -> str:
+    """A template in JSON; empty where the query is none."""
+    told = {name: value for name, value in sorted(answer.items()) if value}
+    return json.dumps(told) if told else ""
 
 
 def _owner(check: str, name: str) -> Owner | None:
@@ -126,4 +134,5 @@ def _definition(query: Query, owner: Owner | None, known: Record) -> dict[str, A
         "ServiceMeta": dict(query.service_meta or ()),
     }
     kept = {name: value for name, value in known.items() if name not in {"CreateIndex", "ModifyIndex"}}
-    return {**kept, "Name": query.name, "Service": service, "DNS": {"TTL": query.ttl or ""}}
+    template = json.loads(query.template) if query.template else {}
+    return {**kept, "Name": query.name, "Service": service, "DNS": {"TTL": query.ttl or ""}, "Template": template}

@@ -93,6 +93,15 @@ def test_what_cannot_be_read_is_not_deleted_and_the_rest_still_planned(
     assert touched == {"service", "kv", "external"} - blind
 
 
+def test_who_is_unwell_is_asked_for_where_it_is_known_that_there_is_no_leader(lab: Lab, faulty: Faulty) -> None:
+    lab.apply(TEXT.replace("tcp: true", "ttl: 1h, status: critical"), "h")
+    faulty(lambda _, path: None if "stale" in path or "/agent/" in path else (500, "No cluster leader"))
+    with SYSTEM.reader(Context()) as reader:
+        with pytest.raises(BackendError, match="No cluster leader"):
+            reader.api.get("catalog/nodes")
+        assert reader.facts().complaints() == {WEB: "check 'web ttl' is critical in Consul"}
+
+
 def test_an_agent_that_hangs_is_not_waited_for_longer_than_the_timeout(faulty: Faulty) -> None:
     faulty(lambda *_: "hang")
     with SYSTEM.reader(Context(timeout=0.3)) as reader:

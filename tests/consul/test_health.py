@@ -8,6 +8,7 @@ from netctl.engine.protocol import Context
 from reconcilers.consul import SYSTEM
 from tests.agent.watcher import WATCHED, watching
 from tests.consul.agent import Agent
+from tests.dns.serving import serving
 from tests.e2e.lab import Lab
 from tests.support.namespaces import wait_until
 
@@ -121,6 +122,29 @@ services:
         register_elsewhere(agent, "passing", "slow", ONE)
         wait_until(lambda: published(lab) == {"10.20.0.10", "10.20.0.11"}, timeout=60)
         assert not watcher.said("^(reloaded|looking)")
+    lab.destroy("shop", "h")
+
+
+def test_names_follow_consul_without_a_watch(lab: Lab, agent: Agent) -> None:
+    lab.apply(TEXT, "h")
+    with serving(TEXT, lab.directory, "--netns", lab["h"]) as server:
+        name = "web.shop.svc.cluster.local."
+        assert server.find(name) == {"10.20.0.10", "10.20.0.11"}
+        agent.put(f"agent/check/fail/{ONE}:ttl")
+        wait_until(lambda: server.find(name) == {"10.20.0.11"})
+        agent.put(f"agent/service/maintenance/{TWO}", enable="true", reason="new disk")
+        wait_until(lambda: server.rcode(name) == "NXDOMAIN")
+        agent.put(f"agent/service/maintenance/{TWO}", enable="false")
+        wait_until(lambda: server.rcode(name) == "ANSWER" and server.find(name) == {"10.20.0.11"})
+        agent.stop()
+        try:
+            assert server.find(name) == {"10.20.0.11"}
+        finally:
+            agent.start()
+        # Having been away, the agent takes who owes it a heartbeat for critical.
+        for ident in (ONE, TWO):
+            agent.put(f"agent/check/pass/{ident}:ttl")
+        wait_until(lambda: server.rcode(name) == "ANSWER" and server.find(name) == {"10.20.0.10", "10.20.0.11"})
     lab.destroy("shop", "h")
 
 

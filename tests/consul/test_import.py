@@ -83,6 +83,15 @@ def test_what_the_mesh_and_dns_are_told_can_be_taken_over_without_changing_anyth
     assert agent.snapshot()["mesh"] == []
 
 
+def test_a_template_of_queries_is_told_in_a_remark(agent: Agent, capsys: pytest.CaptureFixture[str]) -> None:
+    template = {"Type": "name_prefix_match", "Regexp": "^web-(.+)$"}
+    agent.put("agent/service/register", {"ID": "web", "Name": "web", "Address": "10.20.0.1", "Port": 80})
+    agent.request("POST", "query", {"Name": "geo", "Template": template, "Service": {"Service": "web"}})
+    text = imported(agent, capsys)
+    assert "# not declared: query geo: it is a template" in text
+    assert "queries" not in text
+
+
 def test_what_is_of_services_that_are_not_here_is_told_in_remarks(
     agent: Agent, capsys: pytest.CaptureFixture[str]
 ) -> None:

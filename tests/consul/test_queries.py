@@ -96,6 +96,37 @@ def test_a_copied_mark_is_ignored_and_what_is_foreign_stays(lab: Lab, agent: Age
     assert {query["Name"] for query in agent.get("query")} == {"copy", "geo"}
 
 
+TEMPLATE = {"Type": "name_prefix_match", "Regexp": "^web-(.+)$"}
+
+
+def test_a_template_is_left_alone_and_an_own_query_is_made_none(lab: Lab, agent: Agent) -> None:
+    agent.request("POST", "query", {"Name": "", "Template": TEMPLATE, "Service": {"Service": "web-${match(1)}"}})
+    foreign = agent.query("")
+    lab.apply(stack("ttl: 10s"), "h")
+    own = agent.query("web")
+    assert own is not None
+    agent.put(f"query/{own['ID']}", own | {"Template": TEMPLATE})
+    [change] = lab.apply(stack("ttl: 10s"), "h").changes
+    assert (change.action, change.fields) == (Action.UPDATE, ("template",))
+    now = agent.query("web")
+    assert now is not None
+    assert (now["ID"], now["Template"]) == (own["ID"], own["Template"])
+    lab.destroy("shop", "h")
+    assert agent.get("query") == [foreign]
+
+
+def test_a_foreign_template_is_a_conflict_and_none_any_more_when_taken_over(lab: Lab, agent: Agent) -> None:
+    agent.request("POST", "query", {"Name": "web", "Template": TEMPLATE, "Service": {"Service": "web"}})
+    before = agent.snapshot()
+    with pytest.raises(ConflictError):
+        lab.apply_once(stack("ttl: 10s"), "h")
+    assert agent.snapshot() == before
+    lab.apply(stack("ttl: 10s"), "h", adopt=True)
+    found = agent.query("web")
+    assert found is not None
+    assert found["Template"]["Type"] == ""
+
+
 def test_a_query_that_changes_between_looking_and_writing_is_not_overwritten(
     lab: Lab, agent: Agent, monkeypatch: pytest.MonkeyPatch
 ) -> None:

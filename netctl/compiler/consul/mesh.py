@@ -62,4 +62,5 @@ def _query(name: str, service: str, query: QueryEntry) -> Query:
         tuple(sorted(query.node_meta.items())),
         tuple(sorted(query.service_meta.items())),
         query.ttl or "",
+        template="",
     )
