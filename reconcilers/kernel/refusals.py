@@ -3,6 +3,9 @@
 import errno
 
 from netctl.engine.change import Action, Change, Failure
+from netctl.engine.resource import Attributes
+from netctl.kinds.link import Macvlan
+from netctl.kinds.route import Route
 from reconcilers.kernel import wire
 from reconcilers.kernel.rtnetlink import KernelError, Request
 
@@ -28,7 +31,21 @@ def is_done(change: Change, request: Request, error: KernelError) -> bool:
 
 def explain(change: Change, error: KernelError) -> Failure:
     """The failure of *change*, in words."""
-    advice = _ADVICE.get(error.errno, "")
+    return Failure(f"{change.action} {change.key}", str(error), _advice(change.after, error))
+
+
+def _advice(wanted: Attributes | None, error: KernelError) -> str:
     if "VNI" in error.message:
-        advice = "another VXLAN device has this VNI and port (see `ip -d link show type vxlan`): declare another"
-    return Failure(f"{change.action} {change.key}", str(error), advice)
+        return "another VXLAN device has this VNI and port (see `ip -d link show type vxlan`): declare another"
+    if isinstance(wanted, Macvlan) and error.errno in {errno.EINVAL, errno.EBUSY}:
+        return (
+            f"{wanted.parent} is a port of a bridge, or a macvlan in mode passthru has it for itself "
+            "(see `ip -d link show type macvlan`, in its namespaces too)"
+        )
+    if isinstance(wanted, Route) and wanted.netns and error.errno == errno.ENETUNREACH:
+        # The attachment's own gateway: what leads there came with the address, which is as declared.
+        return (
+            f"somebody has removed the route to the network of {wanted.device}'s address, which the kernel makes: "
+            "remove the address, and apply again"
+        )
+    return _ADVICE.get(error.errno, "")

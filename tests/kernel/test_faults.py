@@ -67,6 +67,11 @@ def _taken_name_of_the_far_end(declared: Declared, app: str) -> None:
     assert veth
 
 
+def _two_for_one_parent(declared: Declared, app: str) -> None:
+    for name in ("lan0", "lan1"):
+        declared.link(Macvlan(app, name, parent="wan", mode="passthru"))
+
+
 REFUSALS: dict[str, tuple[Callable[[Declared, str], object], str]] = {
     "a gateway that is on no link": (
         lambda d, _: d.claimed(Route("", "172.16.0.0/16", gateway="203.0.113.1", device="")),
@@ -111,6 +116,7 @@ REFUSALS: dict[str, tuple[Callable[[Declared, str], object], str]] = {
         lambda d, _: d.link(Vxlan("", "nc-vx", vni=99, local="192.0.2.1", underlay="eth0", port=4789)),
         "VNI",
     ),
+    "a parent that another has for itself": (_two_for_one_parent, "a macvlan in mode passthru has it for itself"),
     "a name that is too long": (lambda d, _: d.link(Bridge("", "nc-" + "x" * 13)), "create kernel/link/nc-xxx"),
     "an alternative name of another": (lambda d, _: d.link(Bridge("", "nc-b", altnames=("eth0",))), "EEXIST"),
     "the far end's name": (_taken_name_of_the_far_end, "EEXIST"),
@@ -135,6 +141,16 @@ def test_a_refusal_is_said_clearly_and_all_is_undone(host: Host, reason: str) ->
     assert report.result is Result.UNDONE
     same(snapshot(host.ns), before[0])
     same(snapshot(host.app), before[1])
+
+
+def test_what_to_do_is_said_where_the_kernel_s_own_route_to_a_gateway_is_gone(host: Host) -> None:
+    declared = everything(host.app)
+    apply(host.ns, declared)
+    ip(host.app, "route flush table main")
+    assert "remove the address, and apply again" in answers(refused(host.ns, declared))
+    ip(host.app, "address del 10.10.0.2/24 dev eth0")
+    apply(host.ns, declared)
+    converged(host.ns, declared)
 
 
 def test_a_stack_whose_name_leaves_no_room_for_a_mark_is_told_so(host: Host) -> None:
