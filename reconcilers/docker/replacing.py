@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from netctl.engine.change import Action, Change
 from netctl.engine.resource import Owner
-from netctl.kinds.docker import Network
+from netctl.kinds.docker import Network, held_elsewhere
 from reconcilers.answers import record, text
 from reconcilers.docker import journal
 from reconcilers.docker.answers import records
@@ -24,6 +24,7 @@ from reconcilers.docker.snapshot import settings
 from reconcilers.requests import segment
 
 _CONFLICT = 409
+_HELD = "take them off it there, and apply again"
 _PAUSE = 0.05
 
 
@@ -38,6 +39,8 @@ class Replacing:
 
     def make(self, before: Network | None, after: Network | None) -> None:
         """Make it. Raises BackendError."""
+        if held := held_elsewhere(self.change):  # Docker would refuse too, but with everything here disconnected
+            raise RefusalError(_CONFLICT, f"others of the swarm are on it: {', '.join(held)}", _HELD)
         row = network_named(self.api, self.name)
         if row is not None and before is not None:
             self._demand_same_owner(row)

@@ -5,8 +5,10 @@ from collections.abc import Iterator
 import pytest
 
 from netctl.engine.apply import ApplyError
+from netctl.engine.protocol import Context
 from netctl.errors import RefusedError
 from netctl.report.plan_text import plan_text
+from reconcilers.docker import SYSTEM
 from tests.docker.engine import IMAGE, Engine
 from tests.e2e.lab import Lab
 from tests.support.namespaces import Namespaces, wait_until
@@ -101,6 +103,9 @@ def test_an_overlay_with_containers_of_other_engines_is_refused_to_be_replaced_b
     assert caught.value.code == "NC408"
     with pytest.raises(RefusedError, match="cannot be removed"):
         lab.destroy("dk", "h")
+    with SYSTEM.writer(Context()) as writer:  # as a watch does, which refuses no drift
+        (outcome,) = writer.execute([change for change in lab.plan(changed, "h").changes if change.key.kind == "network"])
+    assert "others of the swarm are on it: container" in str(outcome.failure)
     assert manager.endpoint("near", "dk_mesh") == endpoint
     wait_until(lambda: worker.pings("far", "near-by"), timeout=60, what="far finds near by its alias")
     worker.api.disconnect_container_from_network("far", "dk_mesh")
