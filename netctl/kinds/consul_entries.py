@@ -47,7 +47,9 @@ def canonical(kind: str, body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _mistakes(spec: Spec, value: Any, path: Path) -> Iterator[Mistake]:
-    if isinstance(spec, dict | By):
+    if value is None or spec is Leaf.ANYTHING:
+        yield from _nulls(value, path)
+    elif isinstance(spec, dict | By):
         if not isinstance(value, Mapping):
             yield Mistake(path, f"'{path[-1]}' is a mapping in Consul", "Write its fields below it.")
             return
@@ -65,6 +67,17 @@ def _mistakes(spec: Spec, value: Any, path: Path) -> Iterator[Mistake]:
             yield from _mistakes(spec[0], inner, (*path, index))
     elif not _is(spec, value):
         yield Mistake(path, f"{value!r} is not {spec.value}", f"Write {spec.value}.")
+
+
+def _nulls(value: Any, path: Path) -> Iterator[Mistake]:
+    """Nulls, however deep. A Consul server ends when it is to store one where anything may stand, and at each start
+    after that (seen with 1.8.7).
+    """
+    if value is None:
+        yield Mistake(path, f"'{path[-1]}' is null, which Consul cannot store", "Give it a value, or leave it out.")
+    elif isinstance(value, Mapping | list):
+        for key, inner in value.items() if isinstance(value, Mapping) else enumerate(value):
+            yield from _nulls(inner, (*path, key))
 
 
 def _hint(key: object, spec: Spec) -> str:

@@ -88,6 +88,12 @@ MISTAKES = {
     "a time without a unit": (
         service(f"{WEB}, config_entries: {{service-resolver: {{ConnectTimeout: 5}}}}"), "NC279", "10s",
     ),
+    "a field without a value": (
+        service(f"{WEB}, config_entries: {{service-defaults: {{Protocol: null}}}}"), "NC279", "null",
+    ),
+    "nothing where anything may stand": (
+        "stack: s\nconsul: {config_entries: {proxy-defaults: {global: {Config: {a: [{b: null}]}}}}}\n", "NC279", "'b'",
+    ),
     "shares that are not whole": (
         service(f"{WEB}, config_entries: {{service-splitter: {{Splits: [{{Weight: 90}}, {{Weight: 9}}]}}}}"),
         "NC279", "99",
