@@ -104,7 +104,8 @@ def test_an_overlay_with_containers_of_other_engines_is_refused_to_be_replaced_b
     with pytest.raises(RefusedError, match="cannot be removed"):
         lab.destroy("dk", "h")
     with SYSTEM.writer(Context()) as writer:  # as a watch does, which refuses no drift
-        (outcome,) = writer.execute([change for change in lab.plan(changed, "h").changes if change.key.kind == "network"])
+        networks = [change for change in lab.plan(changed, "h").changes if change.key.kind == "network"]
+        (outcome,) = writer.execute(networks)
     assert "others of the swarm are on it: container" in str(outcome.failure)
     assert manager.endpoint("near", "dk_mesh") == endpoint
     wait_until(lambda: worker.pings("far", "near-by"), timeout=60, what="far finds near by its alias")
