@@ -12,13 +12,15 @@ def refuse_conflicts(plan: Plan) -> None:
     """Raise ConflictError where something declared is there already and foreign."""
     if not plan.conflicts:
         return
+    from netctl.report.plan_text import import_command
+
     first = plan.conflicts[0].desired.key
     adopt = "take it over with --adopt, or " if all(conflict.adoptable for conflict in plan.conflicts) else ""
     count = len(plan.conflicts)
     subject = f"{first} is" if count == 1 else f"{first} and {count - 1} more are"
     raise ConflictError(
         f"{subject} there already and not of stack {plan.stack}; nothing was changed",
-        f"See what is there with netctl import '{first}'; {adopt}remove it, or rename the declaration.",
+        f"See what is there with {import_command(plan.conflicts)}; {adopt}remove it, or rename the declaration.",
         "NC401",
     )
 

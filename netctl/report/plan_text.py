@@ -104,11 +104,16 @@ def ways_out(conflicts: Sequence[Conflict]) -> list[str]:
         lines.append(
             f"  To take over what is there: netctl apply --adopt ({len(adoptable)} of {len(conflicts)} can be)."
         )
-    named = next((f" '{conflict.desired.key}'" for conflict in conflicts if _declares_itself(conflict)), "")
-    lines.append(f"  To see what is there as a declaration: netctl import{named}.")
+    lines.append(f"  To see what is there as a declaration: {import_command(conflicts)}.")
     if len(adoptable) < len(conflicts):
         lines.append("  What cannot be changed in place cannot be taken over: remove it, or rename the declaration.")
     return lines
+
+
+def import_command(conflicts: Sequence[Conflict]) -> str:
+    """The command that prints one of them as a declaration; where none makes one by itself, all that is there."""
+    named = next((f" '{conflict.desired.key}'" for conflict in conflicts if _declares_itself(conflict)), "")
+    return f"netctl import{named}"
 
 
 def _declares_itself(conflict: Conflict) -> bool:
