@@ -61,7 +61,8 @@ def run(options: Options) -> int:
         if report.done and options.output is Format.TEXT:
             _tell(report, seconds, plan, terminal)
         read = read_by(plan, work.session.members)
-        work.reach.keep(reached(work.desired) & read, read)
+        # With targets, what the stack has besides was left alone.
+        work.reach.keep(reached(work.desired) & read, frozenset() if inputs.target else read)
         _refuse_to_call_it_complete(work, plan)
     return 0
 

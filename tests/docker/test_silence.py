@@ -85,6 +85,17 @@ def test_what_is_declared_no_more_is_not_forgotten_while_docker_is_silent(
     applied.apply(KERNEL, "h")
 
 
+def test_an_apply_of_targets_forgets_nothing_of_what_it_left_alone(
+    applied: Lab, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", engine.url)
+    applied.apply_once(KERNEL, "h", target=["networks.k"])
+    assert engine.network("dk_n")
+    monkeypatch.delenv("DOCKER_HOST")
+    with pytest.raises(NetctlError, match=UNREAD):
+        applied.destroy("dk", "h")
+
+
 def test_a_stack_that_never_had_anything_in_docker_is_not_bothered_with_it(
     lab: Lab, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
