@@ -14,6 +14,7 @@ Tier = tuple[tuple[Policy, tuple[Rule, ...]], ...]
 """The policies of one tier that govern an endpoint in a direction, in order, with their rules for it."""
 
 _FEW = 64
+_EVERYWHERE = {4: "0.0.0.0/0", 6: "::/0"}
 _VERDICTS = {Action.ALLOW: Verdict.ALLOW, Action.DENY: Verdict.DENY}
 
 
@@ -29,12 +30,17 @@ class End(NamedTuple):
     """The endpoint's name; an address that is no endpoint's."""
     endpoint: Endpoint | None
     address: int | None
-    """In the connection's family; None where it has none."""
+    """In the connection's family; None where it has none, or where it is not known."""
 
     @property
     def name(self) -> str:
         """The endpoint's; empty for an address that is no endpoint's."""
         return self.endpoint.name if self.endpoint else ""
+
+    @property
+    def recognised(self) -> str:
+        """Its name where its packets tell it; empty where they have an address that is not known as the endpoint's."""
+        return "" if self.address is None else self.name
 
 
 class Ends(NamedTuple):
@@ -112,8 +118,7 @@ class Evaluator:
         if end is None or destination.endpoint is None or not self.translates(end, destination.endpoint, family):
             return source
         host = self.policies.endpoints.get(f"host/{end.host}")
-        hiding = self.end(host.name, family) if host else source
-        return source if hiding.address is None else hiding
+        return self.end(host.name, family) if host else source
 
     def translates(self, source: Endpoint, destination: Endpoint, family: int) -> bool:
         """Whether the source's host masquerades what it sends to the destination."""
@@ -132,11 +137,26 @@ class Evaluator:
         end = source.endpoint
         if end is None or end.kind != "host":
             return source
-        if end.host not in self._sources:
-            known = self.policies.sources.get(end.host, ())
-            self._sources[end.host] = [(AddressRanges([prefix]), address_value(address)) for prefix, address in known]
-        leading = (address for ranges, address in self._sources[end.host] if ranges.has(family, destination))
-        return source._replace(address=next(leading, source.address))
+        known = self._links(end.host)
+        leading = (address for ranges, address in known if ranges.has(family, destination))
+        address = next(leading, None) if known else source.address
+        if address is None:
+            return End(f"an address of {source.text} that is not declared", end, None)
+        return source._replace(address=address)
+
+    def always_known(self, host: str, family: int) -> bool:
+        """Whether it is known for every destination which address of a family a host sends from."""
+        known = self._links(host)
+        return not known or any(ranges.covers(AddressRanges([_EVERYWHERE[family]])) for ranges, _ in known)
+
+    def _links(self, host: str) -> list[tuple[AddressRanges, int]]:
+        """Where a host sends from which address, the narrowest first; of one of which that is not known, nothing."""
+        found = self._sources.get(host)
+        if found is None:
+            known = self.policies.sources.get(host, ())
+            found = [(AddressRanges([prefix]), address_value(address)) for prefix, address in known]
+            self._sources[host] = found
+        return found
 
     def is_failsafe(self, direction: Direction, endpoint: Endpoint, connection: Connection) -> bool:
         """Whether the connection is to a port that no policy closes."""
@@ -225,7 +245,7 @@ class Evaluator:
         """The first rule that matches and decides, and those before it that log."""
         logged: list[Rule] = []
         for rule in rules:
-            if not self._matching.matches(rule, connection, destination.name, remote.name, remote.address):
+            if not self._matching.matches(rule, connection, destination.name, remote.recognised, remote.address):
                 continue
             if rule.action is not Action.LOG:
                 return Step(policy, rule, tuple(logged))

@@ -3,6 +3,8 @@
 from netctl.policy.model import Connection, IcmpMatch, Peers, PortRange, Protocol, Rule
 from netctl.policy.ranges import ECHO_REQUEST, AddressRanges, has_port
 
+_LAST = {4: (1 << 32) - 1, 6: (1 << 128) - 1}
+
 
 class Matching:
     """Compares rules and connections; the ranges of a rule's prefixes are worked out once."""
@@ -24,10 +26,11 @@ class Matching:
         return has_service(rule, connection) or has_port(self.named(rule, destination), protocol, port)
 
     def has_peer(self, peers: Peers | None, name: str, family: int, address: int | None) -> bool:
-        """Whether an end is one of the peers."""
+        """Whether an end is one of the peers; one of which the address is not known, where all of them are."""
         if peers is None or name in peers.endpoints:
             return True
-        return address is not None and bool(peers.prefixes) and self.ranges(peers).has(family, address)
+        bounds = (0, _LAST[family]) if address is None else (address, address)
+        return bool(peers.prefixes) and self.ranges(peers).has(family, *bounds)
 
     def ranges(self, peers: Peers) -> AddressRanges:
         """The addresses of the peers' prefixes."""

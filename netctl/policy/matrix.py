@@ -60,7 +60,13 @@ class _Matrix:
         self._members: dict[tuple[Peers, Direction], Names] = {}
         self._admitted: dict[object, Names] = {}
         self._hidden: dict[tuple[str, bool], Names] = {}
-        self._ambiguous: set[str] = set()
+        self._admitting: dict[tuple[str, bool], Names] = {}
+        self._ambiguous = {
+            end.name
+            for end in chosen
+            if end.kind == "host"
+            and not (end.name in self._addresses and evaluator.always_known(end.host, service.family))
+        }
         """Hosts whose verdict may differ by which of their addresses they send from."""
 
     def rows(self) -> dict[str, Names]:
@@ -81,12 +87,21 @@ class _Matrix:
     def _row(self, source: Endpoint, admitted: Mapping[str, Names]) -> Names:
         """The destinations that the source's policies and their own allow."""
         allowed = self._peers(source, Direction.EGRESS) & self._destinations
-        hidden = self._hidden_from(source) & allowed
-        found = {name for name in allowed - hidden if source.name in admitted[name]}
+        hidden = self._hidden_from(source)
+        found = frozenset(name for name in allowed - hidden if source.name in admitted[name])
         host = f"host/{source.host}"
-        if host in self._ambiguous:
-            return self._one_by_one(source.name, hidden).union(found)
-        return frozenset(found | {name for name in hidden if host in admitted[name]})
+        if hidden and host in self._ambiguous:
+            return found | (allowed & self._admitting_host(source, hidden))
+        return found.union(name for name in allowed & hidden if host in admitted[name])
+
+    def _admitting_host(self, source: Endpoint, hidden: Names) -> Names:
+        """The destinations that admit what the source's host sends in place of it and of others like it."""
+        key = (source.host, source.spans_hosts)
+        if key not in self._admitting:
+            asked = ((name, self._service.connection(source.name, name)) for name in hidden & self._destinations)
+            sides = ((name, self._evaluator.decide(ask).ingress) for name, ask in asked)
+            self._admitting[key] = frozenset(name for name, side in sides if side and side.verdict is Verdict.ALLOW)
+        return self._admitting[key]
 
     def _one_by_one(self, source: str, destinations: Names) -> Names:
         """Those of the destinations to which a source is allowed, where it sends to each from another address."""
@@ -95,11 +110,11 @@ class _Matrix:
 
     def _hidden_from(self, source: Endpoint) -> Names:
         """The endpoints that see the source's host in its place."""
-        if not source.masqueraded or f"host/{source.host}" not in self._addresses:
+        endpoints = self._evaluator.policies.endpoints
+        if not source.masqueraded or f"host/{source.host}" not in endpoints:
             return _NOBODY
         key = (source.host, source.spans_hosts)
         if key not in self._hidden:
-            endpoints = self._evaluator.policies.endpoints
             translated = self._evaluator.translates
             self._hidden[key] = frozenset(
                 name for name in self._addresses if translated(source, endpoints[name], self._service.family)

@@ -156,7 +156,8 @@ class PolicySet(NamedTuple):
     overlays: Mapping[str, tuple[str, ...]] = {}
     """Of these, the prefixes of overlays that are neither internal nor isolated."""
     sources: Mapping[str, tuple[tuple[str, str], ...]] = {}
-    """By host, prefixes, the narrowest first, and which of its addresses it sends to them from; elsewhere its first."""
+    """By host, prefixes, the narrowest first, and which of its addresses it sends to them from. What it sends from
+    elsewhere is not known; of a host that is not here, it is its first address."""
 
 
 class Connection(NamedTuple):

@@ -89,7 +89,7 @@ class _Asking:
 
     def _has_peer(self, rule: Rule) -> bool:
         remote = self._remote
-        return self._matching.has_peer(rule.peers, remote.name, self._connection.family, remote.address)
+        return self._matching.has_peer(rule.peers, remote.recognised, self._connection.family, remote.address)
 
     def _has_port(self, rule: Rule) -> bool:
         asked = self._connection

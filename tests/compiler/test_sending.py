@@ -20,6 +20,7 @@ overlays:
   pods: {overlay}
 """
 FRONT = {("10.10.0.0/24", "10.10.0.1"), ("fd10::/64", "fd10::1")}
+BEYOND = ("0.0.0.0/0", "192.0.2.11")
 BLOCK = ("10.42.1.0/24", "10.42.1.1")
 BLOCK6 = ("fd42:0:0:1::/64", "fd42:0:0:1::1")
 BOTH = 'subnet: {cidr: [10.42.0.0/16, "fd42::/48"], per_host: [24, 64]}'
@@ -37,15 +38,15 @@ POOL = "subnet: {cidr: 10.42.0.0/16, per_host: 24}"
     ],
     ids=["tunnel", "direct", "direct but for the other family", "host-gw", "bridged"],
 )
-def test_it_is_the_bridge_s_the_tunnel_s_or_the_first_one(overlay: str, links: set[tuple[str, str]]) -> None:
+def test_it_is_the_bridge_s_the_tunnel_s_or_else_the_declared_one(overlay: str, links: set[tuple[str, str]]) -> None:
     found = sources(resolve(load(["-"], stdin=BytesIO(STACK.format(overlay=overlay).encode())).stack))["n1"]
-    assert set(found) == links | FRONT
+    assert set(found) == links | FRONT | {BEYOND}
 
 
 def test_the_narrowest_prefix_comes_first() -> None:
     text = STACK.format(overlay=f"{{vni: 42, {POOL}}}")
-    (*_, last) = sources(resolve(load(["-"], stdin=BytesIO(text.encode())).stack))["n1"]
-    assert last == ("10.42.0.0/16", "10.42.1.0")
+    (*_, tunnel, last) = sources(resolve(load(["-"], stdin=BytesIO(text.encode())).stack))["n1"]
+    assert (tunnel, last) == (("10.42.0.0/16", "10.42.1.0"), BEYOND)
 
 
 def test_a_stack_without_hosts_has_none() -> None:

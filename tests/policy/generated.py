@@ -19,6 +19,7 @@ from netctl.policy.model import (
     Protocol,
     Rule,
 )
+from netctl.policy.ranges import first_of_family
 
 NOWHERE = Origin("")
 TIERS = ("first", "second", "default")
@@ -88,7 +89,8 @@ def policy_sets(draw: st.DrawFn, actions: st.SearchStrategy[Action] = ACTIONS) -
     failsafe = Failsafe((PortRange(Protocol.TCP, 443, 443),), draw(st.sampled_from([(), (PortRange(Protocol.UDP),)])))
     inside = {"a": ("10.0.0.0/24", "fd00::/64"), "b": draw(st.sampled_from([(), ("10.0.0.0/16", "10.0.1.0/24")]))}
     overlays = {host: prefixes[: draw(st.integers(0, 1))] for host, prefixes in inside.items()}
-    sources = {end.host: _sources(end) for end in endpoints.values() if end.kind == "host"}
+    beyond = draw(st.lists(st.sampled_from(["0.0.0.0/0", "::/0"]), unique=True))
+    sources = {end.host: (*_sources(end), *_beyond(end, beyond)) for end in endpoints.values() if end.kind == "host"}
     return PolicySet(endpoints, tuple(policies), TIERS, failsafe, inside, overlays, sources)
 
 
@@ -96,6 +98,12 @@ def _sources(host: Endpoint) -> tuple[tuple[str, str], ...]:
     """A host sends from each of its further addresses to what is near that."""
     further = [(text, 124 if ":" in text else 28) for text in host.addresses[1:]]
     return tuple((str(ip_network(pair, strict=False)), pair[0]) for pair in further)
+
+
+def _beyond(host: Endpoint, prefixes: list[str]) -> tuple[tuple[str, str], ...]:
+    """What a host sends from to everything else, by the families of these prefixes that it has an address of."""
+    ways = ((prefix, first_of_family(host.addresses, 6 if ":" in prefix else 4)) for prefix in prefixes)
+    return tuple((prefix, address) for prefix, address in ways if address)
 
 
 @st.composite

@@ -28,7 +28,7 @@ def _seen(policies: PolicySet, source: Endpoint, destination: Endpoint, connecti
     host = policies.endpoints.get(f"host/{source.host}")
     if not source.masqueraded or not destination.host or destination.host == source.host:
         return source
-    if host is None or not _address(host, connection.family):
+    if host is None:
         return source
     own = ip_address(_address(destination, connection.family))
     near = any(own in ip_network(prefix) for prefix in policies.inside.get(source.host, ()))
@@ -37,12 +37,18 @@ def _seen(policies: PolicySet, source: Endpoint, destination: Endpoint, connecti
 
 
 def _sender(policies: PolicySet, endpoint: Endpoint, destination: Endpoint, family: int) -> str:
-    """The address that an endpoint sends from: a host, that of the narrowest prefix that the other end is in."""
+    """The address that an endpoint sends from: a host, that of the narrowest prefix that the other end is in.
+
+    Empty where it is not known.
+    """
     other = ip_address(_address(destination, family))
     if endpoint.kind == "host":
-        for prefix, address in policies.sources.get(endpoint.host, ()):
+        known = policies.sources.get(endpoint.host, ())
+        for prefix, address in known:
             if other in ip_network(prefix):
                 return address
+        if known:
+            return ""
     return _address(endpoint, family)
 
 
@@ -68,7 +74,7 @@ def _admits(
         address = _sender(policies, remote, destination, connection.family)
     for tier in policies.tiers:
         rules = [getattr(policy, direction) for policy in governing if policy.tier == tier]
-        outcome = _tier(rules, remote.name, address, destination, connection)
+        outcome = _tier(rules, remote.name if address else "", address, destination, connection)
         if outcome in {"allow", "deny"}:
             return outcome == "allow"
     return True
@@ -89,6 +95,8 @@ def _tier(
 def _peer(rule: Rule, remote: str, address: str) -> bool:
     if rule.peers is None or remote in rule.peers.endpoints:
         return True
+    if not address:
+        return False  # no prefix here is of all addresses
     return any(ip_address(address) in ip_network(prefix) for prefix in rule.peers.prefixes)
 
 

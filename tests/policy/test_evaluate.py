@@ -25,6 +25,7 @@ from netctl.policy.model import (
 from netctl.policy.verdicts import Reason, Verdict
 from tests.policy.generated import DEFAULT_ACTIONS, connections, has_family, policy_sets, rules, services
 from tests.policy.reference import allows
+from tests.policy.stacks import resolved
 
 _SETTINGS = settings(max_examples=80, deadline=None)
 
@@ -317,3 +318,33 @@ def test_many_endpoints_are_governed_by_what_governs_each_alone() -> None:
         assert [policy.name for tier in alone for policy, _ in tier] == [
             policy.name for policy in policies if name in policy.selected
         ]
+
+
+TWO_HOSTS = """
+stack: shop
+hosts: {n1: {id: 1, address: 192.0.2.11}, n2: {id: 2, address: 192.0.2.12}}
+networks:
+  near: {hosts: [n1], subnet: {cidr: [10.1.0.0/24, "fd01::/64"]}, attach: [{netns: a}]}
+  far: {hosts: [n2], subnet: {cidr: [10.2.0.0/24, "fd02::/64"]}, attach: [{netns: b}]}
+policies:
+  b: {applies_to: {network: far}, ingress: [{from: [{host: n1}, {host: n2}, {cidr: "fd01::/64"}]%s}]}
+"""
+
+
+@pytest.mark.parametrize("source", ["host/n1", "near/a"])
+def test_a_host_is_not_recognised_by_an_address_that_is_not_declared(source: str) -> None:
+    evaluator = Evaluator(resolved(TWO_HOSTS % "").policies)
+    found = {family: evaluator.decide(_asked(source, "far/b", family=family)) for family in (4, 6)}
+    assert {family: one.verdict for family, one in found.items()} == {4: Verdict.ALLOW, 6: Verdict.DENY}
+    assert found[6].ingress is not None
+    assert found[6].ingress.peer == "an address of host/n1 that is not declared"
+    assert "far/b" not in reachable(evaluator, Service(Protocol.TCP, 80, family=6))[source]
+
+
+def test_its_own_endpoints_see_the_address_of_their_bridge() -> None:
+    assert evaluate(resolved(TWO_HOSTS % "").policies, _asked("host/n2", "far/b", family=6)).verdict is Verdict.ALLOW
+
+
+def test_what_is_allowed_from_everywhere_is_allowed_from_an_address_that_is_not_declared() -> None:
+    policies = resolved(TWO_HOSTS % ', ports: 22}, {from: {cidr: "::/0"}, ports: 80').policies
+    assert evaluate(policies, _asked("host/n1", "far/b", family=6)).verdict is Verdict.ALLOW

@@ -9,17 +9,23 @@ from netctl.compiler.topology import Net, Role, Topology
 from netctl.policy.ranges import family_of
 from netctl.stack.models import VxlanOverlay
 
+_EVERYWHERE = {4: Prefix(4, 0, 0), 6: Prefix(6, 0, 0)}
+
 
 def sources(topology: Topology) -> dict[str, tuple[tuple[str, str], ...]]:
     """By host, prefixes and its address on the link that leads there, the narrowest prefix first.
 
+    Everything else is beyond the underlay, and sent to from the host's declared address. So what it sends there from in
+    the other family is not known.
+
     Other hosts' blocks of an overlay are behind its tunnel; but not where packets go there as they are, by the
     underlay, as those of its own family do between hosts on one link where the overlay routes directly.
     """
-    found: dict[str, list[tuple[Prefix, str]]] = {}
+    declared = topology.stack.hosts
+    found = {name: [(_EVERYWHERE[family_of(host.address)], host.address)] for name, host in declared.items()}
     for net in topology.nets:
         for host in net.hosts - {ALONE}:
-            found.setdefault(host, []).extend(_links(topology, net, host))
+            found[host] += _links(topology, net, host)
     return {
         host: tuple((str(prefix), address) for prefix, address in sorted(links, key=lambda link: -link[0].length))
         for host, links in sorted(found.items())
