@@ -41,6 +41,14 @@ BALANCING = {
         "Two publications are at the same port and protocol of the hosts. The message names the first.",
         "Publish one of them at another port.",
     ),
+    "NC297": Code(
+        "A port of the host's own that is published",
+        "What comes to a published port goes to the service, and no longer to the host: ssh at port 22, a Consul agent "
+        "or the end of a tunnel could not be reached any more. Those ports are the ones that "
+        "[no policy closes](policies.md).",
+        "Publish the service at another port. If it is meant, and nothing of the host's own listens there, list under "
+        "`failsafe: {ingress: […]}` the ports that have to stay open, without this one.",
+    ),
     "NC361": Code(
         "An endpoint that is not healthy",
         "A warning: a health check of the endpoint fails, its container does not run or is not healthy, or somebody "

@@ -85,6 +85,8 @@ def test_most_of_those_who_are_remembered_stay_where_they_are_when_an_endpoint_c
         ("{a: {port: 80, vip: {subnet: vip}, endpoints: [10.10.0.2]}}", "NC201", "subnet 'vip' is not declared"),
         ("{a: {port: 80, publish: '8080:81', endpoints: [10.10.0.2]}}", "NC291", "81/tcp"),
         ("{a: {port: 80, publish: ['8080:80', '8080:80'], endpoints: [10.10.0.2]}}", "NC296", "8080/tcp"),
+        ("{a: {port: 80, publish: '22:80', endpoints: [10.10.0.2]}}", "NC297", "22/tcp"),
+        ("{a: {port: 53/udp, publish: '8301:53/udp', endpoints: [10.10.0.2]}}", "NC297", "8301/udp"),
         (
             "{" + ", ".join(f"s{i}: {{port: 80, vip: auto, endpoints: [10.10.0.2]}}" for i in range(7)) + "}",
             "NC295",
@@ -99,6 +101,16 @@ def test_what_cannot_be_is_said_with_its_place(services: str, code: str, says: s
     assert found.code == code
     assert says in found.message
     assert found.position
+
+
+def test_a_port_of_the_hosts_own_is_published_where_it_need_not_stay_open() -> None:
+    text = """
+stack: shop
+networks: {front: {subnet: {cidr: 10.10.0.0/24}, attach: [{netns: web, address: 10.10.0.2}]}}
+services: {a: {port: [80, 22/udp], publish: ['8500:80', '22:22/udp'], endpoints: [10.10.0.2]}}
+failsafe: {ingress: [22/tcp]}
+"""
+    _compiled(text)
 
 
 def test_a_subnet_of_virtual_addresses_is_no_networks() -> None:

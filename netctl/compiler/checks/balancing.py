@@ -1,14 +1,19 @@
 """Virtual addresses and published ports: what contradicts itself, and what two services would have."""
 
+from collections.abc import Sequence
+
 from netctl.compiler.addressing import Slots
 from netctl.compiler.balancing.addresses import fixed_addresses, services_in, subnet_of
 from netctl.compiler.balancing.frontends import service_ports
 from netctl.compiler.checks.occupancy import spell
 from netctl.compiler.hosts import suggestion
 from netctl.compiler.places import Path, Problems
+from netctl.compiler.policies.ports import parse_port
+from netctl.compiler.policies.resolve import failsafe_of
 from netctl.compiler.prefixes import Prefix, parse_address
 from netctl.compiler.subnets import Pool, Space
 from netctl.compiler.topology import Topology
+from netctl.policy.model import PortRange
 from netctl.stack.balancing_models import VirtualAddress
 from netctl.stack.policy_models import Service, ServiceEndpoint
 
@@ -18,6 +23,7 @@ def check_balancing(topology: Topology, problems: Problems) -> None:
     spaces = {str(space.path[-1]): space for space in topology.spaces if space.path[0] == "subnets"}
     addresses: dict[str, Path] = {}
     ports: dict[tuple[str, str], Path] = {}
+    own = failsafe_of(topology.stack).ingress
     for name, service in sorted(topology.stack.services.items()):
         path: Path = ("services", name)
         _weights(service, path, problems)
@@ -27,6 +33,7 @@ def check_balancing(topology: Topology, problems: Problems) -> None:
             _addresses(topology, spaces, service, path, addresses, problems)
         if service.publish:
             _publications(service, path, ports, problems)
+            _own_ports(service, path, own, problems)
     for subnet in sorted({subnet_of(service) for service in topology.stack.services.values() if service.vip}):
         if subnet in spaces:
             _space(topology, spaces[subnet], subnet, problems)
@@ -191,4 +198,21 @@ def _publications(service: Service, path: Path, taken: dict[tuple[str, str], Pat
                 place,
                 f"port {outer}/{inner.partition('/')[2]} of the hosts is published twice, first by {spell(earlier)}",
                 "Publish one of them at another port.",
+            )
+
+
+def _own_ports(service: Service, path: Path, own: Sequence[PortRange], problems: Problems) -> None:
+    """Ports that the host has to be reached at, which would lead to the service."""
+    for index, text in enumerate(service.publish or ()):
+        outer, _, inner = text.partition(":")
+        port = parse_port(f"{outer}/{inner.partition('/')[2]}")
+        if isinstance(port, PortRange) and any(
+            held.protocol is port.protocol and held.first <= port.first <= held.last for held in own
+        ):
+            problems.error(
+                "NC297",
+                (*path, "publish", index),
+                f"port {outer}/{port.protocol} is one that the hosts themselves have to be reached at",
+                "Publish it at another port, or list the ports that have to stay open, without it, under "
+                "'failsafe: {ingress: […]}'.",
             )

@@ -45,7 +45,7 @@ def resolve_policies(topology: Topology, places: Places) -> Resolution:
             endpoints,
             policies,
             ordered,
-            _failsafe(topology.stack),
+            failsafe_of(topology.stack),
             inside(topology),
             open_overlays(topology),
             sources(topology),
@@ -92,8 +92,8 @@ class _Resolving:
         )
 
 
-def _failsafe(stack: Stack) -> Failsafe:
-    """The declared or default ports, and those of the stack's own tunnels."""
+def failsafe_of(stack: Stack) -> Failsafe:
+    """The declared or default ports that no policy closes, and those of the stack's own tunnels."""
     declared = stack.failsafe
     ingress = declared.ingress if declared and declared.ingress is not None else DEFAULT_INGRESS
     egress = declared.egress if declared and declared.egress is not None else DEFAULT_EGRESS
