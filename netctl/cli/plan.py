@@ -8,6 +8,7 @@ from typing import Annotated, cast
 
 import typer
 
+from netctl.cli.consent import refuse_conflicts
 from netctl.cli.options import PlanFormat, Planning
 from netctl.cli.terminal import Terminal
 from netctl.cli.workspace import Workspace, reading
@@ -41,6 +42,8 @@ def run(options: Options) -> int:
     if save:
         save(plan, warnings)
     print_plan(plan, warnings, options.output, terminal)
+    if terminal.quiet and options.output is PlanFormat.TEXT:
+        refuse_conflicts(plan)  # an error is said also where the plan, which shows it, is not
     return _exit_code(plan, unread, detailed=options.detailed_exitcode)
 
 

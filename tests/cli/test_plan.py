@@ -34,6 +34,9 @@ def test_a_conflict_is_an_error(site: Site, netctl: Netctl) -> None:
     assert ran.code == 1
     assert "kernel/link/nc-backend  is a bridge, foreign" in ran.out
     assert netctl("plan", *site.place, "--adopt").code == 0
+    quiet = netctl("plan", "-q", *site.place)
+    assert (quiet.code, quiet.out) == (1, "")
+    assert "[NC401]" in quiet.err
 
 
 def test_the_json_form_keeps_its_schema_and_is_alone_on_standard_output(site: Site, netctl: Netctl) -> None:
