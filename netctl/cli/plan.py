@@ -8,7 +8,6 @@ from typing import Annotated, cast
 
 import typer
 
-from netctl.cli.consent import refuse_conflicts
 from netctl.cli.options import PlanFormat, Planning
 from netctl.cli.terminal import Terminal
 from netctl.cli.workspace import Workspace, reading
@@ -43,6 +42,8 @@ def run(options: Options) -> int:
         save(plan, warnings)
     print_plan(plan, warnings, options.output, terminal)
     if terminal.quiet and options.output is PlanFormat.TEXT:
+        from netctl.cli.consent import refuse_conflicts
+
         refuse_conflicts(plan)  # an error is said also where the plan, which shows it, is not
     return _exit_code(plan, unread, detailed=options.detailed_exitcode)
 
