@@ -1,7 +1,8 @@
 """The loop: it waits for events, files, signals and timers, and has the keeper do what they ask for.
 
 What takes long (a new desired state, a look at everything) is done in a thread, one at a time; meanwhile events wait
-in their sockets. What is quick (an event's repair) is done at once.
+in their sockets, unless the thread waits itself, or works something out (`turns`). What is quick (an event's repair) is
+done at once.
 """
 
 import asyncio

@@ -91,6 +91,8 @@ class Keeper:
         self._log = log
         self._metrics = metrics
         self._numbers = count(1)
+        self._waited: Mapping[str, tuple[Key, Waiting]] = {}
+        """What waited when everything was looked at last."""
 
     @property
     def scope(self) -> Scope:
@@ -100,6 +102,7 @@ class Keeper:
     def plan(self, declared: Declared | None = None) -> Plan:
         """What would have to change, everything looked at."""
         wanted = declared or self.declared
+        self._waited = dict(self.waiting)
         return self.session.plan(wanted.desired, stack=wanted.stack, host=wanted.host)
 
     def adopt(self, declared: Declared, plan: Plan) -> None:
@@ -107,12 +110,20 @@ class Keeper:
         if not self.detect_only:
             apply_plan(plan, declared.desired, self.session)
         self.declared = declared
-        self.waiting.clear()
+        self._leave_the_new_waiting()
         self.drifts = {
             key: drift for key, drift in self.drifts.items() if key in declared.desired and self.session.concerns(key)
         }
         if self.detect_only:
             self._detected(plan)
+
+    def _leave_the_new_waiting(self) -> None:
+        """What waited before is part of the last plan; what was told of since then may not be."""
+        self.waiting = {
+            name: entry
+            for name, entry in self.waiting.items()
+            if self._waited.get(name) is not entry and entry[0] in self.declared.desired
+        }
 
     def move(self, declared: Declared) -> None:
         """Make another desired state so that differs in a few resources, from what the former one was; nothing is
@@ -132,7 +143,7 @@ class Keeper:
         self._metrics.resyncs.add(reason=reason.partition(":")[0])
         self.look_again = ""
         plan = self.plan()
-        self.waiting.clear()
+        self._leave_the_new_waiting()
         wrong = {change.key for change in plan.changes}.union(conflict.desired.key for conflict in plan.conflicts)
         self.drifts = {key: drift for key, drift in self.drifts.items() if key in wrong}
         for conflict in plan.conflicts:

@@ -15,7 +15,7 @@ from netctl.agent.log import Log
 from netctl.agent.metrics import Metrics
 from netctl.agent.sources import Source
 from netctl.agent.turns import Turns
-from netctl.engine.facts import Facts
+from netctl.engine.facts import Facts, Held
 from netctl.engine.plan import Plan
 from netctl.engine.protocol import Writer
 from netctl.engine.session import Session
@@ -103,7 +103,24 @@ class Keeping:
 
     def _compile(self, new: Facts | None = None) -> Declared:
         """The declaration, read anew, for this host as it is now; where only facts are *new*, as it was read last."""
-        if new is None or self._loaded is None:
+        facts = self.session.facts() if new is None else new
+        # What endpoints have is read of a system that is followed, and so in the thread's own turn.
+        facts = self.health.told(self._knowledge.tell(facts._replace(held=self._regaining(facts.held))))
+        with self.turns.lent():
+            declared = self._worked_out(facts, again=new is None)
+        self.session.leads = declared.leads
+        return declared
+
+    def _regaining(self, held: Held) -> Held:
+        def answer(stack: str, netns: str, interface: str) -> tuple[str, ...]:
+            with self.turns.regained():
+                return held(stack, netns, interface)
+
+        return answer
+
+    def _worked_out(self, facts: Facts, *, again: bool) -> Declared:
+        """The declaration, compiled; nothing that is kept is touched. Raises NetctlError."""
+        if again or self._loaded is None:
             self._loaded = None
             self._loaded = self._load()
         loaded = self._loaded
@@ -112,9 +129,7 @@ class Keeping:
                 f"the declaration is of stack '{loaded.stack}' now, and '{self.keeper.declared.stack}' is kept here",
                 "Start another watch for the other stack.",
             )
-        facts = self.health.told(self._knowledge.tell(self.session.facts() if new is None else new))
         declared = loaded.compile(facts)
-        self.session.leads = declared.leads
         balanced = declared.balanced
         if balanced is None:
             return declared

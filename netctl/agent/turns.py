@@ -1,7 +1,7 @@
 """Whose turn it is to touch what is kept: the loop's, or that of the thread that is at work.
 
-Either does what it does without being disturbed. While the thread waits for a system's answer, and so touches nothing,
-it lends its turn to the loop, which repairs meanwhile what others tell of.
+Either does what it does without being disturbed. While the thread waits for a system's answer, or works something out,
+and so touches nothing, it lends its turn to the loop, which repairs meanwhile what others tell of.
 """
 
 from asyncio import AbstractEventLoop
@@ -11,39 +11,44 @@ from threading import Event, get_ident
 
 
 class Turns:
-    """The turn of one agent. Nobody lends it before `begin`."""
+    """The turn of one agent. Nobody lends it before `begin`. All else is called by the thread that is at work."""
 
     def __init__(self) -> None:
         self._loop: AbstractEventLoop | None = None
-        self._thread = 0
-        """The loop's, which waits for nothing."""
+        self._loop_thread = 0
         self._passed: Callable[[bool], None] = lambda _: None
         self._is_kept = False
+        self._is_lent = False
 
     def begin(self, loop: AbstractEventLoop, passed: Callable[[bool], None]) -> None:
         """To be called in the loop. *passed* is told there: True when it is the loop's turn, then False."""
-        self._loop, self._thread, self._passed = loop, get_ident(), passed
+        self._loop, self._loop_thread, self._passed = loop, get_ident(), passed
 
     @contextmanager
     def lent(self) -> Iterator[None]:
-        """It is the loop's turn; the thread touches nothing that is kept."""
+        """It is the loop's turn; the thread touches nothing that is kept, nor the systems that are followed."""
         loop = self._loop
-        if loop is None or self._is_kept or get_ident() == self._thread:
+        if loop is None or self._is_kept or self._is_lent or get_ident() == self._loop_thread:
             yield
             return
-        loop.call_soon_threadsafe(self._passed, True)
+        self._give(loop)
         try:
             yield
         finally:
-            returned = Event()
-            loop.call_soon_threadsafe(self._return, returned)
-            returned.wait()
+            self._take_back(loop)
 
-    def _return(self, returned: Event) -> None:
+    @contextmanager
+    def regained(self) -> Iterator[None]:
+        """It is the thread's turn for once, also where it is lent."""
+        loop = self._loop
+        if loop is None or not self._is_lent:
+            yield
+            return
+        self._take_back(loop)
         try:
-            self._passed(False)
+            yield
         finally:
-            returned.set()
+            self._give(loop)
 
     @contextmanager
     def kept(self) -> Iterator[None]:
@@ -53,3 +58,19 @@ class Turns:
             yield
         finally:
             self._is_kept = False
+
+    def _give(self, loop: AbstractEventLoop) -> None:
+        self._is_lent = True
+        loop.call_soon_threadsafe(self._passed, True)
+
+    def _take_back(self, loop: AbstractEventLoop) -> None:
+        returned = Event()
+        loop.call_soon_threadsafe(self._return, returned)
+        returned.wait()
+        self._is_lent = False
+
+    def _return(self, returned: Event) -> None:
+        try:
+            self._passed(False)
+        finally:
+            returned.set()

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import os
+import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -35,6 +36,9 @@ from netctl.stack.source import STDIN
 
 if TYPE_CHECKING:  # served where it is asked for
     from netctl.agent.webhook import Webhook
+
+_SWITCHING = 0.0005
+"""Seconds that a repair waits for a thread that works something out, whenever it needs the interpreter."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +98,7 @@ class Options(Changing, Compiling):
 def run(options: Options) -> int:
     """Keep this host as declared: drift is repaired as it happens, a changed declaration made so."""
     gc.enable()  # this process stays, and what it uses in cycles has to be given back
+    sys.setswitchinterval(_SWITCHING)
     _refuse_contradictions(options)
     seconds = duration(options.resync)
     terminal = options.terminal()

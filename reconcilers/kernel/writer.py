@@ -53,6 +53,7 @@ class KernelWriter(KernelReader):
 
     def execute(self, batch: Sequence[Change]) -> list[Outcome]:
         """Make the changes; one outcome for each, in order."""
+        self._facts_fresh = False  # what was read before is not so any more
         changes = list(enumerate(batch))
         failures: Failures = dict(make_bridges_filter(changes, self.context.netns))
         links = LinkWriter(self.sources, failures)
