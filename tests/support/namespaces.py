@@ -78,27 +78,36 @@ def wait_until(predicate: Callable[[], T], timeout: float = 60.0, what: str = ""
 
 def wait_for_addresses(ns: str) -> None:
     """Wait until duplicate address detection (RFC 4862, 5.4) is over, on every interface of *ns* with a carrier."""
-
-    def settled() -> bool:
-        tentative = ip_json(ns, "-6", "address", "show", "tentative")
-        return not any("LOWER_UP" in link["flags"] for link in tentative)
-
-    wait_until(settled, timeout=60, what=f"no address in {ns} is tentative")
+    wait_until(lambda: _addresses_are_usable(_links(ns)), timeout=60, what=f"no address in {ns} is tentative")
 
 
 def settle(ns: str) -> None:
     """Wait until the kernel has told the namespace of every carrier, and every address is usable."""
-    wait_until(lambda: _carriers_are_known(ns), timeout=60, what=f"the carriers in {ns}")
-    wait_for_addresses(ns)
+    wait_until(lambda: _are_settled(_links(ns)), timeout=60, what=f"the carriers and addresses in {ns}")
 
 
-def _carriers_are_known(ns: str) -> bool:
-    """Whether each link's state is its carrier's: the kernel follows up to a second later, or more when busy."""
-    links = [link for link in ip_json(ns, "link", "show") if "UP" in link["flags"]]
+def _links(ns: str) -> list[dict[str, Any]]:
+    """The interfaces, with their addresses."""
+    found: list[dict[str, Any]] = ip_json(ns, "address", "show")
+    return found
+
+
+def _are_settled(links: list[dict[str, Any]]) -> bool:
+    return _carriers_are_known(links) and _addresses_are_usable(links)
+
+
+def _addresses_are_usable(links: list[dict[str, Any]]) -> bool:
     carrying = [link for link in links if "LOWER_UP" in link["flags"]]
+    return not any(address.get("tentative") for link in carrying for address in link["addr_info"])
+
+
+def _carriers_are_known(links: list[dict[str, Any]]) -> bool:
+    """Whether each link's state is its carrier's: the kernel follows up to a second later, or more when busy."""
+    up = [link for link in links if "UP" in link["flags"]]
+    carrying = [link for link in up if "LOWER_UP" in link["flags"]]
     bridges = {link["master"] for link in carrying if "master" in link}
     ends = {link["ifname"] for link in carrying if link.get("linkinfo", {}).get("info_kind") in {"veth", "macvlan"}}
-    return all(link["operstate"] == "UP" for link in links if link["ifname"] in bridges | ends)
+    return all(link["operstate"] == "UP" for link in up if link["ifname"] in bridges | ends)
 
 
 def veth_between(ns_a: str, ns_b: str, name_a: str = "veth0", name_b: str = "veth0") -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
-from tests.support.namespaces import call_in, ip_json, run, run_in, settle
+from tests.support.namespaces import call_in, run, run_in, settle
 
 Snapshot = dict[str, Any]
 
@@ -42,23 +42,34 @@ _SYSCTLS = (f"{_IPV4}/conf", "/proc/sys/net/ipv6/conf", "/proc/sys/net/bridge")
 def snapshot(ns: str) -> Snapshot:
     """Links, addresses, routes, rules, neighbours, fdb, nftables and sysctls of *ns*, once it has come to rest."""
     settle(ns)
+    links, addresses, neighbours, proxies = _ip(
+        ns, "link show", "address show", "neighbour show nud permanent", "neighbour show proxy"
+    )
+    routes4, rules4 = _ip(ns, "route show table all", "rule show", family=4)
+    routes6, rules6 = _ip(ns, "route show table all", "rule show", family=6)
     return {
-        "links": _ip(ns, "link", "show"),
-        "addresses": _ip(ns, "address", "show"),
-        "routes4": _unordered(_ip(ns, "-4", "route", "show", "table", "all")),
-        "routes6": _unordered(_ip(ns, "-6", "route", "show", "table", "all")),
-        "rules4": _ip(ns, "-4", "rule", "show"),
-        "rules6": _ip(ns, "-6", "rule", "show"),
-        "neighbours": _unordered(_ip(ns, "neighbour", "show", "nud", "permanent")),
-        "proxies": _unordered(_ip(ns, "neighbour", "show", "proxy")),
+        "links": links,
+        "addresses": addresses,
+        "routes4": _unordered(routes4),
+        "routes6": _unordered(routes6),
+        "rules4": rules4,
+        "rules6": rules6,
+        "neighbours": _unordered(neighbours),
+        "proxies": _unordered(proxies),
         "fdb": _unordered(_static_fdb(ns)),
         "nftables": _ruleset(ns),
         "sysctls": _sysctls(ns),
     }
 
 
-def _ip(ns: str, *arguments: str) -> Any:
-    return _without_time(ip_json(ns, *arguments))
+def _ip(ns: str, *commands: str, family: int = 0) -> list[Any]:
+    """What ``ip`` prints for each of the commands, all in one process: a line for each."""
+    of = [f"-{family}"] if family else []
+    printed = run(
+        ["ip", "-n", ns, *of, "-d", "-j", "-batch", "-"], stdin="\n".join(commands) + "\n"
+    ).stdout.splitlines()
+    assert len(printed) == len(commands), printed
+    return [_without_time(json.loads(line)) for line in printed]
 
 
 def _without_time(value: Any) -> Any:
