@@ -51,7 +51,7 @@ class Host:
 
     def __init__(self, ns: str) -> None:
         self.ns = ns
-        self.context = Context(ns, timeout=10)
+        self.context = Context(ns, timeout=60)
 
     def plan(self, *desired: Desired, stack: str = STACK, adopt: bool = False) -> Plan:
         """What would change."""
