@@ -1,4 +1,4 @@
-"""NC29x and NC361: virtual addresses and published ports."""
+"""NC29x and NC361: virtual addresses, published ports and zones of DNS."""
 
 from netctl.codes.code import Code
 
@@ -48,6 +48,17 @@ BALANCING = {
         "[no policy closes](policies.md).",
         "Publish the service at another port. If it is meant, and nothing of the host's own listens there, list under "
         "`failsafe: {ingress: […]}` the ports that have to stay open, without this one.",
+    ),
+    "NC298": Code(
+        "Two zones in each other's way",
+        "The zone of services and the domain of Consul's names are one, or one of them lies where the other one has "
+        "its names. Of a name in two zones the inner one answers alone.",
+        "Choose another zone, or another domain for Consul's names; or have none of them: `dns: {consul: false}`.",
+    ),
+    "NC299": Code(
+        "A domain that leaves no room for names",
+        "A name in DNS has 253 characters at most, and the service, the stack, and the endpoint or the port need some.",
+        "Choose a shorter domain.",
     ),
     "NC361": Code(
         "An endpoint that is not healthy",

@@ -113,6 +113,42 @@ failsafe: {ingress: [22/tcp]}
     _compiled(text)
 
 
+HIDDEN = [
+    "zone: consul",
+    "zone: Consul., consul: consul",
+    "zone: service.consul",
+    "zone: cluster.local, consul: svc.cluster.local",
+    "consul: svc.cluster.local",
+]
+
+
+@pytest.mark.parametrize("dns", HIDDEN)
+def test_the_zone_and_the_domain_of_consuls_names_do_not_hide_each_others(dns: str) -> None:
+    with pytest.raises(DeclarationError) as refused:
+        _compiled(f"stack: shop\nservices: {{a: {{port: 80, endpoints: [10.10.0.2]}}}}\ndns: {{{dns}}}\n")
+    (found,) = refused.value.diagnostics
+    assert (found.code, found.position is not None) == ("NC298", True)
+
+
+@pytest.mark.parametrize("dns", ["zone: shop.consul", "zone: consul, consul: false", "consul: consul.cluster.local"])
+def test_a_zone_beside_the_other_ones_names_is_fine(dns: str) -> None:
+    _compiled(f"stack: shop\nservices: {{a: {{port: 80, endpoints: [10.10.0.2]}}}}\ndns: {{{dns}}}\n")
+
+
+def test_a_domain_leaves_room_for_the_names_in_it() -> None:
+    # 63 for an endpoint, ".a.shop.svc." after it.
+    for size, key in ((253 - 63 - 12, "zone"), (253 - 63 - 10, "consul")):
+        text = "stack: shop\nservices: {a: {port: 80, endpoints: [10.10.0.2]}}\ndns: {KEY: DOMAIN}\n".replace(
+            "KEY", key
+        )
+        fits = ".".join(["x" * 43] * 3 + ["x" * (size - 3 * 44)])
+        _compiled(text.replace("DOMAIN", fits))
+        with pytest.raises(DeclarationError) as refused:
+            _compiled(text.replace("DOMAIN", f"{fits}x"))
+        (found,) = refused.value.diagnostics
+        assert (found.code, "254" in found.message) == ("NC299", True)
+
+
 def test_a_subnet_of_virtual_addresses_is_no_networks() -> None:
     text = """
 stack: shop

@@ -28,7 +28,7 @@ hosts: {node1: {id: 1, address: 192.0.2.11}}
 services:
   db:
     port: 5432
-    tags: [primary]
+    tags: [primary, Ü, "TOO-LONG", "", a.b]
     endpoints: [{address: 10.0.0.1, host: node1}, {address: 10.0.0.2, host: node1, weight: 7}]
   six: {port: 5436, register: false, endpoints: ["2001:db8::5"]}
   many: {ports: {http: 80}, register: false, endpoints: [MANY]}
@@ -36,7 +36,7 @@ services:
   chain: {external: link.shop.svc.cluster.local}
   link: {external: db.shop.svc.cluster.local}
   ring: {external: ring.shop.svc.cluster.local}
-""".replace("MANY", ", ".join(f"10.9.0.{last}" for last in range(1, 101)))
+""".replace("TOO-LONG", "ü" * 40).replace("MANY", ", ".join(f"10.9.0.{last}" for last in range(1, 101)))
 
 
 @pytest.fixture(scope="module")

@@ -6,15 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from netctl.agent.dns.names import Instance, NamedService, Naming
 from netctl.compiler.balancing.addresses import virtual_addresses
 from netctl.compiler.balancing.frontends import backends_by_service, families_by_service, service_ports
-from netctl.compiler.consul.registration import registered
 from netctl.compiler.policies.ports import parse_port
 from netctl.compiler.resting import Resting, Subject
 from netctl.compiler.topology import Topology
+from netctl.compiler.zones import consul_domain
 from netctl.policy.model import Endpoint, PortRange
 from netctl.stack.balancing_models import Dns
 from netctl.stack.policy_models import AttachmentSelector, Service, ServiceEndpoint
 
-DEFAULT_CONSUL = "consul"
 _HOSTNAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?\Z")
 
 
@@ -32,10 +31,8 @@ def naming(topology: Topology, endpoints: Mapping[str, Endpoint], resting: Resti
         _service(name, service, by_service[name], addresses.get(name, ()), resting)
         for name, service in sorted(stack.services.items())
     )
-    default = "" if registered(stack) else DEFAULT_CONSUL
-    consul = default if dns.consul is None else dns.consul or ""
     hosts = {name: host.address for name, host in stack.hosts.items()}
-    return Naming(stack.stack, services, dns.zone, dns.ttl, hosts, consul)
+    return Naming(stack.stack, services, dns.zone, dns.ttl, hosts, consul_domain(stack))
 
 
 def _service(

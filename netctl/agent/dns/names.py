@@ -15,6 +15,7 @@ from netctl.agent.dns.wire import (
     text_data,
 )
 from netctl.agent.dns.zone import Zone
+from netctl.compiler.zones import tag_labels
 
 SCHEMA_VERSION = "1.1.0"
 DATACENTER = "dc1"
@@ -157,7 +158,7 @@ def _consul(naming: Naming) -> _Nodes:
 
 def _consul_names(service: NamedService, domain: str) -> Iterator[str]:
     """``web``, ``v2.web`` for a tag, and RFC 2782's ``_web._tcp`` and ``_web._v2``; with the datacenter, too."""
-    tags = [tag.lower() for tag in service.tags if 0 < len(tag) <= _LABEL - 1 and "." not in tag]
+    tags = tag_labels(service.tags)
     plain = [service.name, *(f"{tag}.{service.name}" for tag in tags)]
     plain += [f"_{service.name}._{word}" for word in ("tcp", "udp", *tags) if len(service.name) < _LABEL]
     for name in plain:

@@ -8,6 +8,7 @@ from operator import attrgetter
 from netctl.compiler.checks.balancing import check_balancing
 from netctl.compiler.checks.consul import check_consul
 from netctl.compiler.checks.consul_mesh import check_mesh
+from netctl.compiler.checks.dns import check_dns
 from netctl.compiler.checks.docker import check_docker
 from netctl.compiler.checks.endpoints import check_endpoints
 from netctl.compiler.checks.hosts import check_hosts
@@ -42,6 +43,7 @@ def check(topology: Topology, problems: Problems) -> None:
     check_consul(topology, problems)
     check_mesh(topology, problems)
     check_balancing(topology, problems)
+    check_dns(topology.stack, problems)
 
 
 def _as_written(topology: Topology) -> Topology:
