@@ -214,12 +214,13 @@ class Barriers:
         """Whether the destination cannot send to the address that it sees what it is to answer from its own."""
         source, destination, seen = self._evaluator.ends(asked)
         end, there = source.endpoint, destination.endpoint
-        if end is None or there is None or there.name not in self._legs or seen.address is None:
+        if end is None or there is None or there.name not in self._legs or source.address is None:
             return ""
         # A host has an address on its bridges; it has none on the segment of a macvlan, which is without an interface.
         if end.kind == "host" and end.host == there.host and there.interface:
             return ""
-        address = format_address(asked.family, seen.address)
+        # An address that is not known is somewhere outside, where a default route alone leads.
+        address = format_address(asked.family, seen.address or 0)
         return (
             self._no_way(there.name, address)
             or self._not_its_own(there, address)

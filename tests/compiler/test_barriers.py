@@ -133,6 +133,23 @@ def test_what_is_not_masqueraded_is_not_answered_by_a_host_that_has_such_a_segme
     assert "both/c open/a" in _on_two_hosts(nat="none")
 
 
+def test_without_a_default_route_nothing_answers_an_address_that_is_not_declared() -> None:
+    near = {"hosts": ["h1"], "subnet": {"cidr": "fd01::/64"}, "attach": [{"netns": "a"}]}
+    lone = {
+        "hosts": ["h2"],
+        "subnet": {"cidr": "fd02::/64"},
+        "attach": [{"netns": name, "default_route": False, **_HTTP} for name in ("s", "t")],
+    }
+    other = {"hosts": ["h2"], "subnet": {"cidr": "fd03::/64"}, "attach": [{"netns": "t", "interface": "eth1"}]}
+    networks = {"near": near, "lone": lone, "other": other}
+    trials = examine_policies(stack_of({"hosts": _HOSTS, "networks": networks}), PLACES).matrix()
+    found = {(one.connection.source, one.connection.destination): one.barrier for one in trials}
+    for source in ("near/a", "host/h1"):
+        assert found[source, "lone/s"] == "lone/s has no route there"
+        assert found[source, "lone/t"] == "lone/t would answer by other/t/eth1, which may not send from its address"
+    assert found["host/h2", "lone/s"] == ""
+
+
 def test_segments_that_a_wire_joins_are_one() -> None:
     assert _on_two_hosts({"interface": "eth1"}) == {}
 
