@@ -210,7 +210,7 @@ def test_events_name_what_is_the_stack_s_and_ask_for_a_full_look_where_chains_co
     chain = "chain FORWARD { type filter hook forward priority 0; policy drop; }"
     with ThreadPoolExecutor(1) as executor:
         executor.submit(listen)
-        assert seen.get(timeout=10) == frozenset()
+        assert seen.get(timeout=60) == frozenset()
         host.nft(f"table ip filter {{ {chain}; }}")
         host.nft("add rule ip filter FORWARD counter")
         host.apply(CONTENT)
@@ -219,7 +219,7 @@ def test_events_name_what_is_the_stack_s_and_ask_for_a_full_look_where_chains_co
         host.nft("delete table ip filter")
         rule_key = Key("nftables", "rule", "ip filter FORWARD netctl:shop:in:nc-web")
         expected: list[set[Key]] = [set(), {TABLE}, {TABLE}, {rule_key}, set()]
-        assert [seen.get(timeout=10) for _ in expected] == expected
+        assert [seen.get(timeout=60) for _ in expected] == expected
 
 
 def test_a_request_that_the_kernel_refuses_is_named(host: Host) -> None:
