@@ -30,13 +30,20 @@ services:
     port: 5432
     tags: [primary, Ü, "TOO-LONG", "", a.b]
     endpoints: [{address: 10.0.0.1, host: node1}, {address: 10.0.0.2, host: node1, weight: 7}]
-  six: {port: 5436, register: false, endpoints: ["2001:db8::5"]}
+  six: {port: 5436, ports: {LONG-PORT: 80, LONGER-PORT: 81}, register: false, endpoints: ["2001:db8::5"]}
   many: {ports: {http: 80}, register: false, endpoints: [MANY]}
   ext: {external: target.example}
   chain: {external: link.shop.svc.cluster.local}
   link: {external: db.shop.svc.cluster.local}
   ring: {external: ring.shop.svc.cluster.local}
-""".replace("TOO-LONG", "ü" * 40).replace("MANY", ", ".join(f"10.9.0.{last}" for last in range(1, 101)))
+"""
+for word, stands_for in {
+    "TOO-LONG": "ü" * 40,
+    "LONG-PORT": "p" * 62,
+    "LONGER-PORT": "p" * 63,
+    "MANY": ", ".join(f"10.9.0.{last}" for last in range(1, 101)),
+}.items():
+    STACK = STACK.replace(word, stands_for)
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +114,12 @@ def test_a_reply_comes_from_the_address_that_was_asked(netns: Namespaces, tmp_pa
                 for name, tcp in [("six.shop.svc.cluster.local", "+notcp"), ("www.example", "+notcp"), (".", "+tcp")]:
                     dig = ["dig", "-b", client, f"@{address}", "-p", "5353", "+tries=1", "+time=30", tcp, name, "AAAA"]
                     assert f"SERVER: {address}#5353" in run_in(space, dig).stdout
+
+
+def test_a_port_has_a_record_where_its_name_can_be_a_label(served: Served) -> None:
+    [found] = served.ask(f"_{'p' * 62}._tcp.six.shop.svc.cluster.local.", "SRV").answer
+    assert found[0].port == 80
+    assert served.find("six.shop.svc.cluster.local.", "AAAA") == {"2001:db8::5"}
 
 
 def test_addresses_come_in_turns(served: Served) -> None:

@@ -14,6 +14,7 @@ from netctl.policy.model import Endpoint, PortRange
 from netctl.stack.balancing_models import Dns
 from netctl.stack.policy_models import AttachmentSelector, Service, ServiceEndpoint
 
+_LABEL = 63
 _HOSTNAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?\Z")
 
 
@@ -53,9 +54,10 @@ def _service(
 
 
 def _named_ports(service: Service) -> Iterator[tuple[str, str, int]]:
+    """Single ports whose name can be a label with an underscore before it."""
     for name, text in sorted(service.ports.items()):
         port = parse_port(text)
-        if isinstance(port, PortRange) and port.first == port.last:
+        if isinstance(port, PortRange) and port.first == port.last and len(name) < _LABEL:
             yield name, str(port.protocol), port.first
 
 
@@ -77,4 +79,4 @@ def _hostname(end: Endpoint) -> str:
         return ""
     name = end.name.partition("@")[0].split("/")
     own = end.netns or name[-1]
-    return own if len(own) < 64 and _HOSTNAME.match(own) else ""
+    return own if len(own) <= _LABEL and _HOSTNAME.match(own) else ""
