@@ -1,6 +1,6 @@
 """A plan for people."""
 
-from time import perf_counter
+from time import process_time
 
 from netctl.engine.change import Action
 from netctl.engine.plan import Plan
@@ -84,9 +84,9 @@ def test_ten_thousand_changes_are_printed_in_well_under_a_second() -> None:
         want(fdb_key("vx", mac, "192.0.2.1"), FdbEntry("vx", mac, "192.0.2.1"), "overlays.pods", 1) for mac in macs
     ]
     plan: Plan = plan_of(desired, [])
-    started = perf_counter()
+    started = process_time()
     text = plan_text(plan)
-    assert perf_counter() - started < 2
+    assert process_time() - started < 2
     assert text.count("\n") > plan.count()[Action.CREATE]
 
 

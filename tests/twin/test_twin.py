@@ -248,7 +248,7 @@ def test_two_at_once_wait_for_one_another(ground: Ground) -> None:
     both = f"for n in 1 2; do {' '.join(NETCTL)} twin up -f {file} > out.$n 2>&1 & done; wait"
     started = time.monotonic()
     ground.run("sh", "-c", both)
-    assert time.monotonic() - started < 30
+    assert time.monotonic() - started < 90
     for number in (1, 2):
         assert "is up" in (ground.directory / f"out.{number}").read_text()
     ground.twin("down", "-f", file)
