@@ -16,10 +16,14 @@ _SILENT = "^a system does not answer"
 def demand_repairs_meanwhile(watcher: Watcher, host: str, system: str) -> None:
     """The system has been stopped: it is asked, and waited for; until that is given up, routes are put back."""
     destinations = cycle(_DESTINATIONS)
+
+    def repaired_until_it_is_given_up() -> bool:
+        _lose_and_have_back(watcher, host, next(destinations))
+        return bool(watcher.said(_SILENT))
+
     watcher.lab.ip(host, "link add name foreign type bridge")  # what is known of the host is looked at anew
     try:
-        while not watcher.said(_SILENT):
-            _lose_and_have_back(watcher, host, next(destinations))
+        wait_until(repaired_until_it_is_given_up, 120, f"{system} is given up")
     finally:
         watcher.lab.ip(host, "link delete foreign")
     lines = watcher.log()
