@@ -28,7 +28,7 @@ def remains(content: dict[str, Any], wrong: Iterable[Path]) -> Remains | None:
             kept["stack"] = _STAND_IN
         elif section in _BY_THEMSELVES:
             kept.pop(section, None)
-        elif section in _REFERRED_TO and len(path) > 1:
+        elif section in _REFERRED_TO and len(path) > 1 and isinstance(kept[section], dict):
             kept[section] = {name: value for name, value in kept[section].items() if name != path[1]}
             left_out.add(str(path[1]))
         else:  # the hosts, on which all depends; a section that is none; or a key that may be meant for any section

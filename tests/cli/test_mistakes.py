@@ -85,6 +85,11 @@ def test_of_a_key_that_is_there_twice_neither_value_is_taken_for_the_one_that_is
     assert mistakes(tmp_path, text) == [("NC108", 4), ("NC111", 4)]
 
 
+def test_where_a_section_is_malformed_as_a_whole_nothing_is_said_of_the_rest(tmp_path: Path) -> None:
+    text = 'stack: s\nsubnets: ["${a}", {b: 1}]\nnetworks: {n: {subnet: nowhere}}\n'
+    assert mistakes(tmp_path, text) == [("NC114", 2), ("NC141", 2)]
+
+
 def test_a_stack_without_a_name_is_examined_under_another(tmp_path: Path) -> None:
     assert mistakes(tmp_path, "networks: {n: {subnet: nowhere}}\n") == [("NC113", 1), ("NC201", 1)]
 
