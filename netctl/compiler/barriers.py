@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from netctl.compiler.policies.endpoints import ATTACHMENT, CONTAINER
+from netctl.compiler.policies.sending import is_tunnelled
 from netctl.compiler.prefixes import Prefix, format_address, parse_address, parse_prefix
 from netctl.compiler.topology import Net, Role, Topology
 from netctl.policy.evaluate import Evaluator, is_itself
@@ -123,10 +124,17 @@ class Barriers:
         return asked.source if self._entrance(asked) else self._evaluator.ends(asked).seen.name or asked.source
 
     def _entrance(self, asked: Connection) -> str:
-        """The source's host where that is on the destination's overlay, so that its firewall is asked, too."""
+        """The source's host where packets enter the destination's overlay there, so that its firewall is asked, too.
+
+        What goes to a peer as it is, by the underlay, enters on the destination's host.
+        """
         leg, source = self._legs.get(asked.destination), self._endpoints.get(asked.source)
-        entered = leg is not None and source is not None and leg.net.overlay and source.host in leg.net.hosts
-        return source.host if source is not None and entered else ""
+        if leg is None or source is None or not leg.net.overlay or source.host not in leg.net.hosts:
+            return ""
+        if leg.net.role is Role.BRIDGED or source.host == self._endpoints[asked.destination].host:
+            return source.host
+        underlay = family_of(self._topology.stack.hosts[source.host].address)
+        return source.host if is_tunnelled(leg.net, asked.family, underlay) else ""
 
     def _fence(self, one: str, other: str, address: str, entrance: str = "") -> str:
         """What the firewall of the network of *one* drops of what goes between it and the *other*.

@@ -3,7 +3,8 @@
 from netctl.policy.model import Connection, IcmpMatch, Peers, PortRange, Protocol, Rule
 from netctl.policy.ranges import ECHO_REQUEST, AddressRanges, has_port
 
-_LAST = {4: (1 << 32) - 1, 6: (1 << 128) - 1}
+_OUTSIDE = {4: 1 << 24, 6: 0x2000 << 112}
+"""Some address that is nobody's in particular: it stands for one that is not known."""
 
 
 class Matching:
@@ -26,11 +27,11 @@ class Matching:
         return has_service(rule, connection) or has_port(self.named(rule, destination), protocol, port)
 
     def has_peer(self, peers: Peers | None, name: str, family: int, address: int | None) -> bool:
-        """Whether an end is one of the peers; one of which the address is not known, where all of them are."""
+        """Whether an end is one of the peers. Where its address is not known, it is taken for one outside."""
         if peers is None or name in peers.endpoints:
             return True
-        bounds = (0, _LAST[family]) if address is None else (address, address)
-        return bool(peers.prefixes) and self.ranges(peers).has(family, *bounds)
+        own = _OUTSIDE[family] if address is None else address
+        return bool(peers.prefixes) and self.ranges(peers).has(family, own)
 
     def ranges(self, peers: Peers) -> AddressRanges:
         """The addresses of the peers' prefixes."""

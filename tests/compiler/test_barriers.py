@@ -54,11 +54,15 @@ def test_an_isolated_network_takes_what_another_host_masquerades_for_the_outside
     assert found == dict.fromkeys({"pods/a shut/s", *fenced}, f"network 'shut' is {key}")
 
 
-def test_an_isolated_overlay_is_closed_on_every_host_by_which_packets_would_enter_it() -> None:
+@pytest.mark.parametrize(("direct", "fenced"), [(False, {"open/a pods/b"}), (True, set())])
+def test_an_isolated_overlay_is_closed_on_every_host_by_which_packets_would_enter_it(
+    direct: bool, fenced: set[str]
+) -> None:
     pods = {
         "subnet": {"cidr": "10.42.0.0/16", "per_host": 24},
         "vni": 7,
         "isolated": True,
+        "direct_routing": direct,
         "attach": [{"netns": "b", "hosts": ["h2"], **_HTTP}],
     }
     networks = {"open": {**_OPEN, "hosts": ["h1"]}}
@@ -66,7 +70,7 @@ def test_an_isolated_overlay_is_closed_on_every_host_by_which_packets_would_ente
     trials = examine_policies(stack, PLACES).matrix()
     found = {f"{one.connection.source} {one.connection.destination}": one.barrier for one in trials if one.barrier}
     # What leaves it for a network of another host takes its host's address.
-    assert found == {"open/a pods/b": "overlay 'pods' is isolated"}
+    assert found == dict.fromkeys(fenced, "overlay 'pods' is isolated")
 
 
 def test_a_namespace_without_a_route_reaches_no_other_network_and_cannot_answer() -> None:

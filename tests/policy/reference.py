@@ -96,7 +96,7 @@ def _peer(rule: Rule, remote: str, address: str) -> bool:
     if rule.peers is None or remote in rule.peers.endpoints:
         return True
     if not address:
-        return False  # no prefix here is of all addresses
+        return False  # no prefix here is of what is outside
     return any(ip_address(address) in ip_network(prefix) for prefix in rule.peers.prefixes)
 
 

@@ -346,5 +346,6 @@ def test_its_own_endpoints_see_the_address_of_their_bridge() -> None:
 
 
 def test_what_is_allowed_from_everywhere_is_allowed_from_an_address_that_is_not_declared() -> None:
-    policies = resolved(TWO_HOSTS % ', ports: 22}, {from: {cidr: "::/0"}, ports: 80').policies
+    everywhere = '{cidr: "::/0", except: ["fd00::/8"]}'
+    policies = resolved(TWO_HOSTS % f", ports: 22}}, {{from: {everywhere}, ports: 80").policies
     assert evaluate(policies, _asked("host/n1", "far/b", family=6)).verdict is Verdict.ALLOW

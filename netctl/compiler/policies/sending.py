@@ -38,11 +38,11 @@ def _links(topology: Topology, net: Net, host: str) -> Iterator[tuple[Prefix, st
         prefix, bridge, _ = local_of(net, pool, host, topology.hosts)
         if bridge is not None:
             yield prefix, format_address(prefix.family, bridge)
-        if _is_tunnelled(net, prefix.family, underlay):
+        if is_tunnelled(net, prefix.family, underlay):
             yield pool.prefix, format_address(prefix.family, prefix.first)
 
 
-def _is_tunnelled(net: Net, family: int, underlay: int) -> bool:
+def is_tunnelled(net: Net, family: int, underlay: int) -> bool:
     """Whether packets of a family go to other hosts by the overlay's tunnel, whatever links these are on."""
     spec = net.spec
     if net.role is not Role.ROUTED or not isinstance(spec, VxlanOverlay):
