@@ -4,7 +4,7 @@ Level-triggered: an event only says where to look. What an own repair causes com
 nothing to do; that is its verification.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from time import monotonic, time
@@ -15,7 +15,7 @@ from netctl.agent.log import Log
 from netctl.agent.metrics import Metrics
 from netctl.agent.pace import LONGEST_DELAY, Pace
 from netctl.engine.apply import apply_plan
-from netctl.engine.change import Action, Change, Outcome
+from netctl.engine.change import Action, Change, Failure, Outcome
 from netctl.engine.diff import Conflict, diff
 from netctl.engine.following import Tidings
 from netctl.engine.graph import batches
@@ -301,13 +301,14 @@ class Keeper:
         return Tidings({key: seen.live.get(key)}, parts=parts, culprit=lambda _: waiting.culprit)
 
     def _execute(self, steps: Sequence[Sequence[Change]], tidings: Tidings, trigger: str) -> int:
-        """Make the changes; how many failed."""
+        """Make the changes; how many failed, or were not made since what they need failed."""
         failed = 0
         number = next(self._numbers)
+        missing: set[Key] = set()
         for step in steps:
             authors = {change.key: tidings.culprit(change.key) for change in step}
             started = monotonic()
-            outcomes = list(self.session.execute(step))
+            outcomes = list(self._made(step, missing))
             seconds = monotonic() - started
             for outcome in outcomes:
                 part = tidings.parts.get(outcome.change.key, "")
@@ -318,6 +319,17 @@ class Keeper:
                     self.look_again = "a repair failed"
                 failed += self._record(outcome, authors[outcome.change.key], part, number, trigger, seconds)
         return failed
+
+    def _made(self, step: Sequence[Change], missing: set[Key]) -> Iterator[Outcome]:
+        """Make changes, but for those that need what is *missing*: something foreign may be in its place by now."""
+        apart = [change for change in step if change.action is not Action.DELETE and _needs(change, missing)]
+        for outcome in self.session.execute([change for change in step if change not in apart]):
+            if outcome.failure is not None:
+                missing.add(outcome.change.key)
+            yield outcome
+        for change in apart:
+            missing.add(change.key)
+            yield Outcome(change, Failure(f"{change.action} {change.key}", "what it needs could not be made"))
 
     def _put_off(self, name: str, key: Key, tidings: Tidings) -> bool:
         """Try once more soon: of several events only the first may have come. False where that was done before."""
@@ -390,6 +402,10 @@ class Keeper:
         if key not in self.drifts:
             self.drifts[key] = Drift(key, time(), "foreign", trouble=_FOREIGN)
             self._log.error("not repaired: a foreign object is in its place", resource=key)
+
+
+def _needs(change: Change, keys: Collection[Key]) -> bool:
+    return change.within in keys or any(need in keys for need in change.needs)
 
 
 def _named(key: Key, tidings: Tidings) -> str:

@@ -113,8 +113,8 @@ class KernelFollower:
         self._around = {view.netns: self._surroundings(view, root) for view in self._views.values()}
         self._own_ports = frozenset(view.socket.port for view in self._views.values())
         for view in self._views.values():
-            ours = (index for index, owner in view.owned.items() if owner.stack == scope.stack)
-            view.followed = {index: view.names[index] for index in ours if index in view.names}
+            ours = {index for index, owner in view.owned.items() if owner.stack == scope.stack}
+            view.followed = {row.ifindex: row.identity for row in view.links.values() if row.ifindex in ours}
 
     def take(self) -> Tidings:
         """What has arrived; never waits."""

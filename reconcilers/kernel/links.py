@@ -51,6 +51,9 @@ from reconcilers.kernel.rtnetlink import Rtnetlink, messages
 _SKIP_STATISTICS = wire.number(IFLA_EXT_MASK, 8)
 
 
+Identity = tuple[str, bytes]
+
+
 class Row(NamedTuple):
     """One link as the kernel tells it; the attributes that depend on its kind stay undecoded until asked for."""
 
@@ -68,6 +71,11 @@ class Row(NamedTuple):
     def owner(self) -> Owner | None:
         """Whose it is by its alias."""
         return link_owner(self.alias, self.name) if IFLA_IFALIAS in self.attributes else None
+
+    @property
+    def identity(self) -> Identity:
+        """What tells the link, in view of its index, from one that has been made anew: its name and its MAC address."""
+        return self.name, self.attributes.get(IFLA_ADDRESS, b"")
 
     @property
     def kind(self) -> str:

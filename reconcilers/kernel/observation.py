@@ -142,8 +142,8 @@ class Observer:
         for row in rows:
             owner = view.owned.get(row.ifindex)
             if owner is not None and owner.stack == self.stack:
-                known[row.ifindex] = row.name
-            elif owner is None and known.get(row.ifindex) == row.name:
+                known[row.ifindex] = row.identity
+            elif owner is None and known.get(row.ifindex) == row.identity:
                 view.owned[row.ifindex] = self.unmarked
             else:
                 known.pop(row.ifindex, None)

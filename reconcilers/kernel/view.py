@@ -8,7 +8,7 @@ from netctl.errors import BackendError
 from reconcilers.kernel import wire
 from reconcilers.kernel.addresses import AddressRow, dump_addresses
 from reconcilers.kernel.link_requests import get_link
-from reconcilers.kernel.links import Row, dump_links, read_links
+from reconcilers.kernel.links import Identity, Row, dump_links, read_links
 from reconcilers.kernel.rtnetlink import KernelError, Request, Rtnetlink
 
 _NETNSA_NSID, _NETNSA_FD = 1, 3
@@ -25,8 +25,9 @@ class View:
         self.indexes: dict[str, int] = {}
         self.owned: dict[int, Owner] = {}
         """Who owns a link, by its index; foreign links are left out."""
-        self.followed: dict[int, str] | None = None
-        """The stack's links by index, as long as every notification about them is taken; None where that is not so."""
+        self.followed: dict[int, Identity] | None = None
+        """What the stack's links were, by index, when they bore their marks last; None where notifications about them
+        have not all been taken."""
         self._next_index = 0
         self._addresses: list[AddressRow] | None = None
 
