@@ -113,8 +113,10 @@ class KernelFollower:
         self._around = {view.netns: self._surroundings(view, root) for view in self._views.values()}
         self._own_ports = frozenset(view.socket.port for view in self._views.values())
         for view in self._views.values():
+            view.has_unheard = self._notices.is_waiting
             ours = {index for index, owner in view.owned.items() if owner.stack == scope.stack}
-            view.followed = {row.ifindex: row.identity for row in view.links.values() if row.ifindex in ours}
+            marked = {row.ifindex: row.identity for row in view.links.values() if row.ifindex in ours}
+            view.followed = (view.followed or {}) | marked  # what may be foreign is known until its end is told
 
     def take(self) -> Tidings:
         """What has arrived; never waits."""

@@ -74,8 +74,12 @@ class Row(NamedTuple):
 
     @property
     def identity(self) -> Identity:
-        """What tells the link, in view of its index, from one that has been made anew: its name and its MAC address."""
+        """What tells it from another link that has its index by now: its name and its MAC address."""
         return self.name, self.attributes.get(IFLA_ADDRESS, b"")
+
+    def is_still(self, known: Identity, *, by_mac: bool) -> bool:
+        """Whether it is the link of that identity, by its name alone or *by_mac* as well."""
+        return self.identity == known if by_mac else self.name == known[0]
 
     @property
     def kind(self) -> str:

@@ -4,6 +4,7 @@ import errno
 import socket
 import sys
 from collections.abc import Iterator
+from select import POLLIN, poll
 
 from netctl.system.namespaces import inside
 from reconcilers.kernel.rtnetlink import opened_socket
@@ -52,6 +53,14 @@ class Notices:
                 self._discard()
                 raise Overrun from None
             yield _namespace(ancillary), chunk
+
+    def is_waiting(self) -> bool:
+        """Whether there is something to take."""
+        if self.socket.fileno() < 0:
+            return False
+        polled = poll()
+        polled.register(self.socket, POLLIN)
+        return bool(polled.poll(0))
 
     def _discard(self) -> None:
         """Empty the queue: until it is, the kernel drops what is new, and does not say so again."""

@@ -108,7 +108,7 @@ class Observer:
         """
         unfinished = unfinished_group(self.stack)
         root.owned = owners(root.links.values(), self.unmarked, unfinished)
-        self.keep_owners(root.links.values(), root)
+        self._keep_owners(root.links.values(), root, unheard=root.has_unheard())
         ours = self._ours(root)
         for view in others:
             here = self.sources.root_id(view)
@@ -129,12 +129,13 @@ class Observer:
             near = self.sources.root().owned.get(row.lower)
             if near is not None and near.stack == self.stack:
                 view.owned.setdefault(row.ifindex, self.unmarked)
-        self.keep_owners([row], view)
+        self._keep_owners([row], view, unheard=False)
 
-    def keep_owners(self, rows: Iterable[Row], view: View) -> None:
+    def _keep_owners(self, rows: Iterable[Row], view: View, *, unheard: bool) -> None:
         """A link that has been the stack's all the time stays so when its mark is taken away, unless it gets another's.
 
-        Nobody but who has followed it since it bore the mark can know that.
+        Nobody but who has followed it since it bore the mark can know that. Where notifications are *unheard* yet, it
+        may have been made anew under the same index: with another MAC address it is foreign until they tell.
         """
         known = view.followed
         if known is None:
@@ -143,9 +144,9 @@ class Observer:
             owner = view.owned.get(row.ifindex)
             if owner is not None and owner.stack == self.stack:
                 known[row.ifindex] = row.identity
-            elif owner is None and known.get(row.ifindex) == row.identity:
+            elif owner is None and row.ifindex in known and row.is_still(known[row.ifindex], by_mac=unheard):
                 view.owned[row.ifindex] = self.unmarked
-            else:
+            elif not unheard:
                 known.pop(row.ifindex, None)
 
     def ours_of(self, view: View, ifindex: int) -> tuple[int, ...]:

@@ -1,7 +1,7 @@
 """One network namespace as last read: its socket, and its links by name and by index."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from netctl.engine.resource import Owner
 from netctl.errors import BackendError
@@ -28,6 +28,8 @@ class View:
         self.followed: dict[int, Identity] | None = None
         """What the stack's links were, by index, when they bore their marks last; None where notifications about them
         have not all been taken."""
+        self.has_unheard: Callable[[], bool] = lambda: False
+        """Whether notifications have arrived that have not been taken."""
         self._next_index = 0
         self._addresses: list[AddressRow] | None = None
 
