@@ -107,7 +107,8 @@ def test_a_container_that_is_unhealthy_gets_no_connections_and_no_names(
         engine.execute(name, "sh", "-c", "touch /tmp/well")
     wait_until(lambda: names.find("pair") == {ONE, TWO}, PATIENCE)
     assert answers(lab) == {"one", "two"}
-    assert not watcher.said("^reloaded")
+    # What it makes itself at the start has it read the host's facts anew, once, which may tell of health as well.
+    assert len(watcher.said("^reloaded")) <= 1
 
 
 def test_names_of_containers_follow_them_without_a_watch(lab: Lab, engine: Engine, tmp_path: Path) -> None:
