@@ -195,11 +195,13 @@ def _revised_guard(guard: Table | None, removed: Elements, added: Elements) -> t
 def _has_chains(enforcement: Enforcement, verdicts: frozenset[tuple[str, str]]) -> bool:
     """Whether all chains that verdicts lead to are there."""
     wanted = {verdict.removeprefix("jump ") for _, verdict in verdicts}
-    return not wanted or wanted <= {entry.name for entry in enforcement.chains}
+    return not wanted or wanted <= set(map(attrgetter("name"), enforcement.chains))
 
 
 def _is_deserted(verdicts: frozenset[tuple[str, str]], sets: tuple[Set, ...]) -> bool:
     """Whether nothing leads to one of these verdicts any more, so that its chain has to go."""
+    if not verdicts:
+        return False
     maps = {name for name, _ in verdicts}
     known = {entry.name: entry for entry in sets if entry.name in maps}
     return any(

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from sys import intern
 
 from netctl.compiler import topology as compiled
 from netctl.compiler.addressing import local_of, placed
@@ -79,6 +80,20 @@ def host_endpoints(topology: Topology) -> Iterator[Endpoint]:
     for name in sorted(declared):
         addresses = tuple(sorted(dict.fromkeys(held[name]), key=lambda address: ":" in address))
         yield Endpoint(f"{HOST}/{name}", HOST, name, "", addresses, {**declared[name].labels, "host": name})
+
+
+def interned(end: Endpoint) -> Endpoint:
+    """The same endpoint, of strings that all endpoints share: to compare ten thousand with what they were a moment ago
+    is then to compare references.
+    """
+    return end._replace(
+        name=intern(end.name),
+        addresses=tuple(map(intern, end.addresses)),
+        labels={intern(key): intern(value) for key, value in end.labels.items()},
+        interface=intern(end.interface),
+        mac=intern(end.mac),
+        netns=intern(end.netns),
+    )
 
 
 def inside(topology: Topology) -> dict[str, tuple[str, ...]]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from netctl.compiler.places import Path, Places
-from netctl.compiler.policies.endpoints import attachments, containers, host_endpoints, inside, open_overlays
+from netctl.compiler.policies.endpoints import attachments, containers, host_endpoints, inside, interned, open_overlays
 from netctl.compiler.policies.ports import DEFAULT_EGRESS, DEFAULT_INGRESS, port_ranges
 from netctl.compiler.policies.rules import Ports, resolve_rule
 from netctl.compiler.policies.selection import Names, Selection
@@ -32,7 +32,7 @@ def resolve_policies(topology: Topology, places: Places) -> Resolution:
     What they refer to and is not declared selects nothing.
     """
     found = with_services(topology, [*attachments(topology), *containers(topology), *host_endpoints(topology)])
-    endpoints = {end.name: end for end in sorted(found)}
+    endpoints = {end.name: end for end in map(interned, sorted(found))}
     selection = Selection(topology, endpoints)
     resolving = _Resolving(selection, places)
     tiers = tier_orders(topology.stack)
