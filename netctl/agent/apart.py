@@ -14,7 +14,7 @@ from typing import Any, Generic, Self, TypeVar
 
 from netctl.agent.turns import Turns
 from netctl.engine.change import Change, Outcome
-from netctl.engine.facts import Facts
+from netctl.engine.facts import ASKED, Facts
 from netctl.engine.following import Followable
 from netctl.engine.protocol import Capability, Observation, Scope, Writer
 from netctl.engine.resource import Key, Live
@@ -30,8 +30,6 @@ _SETTLING = 0.25
 """The same for a change: what it does by steps is not to be taken for drift."""
 _PAUSE = 1.0
 """Seconds between two attempts to have an answer."""
-_ASKED = ("engine", "consul", "complaints")
-"""Facts that are read when they are asked for."""
 
 
 class UnansweredError(BackendError):
@@ -127,7 +125,7 @@ class Apart:
         if not self._late:
             self._facts = self._asked(self._member.facts)
         nothing = Facts()
-        asked: Any = {name: self._fact(name) for name in _ASKED if getattr(self._facts, name) != getattr(nothing, name)}
+        asked: Any = {name: self._fact(name) for name in ASKED if getattr(self._facts, name) != getattr(nothing, name)}
         return self._facts._replace(**asked)
 
     def _fact(self, name: str) -> Callable[[], object]:

@@ -5,6 +5,7 @@ nothing to do; that is its verification.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from itertools import count
 from time import monotonic, time
@@ -209,9 +210,7 @@ class Keeper:
         behind: set[Key] = set()
         while reached:
             reached = {
-                key
-                for key, want in self.declared.desired.items()
-                if key not in behind and (want.within in reached or not reached.isdisjoint(want.needs))
+                key for key, want in self.declared.desired.items() if key not in behind and _needs(want, reached)
             }
             behind |= reached
         return behind
@@ -322,8 +321,11 @@ class Keeper:
 
     def _made(self, step: Sequence[Change], missing: set[Key]) -> Iterator[Outcome]:
         """Make changes, but for those that need what is *missing*: something foreign may be in its place by now."""
-        apart = [change for change in step if change.action is not Action.DELETE and _needs(change, missing)]
-        for outcome in self.session.execute([change for change in step if change not in apart]):
+        possible: list[Change] = []
+        apart: list[Change] = []
+        for change in step:
+            (apart if change.action is not Action.DELETE and _needs(change, missing) else possible).append(change)
+        for outcome in self.session.execute(possible):
             if outcome.failure is not None:
                 missing.add(outcome.change.key)
             yield outcome
@@ -404,8 +406,8 @@ class Keeper:
             self._log.error("not repaired: a foreign object is in its place", resource=key)
 
 
-def _needs(change: Change, keys: Collection[Key]) -> bool:
-    return change.within in keys or any(need in keys for need in change.needs)
+def _needs(one: Change | Desired, keys: AbstractSet[Key]) -> bool:
+    return one.within in keys or not keys.isdisjoint(one.needs)
 
 
 def _named(key: Key, tidings: Tidings) -> str:

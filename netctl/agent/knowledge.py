@@ -4,10 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from netctl.agent.remembering import Remembering
-from netctl.engine.facts import Facts
+from netctl.engine.facts import ASKED, Facts
 
-_ASKED = ("engine", "consul", "complaints")
-"""Facts that are read only where a stack asks for them."""
 _REMEMBERED = ("engine", "consul")
 """Those that are taken to be as they were while they cannot be read. Whoever is not known to be unwell is well."""
 
@@ -25,7 +23,7 @@ class Knowledge:
         """The same facts, whose answers are noted, and are given only once."""
         self._plain, self._told = _plain(facts), {}
         facts = self._remembering.told(facts)
-        told: Any = {name: _noting(name, getattr(facts, name), self._told) for name in _ASKED}
+        told: Any = {name: _noting(name, getattr(facts, name), self._told) for name in ASKED}
         return facts._replace(**told)
 
     def is_outdated(self, facts: Facts) -> bool:

@@ -98,6 +98,10 @@ def _no_complaints() -> Mapping[str, str] | None:
     return None
 
 
+ASKED = ("engine", "consul", "complaints")
+"""Of `Facts`, those that systems are asked for only where a stack asks for them."""
+
+
 class Facts(NamedTuple):
     """The facts of one host, or one reader's share of them."""
 

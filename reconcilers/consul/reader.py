@@ -11,6 +11,7 @@ from netctl.engine.resource import Key, Live
 from netctl.errors import BackendError
 from netctl.kinds.consul import SYSTEM, claim_of
 from reconcilers.consul.together import Part, Seen, read_together
+from reconcilers.silence import reason_of
 
 if TYPE_CHECKING:  # what speaks HTTP is imported where there is an agent to speak to
     from reconcilers.consul.agent import Agent
@@ -110,7 +111,7 @@ class Reader:
         for part, found in zip(parts, read_together(parts), strict=True):
             if isinstance(found, BackendError):
                 keys = frozenset(key for key in wanted if key.kind == part.kind)
-                unread.append(Unread(SYSTEM, part.name, _reason(found, scope, keys), keys))
+                unread.append(Unread(SYSTEM, part.name, reason_of(found, scope, SYSTEM, keys), keys))
             else:
                 live |= found[0]
                 unread += found[1]
@@ -219,12 +220,3 @@ def _merged(parts: list[Unread]) -> Unread:
 
 _PARTS = 6
 """Everything that is read."""
-
-
-def _reason(error: BackendError, scope: Scope, keys: frozenset[Key]) -> str:
-    """Why something could not be read, and which declaration asks for it, or that there may be something."""
-    asking = min((scope.desired[key].origin for key in keys), default=None)
-    if asking is not None:
-        return f"{error.message}; {asking.declaration} ({asking.place}) asks for it"
-    silent = SYSTEM in scope.known and not any(key.system == SYSTEM for key in scope.desired)
-    return f"{error.message}; {scope.stack} may have something there" if silent else error.message

@@ -12,6 +12,7 @@ from netctl.errors import BackendError
 from netctl.kinds.docker import ENGINE, SYSTEM
 from reconcilers.docker.engine import Engine, find_engine
 from reconcilers.docker.refusals import UnreachableError
+from reconcilers.silence import reason_of
 
 if TYPE_CHECKING:  # what speaks HTTP is imported where there is an Engine to speak to
     from reconcilers.docker.api import Api
@@ -93,7 +94,8 @@ class Reader:
             live, self._endpoints = observe(reading or self._read(), self.api, scope, self._endpoints)
         except BackendError as error:
             hinge = frozenset({ENGINE}) if wanted else frozenset[Key]()
-            return Observation({}, (Unread(SYSTEM, "everything", _reason(error, scope), wanted, hinge),))
+            reason = reason_of(error, scope, SYSTEM, wanted)
+            return Observation({}, (Unread(SYSTEM, "everything", reason, wanted, hinge),))
         return Observation(mapping_of(live, scope.keys))
 
     def _is_absent(self) -> bool:
@@ -124,11 +126,3 @@ class Reader:
         from reconcilers.docker.events import changes
 
         return changes(Api(self._find()), Api(self._find()))
-
-
-def _reason(error: BackendError, scope: Scope) -> str:
-    """Why nothing could be read, and which declaration asks for it, or that the stack may have something there."""
-    asking = min((want.origin for key, want in scope.desired.items() if key.system == SYSTEM), default=None)
-    if asking is not None:
-        return f"{error.message}; {asking.declaration} ({asking.place}) asks for it"
-    return f"{error.message}; {scope.stack} may have something there" if SYSTEM in scope.known else error.message

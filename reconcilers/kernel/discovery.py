@@ -48,7 +48,7 @@ def discover(sources: Sources) -> Iterator[Live]:
         if ends := tied[view.netns]:
             yield from _links(view, sources, root, peers, _one_of(ends))
             yield from _addresses(view, sources, _one_of(ends))
-            yield from _routes(view, stacks, _over(ends))
+            yield from _routes(view, stacks, _one_of(ends))
 
 
 class _Stacks:
@@ -84,11 +84,7 @@ def _no_loopback(row: Row) -> bool:
     return not row.loopback
 
 
-def _one_of(ifindexes: frozenset[int]) -> Callable[[Row], bool]:
-    return lambda row: row.ifindex in ifindexes
-
-
-def _over(ifindexes: frozenset[int]) -> Callable[[RouteRow], bool]:
+def _one_of(ifindexes: frozenset[int]) -> Callable[[Row | RouteRow], bool]:
     return lambda row: row.ifindex in ifindexes
 
 
@@ -122,8 +118,7 @@ def _addresses(view: View, sources: Sources, chosen: Callable[[Row], bool]) -> I
         if link is not None and chosen(link) and not row.link_local and not row.peer:
             address = decode_address(row, link.name, view.netns)
             key = address_key(link.name, row.address, view.netns)
-            marked = row.protocol == PROTOCOL or not sources.addresses_have_protocol
-            yield Live(key, address, _owner(view, row.ifindex, marked), link_key(link.name, view.netns))
+            yield Live(key, address, _owner(view, row.ifindex, sources.is_marked(row)), link_key(link.name, view.netns))
 
 
 def _owner(view: View, ifindex: int, marked: bool) -> Owner | None:

@@ -248,7 +248,7 @@ class Observer:
             name = view.names.get(row.ifindex, "")
             key = address_key(name, row.address, view.netns)
             here = row.ifindex in ours
-            marked = row.protocol == PROTOCOL or not self.sources.addresses_have_protocol
+            marked = self.sources.is_marked(row)
             if key in desired or (marked and here):
                 within = link_key(name, view.netns)
                 attributes = decode_address(row, name, view.netns)

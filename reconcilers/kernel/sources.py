@@ -7,8 +7,10 @@ from contextlib import ExitStack, contextmanager
 from netctl.engine.protocol import Context
 from netctl.engine.resource import Key
 from netctl.errors import BackendError
+from netctl.kinds.route import PROTOCOL
 from netctl.system.namespaces import current, identity, inside, opened
 from netctl.system.open_files import make_room
+from reconcilers.kernel.addresses import AddressRow
 from reconcilers.kernel.if_link import DEVCONF_FORCE_FORWARDING, DEVCONF_FORWARDING
 from reconcilers.kernel.rtnetlink import Rtnetlink
 from reconcilers.kernel.sysctls import sysctl_path
@@ -64,6 +66,10 @@ class Sources:
     def opened(self) -> list[View]:
         """Every namespace that is being read, but the one that netctl acts in."""
         return [view for netns, view in self._views.items() if netns]
+
+    def is_marked(self, address: AddressRow) -> bool:
+        """Whether an address bears netctl's mark; on a kernel that has none for addresses, all do."""
+        return address.protocol == PROTOCOL or not self.addresses_have_protocol
 
     def id_in_root(self, netns: str) -> int | None:
         """The number by which the namespace that netctl acts in knows *netns*; it is given one where it has none."""

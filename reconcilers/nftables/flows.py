@@ -69,8 +69,8 @@ def _targets(table: Table | None, fronts: Collection[Front]) -> dict[Front, froz
 
 def _maps(table: Table | None) -> dict[str, frozenset[str]]:
     """The elements of the maps that destinations are translated by: those of an address and a port."""
-    maps = [entry for entry in (table.sets if table else ()) if entry.data]
-    return {entry.name: entry.elements for entry in maps if entry.data[1:] == _PORT}
+    sets = table.sets if table else ()
+    return {entry.name: entry.elements for entry in sets if entry.data and entry.data[1:] == _PORT}
 
 
 def _front(element: str) -> Front | None:

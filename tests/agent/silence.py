@@ -1,7 +1,9 @@
 """A system that takes what it is asked and does not answer, and a watch that repairs the kernel's drift meanwhile."""
 
+from collections.abc import Callable
 from datetime import datetime
 from itertools import cycle
+from signal import SIGCONT, SIGSTOP, Signals
 
 from netctl.agent.apart import PATIENCE
 from tests.agent.watcher import Watcher
@@ -13,8 +15,16 @@ ROUTES = "routes:\n" + "".join(f"  - {{to: {to}, via: 10.90.0.254}}\n" for to in
 _SILENT = "^a system does not answer"
 
 
-def demand_repairs_meanwhile(watcher: Watcher, host: str, system: str) -> None:
-    """The system has been stopped: it is asked, and waited for; until that is given up, routes are put back."""
+def demand_repairs_while_stopped(watcher: Watcher, host: str, system: str, send: Callable[[Signals], object]) -> None:
+    """The system, which *send* signals, stops: it is asked, and waited for; meanwhile, routes are put back."""
+    send(SIGSTOP)
+    try:
+        _demand_repairs_meanwhile(watcher, host, system)
+    finally:
+        send(SIGCONT)
+
+
+def _demand_repairs_meanwhile(watcher: Watcher, host: str, system: str) -> None:
     destinations = cycle(_DESTINATIONS)
 
     def repaired_until_it_is_given_up() -> bool:

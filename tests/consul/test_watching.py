@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.agent.silence import ROUTES, demand_all_is_well_again, demand_repairs_meanwhile
+from tests.agent.silence import ROUTES, demand_all_is_well_again, demand_repairs_while_stopped
 from tests.agent.watcher import WATCHED, Watcher, watching
 from tests.consul.agent import Agent
 from tests.e2e.lab import Lab
@@ -103,11 +103,7 @@ def test_an_agent_that_does_not_answer_holds_up_no_repair_of_the_kernels(lab: La
     (lab.directory / WATCHED).parent.mkdir()
     with watching(lab, TEXT + ROUTES, host="") as watcher:
         watcher.await_heard("consul")
-        agent.send(signal.SIGSTOP)
-        try:
-            demand_repairs_meanwhile(watcher, "h", "consul")
-        finally:
-            agent.send(signal.SIGCONT)
+        demand_repairs_while_stopped(watcher, "h", "consul", agent.send)
         agent.delete("kv/shop/a")
         wait_until(lambda: agent.keys().get("shop/a"), PATIENCE)
         demand_all_is_well_again(watcher, TEXT + ROUTES, "h")

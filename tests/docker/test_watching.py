@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.agent.silence import ROUTES, demand_all_is_well_again, demand_repairs_meanwhile
+from tests.agent.silence import ROUTES, demand_all_is_well_again, demand_repairs_while_stopped
 from tests.agent.watcher import WATCHED, Watcher, watching
 from tests.docker.engine import Engine
 from tests.docker.proxy import Proxy
@@ -137,11 +137,7 @@ def test_an_engine_that_does_not_answer_holds_up_no_repair_of_the_kernels(lab: L
     (lab.directory / WATCHED).parent.mkdir()
     with watching(lab, TEXT + ROUTES, host="") as watcher:
         watcher.await_heard("docker")
-        engine.send(signal.SIGSTOP)
-        try:
-            demand_repairs_meanwhile(watcher, "h", "docker")
-        finally:
-            engine.send(signal.SIGCONT)
+        demand_repairs_while_stopped(watcher, "h", "docker", engine.send)
         engine.api.disconnect_container_from_network("web-1", "dk_n")
         wait_until(lambda: engine.endpoint("web-1", "dk_n"), PATIENCE)
         demand_all_is_well_again(watcher, TEXT + ROUTES, "h")
