@@ -5,7 +5,7 @@ from netctl.engine.change import Action
 from netctl.engine.plan import Plan
 from netctl.errors import ConflictError, RefusedError
 from netctl.kinds.docker import held_elsewhere
-from netctl.report.rows import plural
+from netctl.report.rows import enumerated, plural
 
 
 def refuse_conflicts(plan: Plan) -> None:
@@ -29,10 +29,10 @@ def refuse_held(plan: Plan) -> None:
     """Raise RefusedError where a network of a swarm is to go, or be made anew, while others of the swarm are on it."""
     for change in plan.changes:
         if held := held_elsewhere(change):
-            shown = ", ".join(held[:5]) + (f" and {len(held) - 5} more" if len(held) > 5 else "")
             verb = "removed" if change.action is Action.DELETE else "made anew"
             raise RefusedError(
-                f"{change.key} cannot be {verb} while others of the swarm are on it: {shown}; nothing was changed",
+                f"{change.key} cannot be {verb} while others of the swarm are on it: {enumerated(held)}; "
+                "nothing was changed",
                 f"Take them off it there (docker network disconnect -f {change.key.id} CONTAINER), apply, and connect "
                 "them again.",
                 "NC408",

@@ -10,7 +10,8 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
-from netctl.report.compose_file import ComposeFile
+from netctl.report.compose_file import ComposeFile, record
+from netctl.report.yaml_text import one_or_more
 from netctl.stack.core_schema import written
 
 _LONGEST_NAME = 63
@@ -83,14 +84,14 @@ class _Composing:
             "attachable": _is_true(network.get("attachable")),
             "options": _texts(network.get("driver_opts")),
             "labels": _texts(network.get("labels")),
-            **self._ipam(_record(network.get("ipam"))),
+            **self._ipam(record(network.get("ipam"))),
         }
         return spec | {key: value for key, value in (settings | self._families(network, settings)).items() if value}
 
     def _families(self, network: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
         if network.get("enable_ipv4") is False:
             self._remark("has enable_ipv4: false, which Docker takes from an IPv6 subnet alone only in newer versions")
-        cidrs = _record(settings.get("subnet")).get("cidr", ())
+        cidrs = record(settings.get("subnet")).get("cidr", ())
         has_ipv6 = any(":" in cidr for cidr in ([cidrs] if isinstance(cidrs, str) else cidrs))
         return {"ipv6": True} if _is_true(network.get("enable_ipv6")) and not has_ipv6 else {}
 
@@ -106,8 +107,8 @@ class _Composing:
         if configs:
             gateways = [config["gateway"] for config in configs if config.get("gateway")]
             ranges = [config["ip_range"] for config in configs if config.get("ip_range")]
-            subnet = {"cidr": _one_or_more([config["subnet"] for config in configs])}
-            subnet |= {"gateway": _one_or_more(gateways)} if gateways else {}
+            subnet = {"cidr": one_or_more([config["subnet"] for config in configs])}
+            subnet |= {"gateway": one_or_more(gateways)} if gateways else {}
             found["subnet"] = subnet | ({"range": ranges} if ranges else {})
         return found
 
@@ -115,7 +116,7 @@ class _Composing:
         """The first subnet of each family."""
         families = set()
         configs = ipam.get("config")
-        for config in map(_record, configs if isinstance(configs, list) else ()):
+        for config in map(record, configs if isinstance(configs, list) else ()):
             if not config.get("subnet"):
                 continue
             family = ":" in (cidr := str(config["subnet"]))
@@ -144,14 +145,14 @@ class _Composing:
         if service.get("network_mode"):
             return None
         networks = service.get("networks", {"default": {}})
-        return _record(networks[self.name]) if self.name in networks else None
+        return record(networks[self.name]) if self.name in networks else None
 
     def _fixed(self, service: str, settings: Mapping[str, Any], *, named: bool) -> dict[str, Any]:
         """The addresses that a service has on the network; only a container with a name of its own can be given one."""
         addresses = [settings[key] for key in ("ipv4_address", "ipv6_address") if settings.get(key)]
         link_local = [str(text) for text in settings.get("link_local_ips") or ()]
         if named:
-            found = {"address": _one_or_more(addresses)} if addresses else {}
+            found = {"address": one_or_more(addresses)} if addresses else {}
             return found | ({"link_local": link_local} if link_local else {})
         if addresses or link_local:
             self._remark(
@@ -172,10 +173,6 @@ def _prefix(text: str) -> str:
         return _literal(text)
 
 
-def _one_or_more(values: list[Any]) -> Any:
-    return values[0] if len(values) == 1 else values
-
-
 def _is_true(value: Any) -> bool:
     """A truth value; one from a variable may be a text."""
     return value is True or (isinstance(value, str) and value.lower() in {"true", "yes", "on", "1", "y"})
@@ -185,13 +182,9 @@ def _texts(value: Any) -> dict[str, str]:
     """A mapping, or Compose's list of ``key=value``."""
     if isinstance(value, list):
         return {key: _literal(text) for key, _, text in (str(entry).partition("=") for entry in value)}
-    return {str(key): _literal(entry) for key, entry in _record(value).items()}
+    return {str(key): _literal(entry) for key, entry in record(value).items()}
 
 
 def _literal(value: Any) -> str:
     """The value as text, empty for none; a dollar sign, which would begin a variable, is written twice."""
     return "" if value is None else str(written(value)).replace("$", "$$")
-
-
-def _record(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}

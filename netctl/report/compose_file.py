@@ -43,7 +43,7 @@ def read_compose(path: Path, environment: Mapping[str, str] | None = None) -> Co
     if "include" in file.content:
         remarks.append("what the file includes is not read: import those files, too")
     name = file.content.get("name") or given.get("COMPOSE_PROJECT_NAME", "")
-    networks = {str(key): _record(value) for key, value in _record(file.content.get("networks")).items()}
+    networks = {str(key): record(value) for key, value in record(file.content.get("networks")).items()}
     services = {name: file.service(name) for name in file.services}
     return ComposeFile(str(name), networks, services, remarks)
 
@@ -74,7 +74,7 @@ class _File:
         if problems:
             raise DeclarationError(problems)
         content = _merged(found[0].content) if found else {}
-        self.services = {str(name): _concerning(value) for name, value in _record(content.get("services")).items()}
+        self.services = {str(name): _concerning(value) for name, value in record(content.get("services")).items()}
         wanted = {key: content[key] for key in ("include", "name", "networks") if key in content}
         self.content = self._expanded(wanted | {"services": self.services})
         self.services = self.content["services"]
@@ -85,7 +85,7 @@ class _File:
         base = own.pop("extends", None)
         if base is None:
             return own
-        asked = _record(base) if isinstance(base, Mapping) else {"service": base}
+        asked = record(base) if isinstance(base, Mapping) else {"service": base}
         file = self._other(str(asked["file"])) if asked.get("file") else self
         wanted = str(asked.get("service"))
         if wanted not in file.services or depth > _LONGEST_CHAIN:
@@ -116,14 +116,14 @@ class _File:
 
 
 def _concerning(service: Any) -> dict[str, Any]:
-    return {key: value for key, value in _record(service).items() if key in _CONCERNING}
+    return {key: value for key, value in record(service).items() if key in _CONCERNING}
 
 
 def _on_networks(service: Mapping[str, Any]) -> dict[str, Any]:
     """The service with its networks as a mapping, whichever way they are written; without, where it names none."""
     said = service.get("networks")
-    named = _record(said) if not isinstance(said, list) else {str(name): {} for name in said}
-    networks = {"networks": {name: _record(settings) for name, settings in named.items()}} if named else {}
+    named = record(said) if not isinstance(said, list) else {str(name): {} for name in said}
+    networks = {"networks": {name: record(settings) for name, settings in named.items()}} if named else {}
     return {key: value for key, value in service.items() if key != "networks"} | networks
 
 
@@ -155,5 +155,6 @@ def _parts(value: Any) -> Iterator[Mapping[str, Any]]:
     return (part for part in reversed(parts) if isinstance(part, Mapping))
 
 
-def _record(value: Any) -> dict[str, Any]:
+def record(value: Any) -> dict[str, Any]:
+    """The value where it is a mapping; else an empty one."""
     return dict(value) if isinstance(value, Mapping) else {}

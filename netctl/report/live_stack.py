@@ -27,6 +27,7 @@ from netctl.report.live_consul import consul_keys, consul_services
 from netctl.report.live_docker import docker_networks
 from netctl.report.live_mesh import add_queries_and_intentions, consul_section
 from netctl.report.wording import type_name
+from netctl.report.yaml_text import one_or_more
 
 _DEFAULT_MTU = 1500
 _VXLAN_PORT = 4789
@@ -112,7 +113,7 @@ class _Conversion:
             gateways.append(str(address.ip))
         if not cidrs:
             return None
-        return {"cidr": _single(cidrs), "gateway": _single(gateways)}
+        return {"cidr": one_or_more(cidrs), "gateway": one_or_more(gateways)}
 
     def _veths(self, bridge: str, subnet: dict[str, Any] | None, mtu: int | None) -> Iterator[dict[str, Any]]:
         """What is attached to a bridge, where *mtu* is what all of it has unless it says otherwise."""
@@ -132,7 +133,7 @@ class _Conversion:
         """What an attached interface has: addresses, MAC, whether the default routes leave by it."""
         peer = next((link for link in self._all(VethPeer) if (link.netns, link.name) == (netns, interface)), None)
         addresses = [text.partition("/")[0] for text in self._addresses[netns, interface]]
-        entry: dict[str, Any] = {"address": _single(addresses)} if addresses and subnet else {}
+        entry: dict[str, Any] = {"address": one_or_more(addresses)} if addresses and subnet else {}
         entry |= {"mac": peer.mac} if peer and peer.mac else {}
         if peer and subnet and not self._default_gateways(netns, interface).issuperset(_several(subnet["gateway"])):
             entry["default_route"] = False
@@ -277,10 +278,6 @@ class _Conversion:
 
 def _several(value: str | list[str]) -> list[str]:
     return [value] if isinstance(value, str) else value
-
-
-def _single(values: list[str]) -> str | list[str]:
-    return values[0] if len(values) == 1 else values
 
 
 def _next_hop(hop: Any) -> dict[str, Any]:

@@ -118,7 +118,7 @@ def _notes(change: Change, dependants: "_Dependants", *, verbose: bool) -> Itera
     if isinstance(change.before, Network):
         yield from _disconnected_containers(change)
         if held := held_elsewhere(change):
-            yield f"impossible while others of the swarm are on it: {_enumerated(held)}"
+            yield f"impossible while others of the swarm are on it: {enumerated(held)}"
     if verbose and change.action is Action.CREATE:
         yield from _all_lines(change.after or ())
     inner = inner_changes(change)
@@ -141,7 +141,7 @@ def _disconnected(change: Change, dependants: "_Dependants") -> Iterator[str]:
     names = sorted(dependants.namespaces(change), key=natural_order)
     if not names:
         return
-    shown = _enumerated(names)
+    shown = enumerated(names)
     noun = "network namespace" if len(names) == 1 else "network namespaces"
     yield f"disconnects the {noun} {shown}" + (" meanwhile" if change.action is Action.REPLACE else "")
 
@@ -151,12 +151,13 @@ def _disconnected_containers(change: Change) -> Iterator[str]:
     names = sorted(containers_on(change.before), key=natural_order)
     if not names or (change.action is Action.UPDATE and "owner" not in change.fields):
         return
-    shown = _enumerated(names)
+    shown = enumerated(names)
     noun = "container" if len(names) == 1 else "containers"
     yield f"disconnects the {noun} {shown}" + ("" if change.action is Action.DELETE else " meanwhile")
 
 
-def _enumerated(names: Sequence[str]) -> str:
+def enumerated(names: Sequence[str]) -> str:
+    """The first of the names, and how many more there are."""
     return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
 
 

@@ -22,6 +22,11 @@ def yaml_text(content: Mapping[str, Any], comments: Sequence[str] = ()) -> str:
     return "\n".join(lines) + "\n"
 
 
+def one_or_more(values: list[Any]) -> Any:
+    """A list as the language has it written: what is alone, without brackets."""
+    return values[0] if len(values) == 1 else values
+
+
 def _entry(key: str, value: Any, depth: int) -> Iterator[str]:
     head = f"{'  ' * depth}{scalar(key)}:"
     if not isinstance(value, Mapping | list):
