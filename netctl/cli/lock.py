@@ -36,11 +36,14 @@ def sole_writer(stack: str, netns: str, command: str, options: Changing, termina
 @contextmanager
 def stack_lock(stack: str, netns: str, command: str, options: Changing, terminal: Terminal) -> Iterator[None]:
     """As `sole_writer`, for a command that heeds signals itself."""
-    name = f"{stack}@{netns or os.uname().nodename}"
-    with locked(
-        options.state_dir, name, command, place_of(stack, netns), timeout=options.lock_timeout, waiting=terminal.remark
-    ):
+    name, file_name = spelled_place(stack, netns), place_of(stack, netns)
+    with locked(options.state_dir, name, command, file_name, timeout=options.lock_timeout, waiting=terminal.remark):
         yield
+
+
+def spelled_place(stack: str, netns: str) -> str:
+    """A stack in a network namespace, or else on this machine, for people, and for what outlives the namespace."""
+    return f"{stack}@{netns or os.uname().nodename}"
 
 
 def place_of(stack: str, netns: str) -> str:

@@ -6,13 +6,12 @@ declared any more, or that are to be destroyed by the stack's name. What is reme
 it, such a system is taken for one that is not there.
 """
 
-import os
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from netctl.cli.options import DEFAULT_STATE_DIR
+from netctl.cli.lock import spelled_place
 from netctl.engine.plan import Plan
 from netctl.engine.resource import Key
 from netctl.errors import NetctlError
@@ -60,10 +59,9 @@ class Reach(NamedTuple):
             ) from error
 
 
-def reach_of(stack: str, netns: str, state_dir: Path | None = None) -> Reach:
+def reach_of(stack: str, netns: str, state_dir: Path) -> Reach:
     """The memory of a stack in a network namespace, or else on this machine."""
-    directory = state_dir or Path(os.environ.get("NETCTL_STATE_DIR") or DEFAULT_STATE_DIR)
-    return Reach(directory / "reach" / f"{stack}@{netns or os.uname().nodename}")
+    return Reach(state_dir / "reach" / spelled_place(stack, netns))
 
 
 def reached(keys: Iterable[Key]) -> frozenset[str]:

@@ -100,7 +100,7 @@ class Workspace(Generic[AnyReader]):
 def reading(options: Compiling, terminal: Terminal) -> Iterator[Workspace[Reader]]:
     """A workspace that cannot change anything."""
     declarations = _load(options, terminal)
-    reach = reach_of(declarations.name, options.netns)
+    reach = reach_of(declarations.name, options.netns, _state_dir(options))
     with open_reader(options) as session:
         yield _workspace(declarations, session, options, terminal, reach)
 
@@ -146,8 +146,13 @@ def _workspace(
 
 def failed_checks(stack: str, options: Compiling) -> dict[str, str]:
     """What the checks of a watch that runs here have found; nothing where none does."""
-    state_dir = getattr(options, "state_dir", None) or Path(os.environ.get("NETCTL_STATE_DIR") or DEFAULT_STATE_DIR)
-    path = socket_path(state_dir, place_of(stack, options.netns))
+    path = socket_path(_state_dir(options), place_of(stack, options.netns))
     found = ask(path) if path.exists() else None
     failed = found.get("failed_checks") if found else None
     return {str(ident): str(reason) for ident, reason in failed.items()} if isinstance(failed, dict) else {}
+
+
+def _state_dir(options: Compiling) -> Path:
+    """The one that was named, also to a command that has no option for it."""
+    named: Path | None = getattr(options, "state_dir", None)
+    return named or Path(os.environ.get("NETCTL_STATE_DIR") or DEFAULT_STATE_DIR)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from netctl.cli import destroy as destroy_command
+from netctl.cli import status as status_command
 from netctl.errors import NetctlError
 from netctl.report.plan_text import plan_text
 from tests.docker.engine import Engine
@@ -83,6 +84,20 @@ def test_what_is_declared_no_more_is_not_forgotten_while_docker_is_silent(
     assert engine.network("dk_n") is None
     monkeypatch.delenv("DOCKER_HOST")
     applied.apply(KERNEL, "h")
+
+
+def test_status_remembers_by_the_state_directory_that_it_is_given(
+    applied: Lab, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def said(state: str) -> str:
+        options = status_command.Options(
+            file=[applied.write(KERNEL)], netns=applied["h"], state_dir=applied.directory / state
+        )
+        assert status_command.run(options) == 0
+        return "".join(capsys.readouterr())
+
+    assert "docker: everything" in said("state")
+    assert "docker: everything" not in said("another-state")
 
 
 def test_an_apply_of_targets_forgets_nothing_of_what_it_left_alone(
