@@ -49,6 +49,8 @@ from reconcilers.kernel.marks import is_mark, link_owner
 from reconcilers.kernel.rtnetlink import Rtnetlink, messages
 
 _SKIP_STATISTICS = wire.number(IFLA_EXT_MASK, 8)
+_LOOPBACK = 772
+"""The type of device (ARPHRD_LOOPBACK) that ``lo`` is."""
 
 
 Identity = tuple[str, bytes]
@@ -62,15 +64,14 @@ class Row(NamedTuple):
     up: bool
     loopback: bool
     attributes: dict[int, bytes]
+    linkinfo: dict[int, bytes]
+    """What tells its kind, and its settings as a device of that kind, and as a port of a bridge."""
+    owner: Owner | None
+    """Whose it is by its alias."""
 
     @property
     def alias(self) -> str:
         return wire.read_text(self.attributes.get(IFLA_IFALIAS))
-
-    @property
-    def owner(self) -> Owner | None:
-        """Whose it is by its alias."""
-        return link_owner(self.alias, self.name) if IFLA_IFALIAS in self.attributes else None
 
     @property
     def identity(self) -> Identity:
@@ -84,14 +85,12 @@ class Row(NamedTuple):
     @property
     def kind(self) -> str:
         """``bridge``, ``veth`` …; empty for a physical interface."""
-        found = self.attributes.get(IFLA_LINKINFO)
-        return wire.read_text(wire.nested_attributes(found).get(IFLA_INFO_KIND)) if found else ""
+        return wire.read_text(self.linkinfo.get(IFLA_INFO_KIND))
 
     @property
     def details(self) -> dict[int, bytes]:
         """The attributes of its kind."""
-        found = self.attributes.get(IFLA_LINKINFO)
-        return wire.nested_attributes(wire.nested_attributes(found).get(IFLA_INFO_DATA, b"")) if found else {}
+        return wire.nested_attributes(self.linkinfo.get(IFLA_INFO_DATA, b""))
 
     @property
     def altnames(self) -> tuple[str, ...]:
@@ -115,10 +114,7 @@ class Row(NamedTuple):
     @property
     def hairpin(self) -> bool:
         """Whether its bridge sends frames back by this port; of what the bridge tells, and of what the port does."""
-        told = self.attributes.get(IFLA_PROTINFO)
-        if told is None:
-            linkinfo = self.attributes.get(IFLA_LINKINFO)
-            told = wire.nested_attributes(linkinfo).get(IFLA_INFO_SLAVE_DATA) if linkinfo else None
+        told = self.attributes.get(IFLA_PROTINFO) or self.linkinfo.get(IFLA_INFO_SLAVE_DATA)
         return bool(told and wire.read_number(wire.nested_attributes(told).get(IFLA_BRPORT_MODE)))
 
     @property
@@ -152,7 +148,10 @@ def read_links(chunk: bytes, kind: int = wire.RTM_NEWLINK) -> Iterator[Row]:
         if found_kind == kind:
             _, device, index, flags, _ = wire.IFINFO.unpack_from(chunk, start)
             found = wire.attributes(chunk, start + wire.IFINFO.size, end)
-            yield Row(index, wire.read_text(found.get(IFLA_IFNAME)), bool(flags & IFF_UP), device == 772, found)
+            name, alias = wire.read_text(found.get(IFLA_IFNAME)), found.get(IFLA_IFALIAS)
+            owner = link_owner(wire.read_text(alias), name) if alias else None
+            linkinfo = wire.nested_attributes(found.get(IFLA_LINKINFO, b""))
+            yield Row(index, name, bool(flags & IFF_UP), device == _LOOPBACK, found, linkinfo, owner)
 
 
 class Surroundings(NamedTuple):

@@ -7,6 +7,7 @@ its claim; a rule by its suppressed group. Under a *desired* key, whatever is on
 
 from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import NamedTuple, cast
 
 from netctl.engine.protocol import Observation, Scope, Unread
@@ -237,7 +238,7 @@ class Observer:
         return frozenset(index for index, owner in view.owned.items() if owner.stack == self.stack)
 
     def _addresses(self, view: View) -> None:
-        self.addresses(view.addresses(), view, self._ours(view))
+        self.addresses(chain.from_iterable(view.addresses().values()), view, self._ours(view))
 
     def addresses(self, rows: Iterable[AddressRow], view: View, ours: Container[int]) -> None:
         """The addresses *rows* of a namespace, in which *ours* are the stack's links."""

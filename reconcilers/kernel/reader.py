@@ -9,7 +9,6 @@ from netctl.engine.facts import Facts, LinkFact
 from netctl.engine.protocol import Capability, Context, Observation, Scope
 from netctl.engine.resource import Key, Live
 from netctl.errors import BackendError
-from netctl.kinds.route import PROTOCOL
 from netctl.system.namespaces import named_namespaces
 from reconcilers.kernel.capabilities import kernel_capabilities
 from reconcilers.kernel.discovery import discover
@@ -39,17 +38,14 @@ class KernelReader:
         """The host's links and addresses. The next observation builds on this reading, so that both tell one story."""
         self.sources.invalidate()
         root = self.sources.root()
-        addresses: dict[int, list[str]] = {}
-        for row in root.addresses():
-            if not row.link_local:
-                addresses.setdefault(row.ifindex, []).append(row.address)
+        addresses = root.addresses()
         links = {
             row.name: LinkFact(
                 row.name,
                 row.kind,
                 row.mtu,
-                tuple(addresses.get(row.ifindex, ())),
-                owner.stack if (owner := row.owner) else "",
+                tuple(found.address for found in addresses.get(row.ifindex, ()) if not found.link_local),
+                row.owner.stack if row.owner else "",
             )
             for row in root.links.values()
         }
@@ -72,9 +68,8 @@ class KernelReader:
         link = view.links.get(interface)
         if link is None or link.owner is None or link.owner.stack != stack:
             return ()
-        marked = (row for row in view.addresses() if row.ifindex == link.ifindex and not row.link_local)
-        unmarkable = not self.sources.addresses_have_protocol
-        return tuple(row.address for row in marked if unmarkable or row.protocol == PROTOCOL)
+        rows = view.addresses().get(link.ifindex, ())
+        return tuple(row.address for row in rows if not row.link_local and self.sources.is_marked(row))
 
     def observe(self, scope: Scope) -> Observation:
         """The live state within *scope*."""

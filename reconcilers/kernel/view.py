@@ -31,7 +31,7 @@ class View:
         self.has_unheard: Callable[[], bool] = lambda: False
         """Whether notifications have arrived that have not been taken."""
         self._next_index = 0
-        self._addresses: list[AddressRow] | None = None
+        self._addresses: dict[int, list[AddressRow]] | None = None
 
     def read_links(self) -> None:
         """Read every link anew."""
@@ -47,10 +47,12 @@ class View:
         answer = self.socket.ask(get_link(name))
         return None if isinstance(answer, KernelError) else next(read_links(answer), None)
 
-    def addresses(self) -> list[AddressRow]:
-        """Every address, as it was when first asked for since the links were read."""
+    def addresses(self) -> dict[int, list[AddressRow]]:
+        """Every address by the link's index, as it was when first asked for since the links were read."""
         if self._addresses is None:
-            self._addresses = list(dump_addresses(self.socket))
+            self._addresses = {}
+            for row in dump_addresses(self.socket):
+                self._addresses.setdefault(row.ifindex, []).append(row)
         return self._addresses
 
     def reserve_index(self) -> int:
