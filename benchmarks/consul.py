@@ -26,7 +26,7 @@ from netctl.system.namespaces import inside
 from reconcilers.consul.definitions import registration
 
 _STACK = "bench"
-_ROUNDS = 5
+_ROUNDS = 15
 _PATIENCE = 30.0
 _READ = ("agent/services", "agent/checks", "kv/netctl/bench/kv/?recurse", "kv/bench/?recurse")
 
