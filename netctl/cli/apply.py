@@ -8,12 +8,11 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from netctl.cli.consent import refuse_conflicts, refuse_held, refuse_mass_deletion
 from netctl.cli.execution import Job, carry_out
 from netctl.cli.inputs import options_of
 from netctl.cli.options import Changing, Format, PlanFormat, Planning
+from netctl.cli.parameters import Argument, Option
 from netctl.cli.plan import print_plan
 from netctl.cli.reach import reached, read_by
 from netctl.cli.saved_plan import (
@@ -38,11 +37,11 @@ from netctl.report.plan_text import changes_text
 class Options(Changing, Planning):
     """What ``netctl apply`` takes."""
 
-    saved: Annotated[Path | None, typer.Argument(metavar="PLAN", help="A plan saved by netctl plan --out.")] = None
+    saved: Annotated[Path | None, Argument(metavar="PLAN", help="A plan saved by netctl plan --out.")] = None
     max_deletes: Annotated[
-        int | None, typer.Option("--max-deletes", metavar="N", min=0, help="Refuse more (default: all that is owned).")
+        int | None, Option("--max-deletes", metavar="N", min=0, help="Refuse more (default: all that is owned).")
     ] = None
-    output: Annotated[Format, typer.Option("-o", "--output", help="How the result is printed.")] = Format.TEXT
+    output: Annotated[Format, Option("-o", "--output", help="How the result is printed.")] = Format.TEXT
 
 
 def run(options: Options) -> int:

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Annotated
 
-import typer
-
 from netctl.cli.options import Clustered, Format
+from netctl.cli.parameters import Argument, Option
 from netctl.cli.workspace import Workspace, reading
 from netctl.engine.protocol import Observation, Reader, Scope
 from netctl.engine.resource import Key
@@ -20,10 +19,8 @@ from netctl.report.inventory import Description, description_document, descripti
 class Options(Clustered):
     """What ``netctl describe`` takes."""
 
-    resource: Annotated[
-        str, typer.Argument(metavar="RESOURCE", help="An address: kernel/link/nc-web, or its last part.")
-    ]
-    output: Annotated[Format, typer.Option("-o", "--output", help="How it is printed.")] = Format.TEXT
+    resource: Annotated[str, Argument(metavar="RESOURCE", help="An address: kernel/link/nc-web, or its last part.")]
+    output: Annotated[Format, Option("-o", "--output", help="How it is printed.")] = Format.TEXT
 
 
 def run(options: Options) -> int:

@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-import typer
-
 from netctl.cli.consent import refuse_held
 from netctl.cli.execution import Job, carry_out
 from netctl.cli.lock import sole_writer
 from netctl.cli.options import Changing, Format, HostChoice, PlanFormat, Sources, stack_name
+from netctl.cli.parameters import Option
 from netctl.cli.plan import print_plan
 from netctl.cli.reach import reach_of, reached, read_by
 from netctl.cli.sessions import open_writer, place_name
@@ -29,8 +28,8 @@ from netctl.stack.source import STDIN
 class Options(Changing, Sources, HostChoice):
     """What ``netctl destroy`` takes."""
 
-    stack: Annotated[str, typer.Option("--stack", metavar="NAME", help="The stack's name, in place of -f.")] = ""
-    output: Annotated[Format, typer.Option("-o", "--output", help="How the result is printed.")] = Format.TEXT
+    stack: Annotated[str, Option("--stack", metavar="NAME", help="The stack's name, in place of -f.")] = ""
+    output: Annotated[Format, Option("-o", "--output", help="How the result is printed.")] = Format.TEXT
 
 
 def run(options: Options) -> int:

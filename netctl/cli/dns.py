@@ -9,8 +9,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Annotated
 
-import typer
-
 from netctl.agent.dns.declared import state_of
 from netctl.agent.dns.responder import Address, Responder, State
 from netctl.agent.dns.server import Server, parse_listen
@@ -19,6 +17,7 @@ from netctl.agent.log import Log, LogFormat
 from netctl.agent.remembering import Remembering
 from netctl.cli.declarations import Declarations, load_declarations
 from netctl.cli.options import Compiling
+from netctl.cli.parameters import Option
 from netctl.cli.sessions import open_reader
 from netctl.compiler.consul.registration import registered
 from netctl.engine.facts import Facts
@@ -41,7 +40,7 @@ class Options(Compiling):
 
     listen: Annotated[
         list[str],
-        typer.Option("--listen", metavar="ADDRESS:PORT", help="Where to serve (127.0.0.1:53); may be repeated."),
+        Option("--listen", metavar="ADDRESS:PORT", help="Where to serve (127.0.0.1:53); may be repeated."),
     ] = field(default_factory=list)
 
 

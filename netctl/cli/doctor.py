@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated
 
-import typer
-
 from netctl.cli.options import Compiling, Format
+from netctl.cli.parameters import Option
 from netctl.cli.sessions import open_reader
 from netctl.cli.workspace import reading
 from netctl.engine.protocol import Capability, Reader
@@ -21,7 +20,7 @@ from netctl.report.doctor import Findings, doctor_document, doctor_text, is_able
 class Options(Compiling):
     """What ``netctl doctor`` takes."""
 
-    output: Annotated[Format, typer.Option("-o", "--output", help="How the findings are printed.")] = Format.TEXT
+    output: Annotated[Format, Option("-o", "--output", help="How the findings are printed.")] = Format.TEXT
 
 
 def run(options: Options) -> int:

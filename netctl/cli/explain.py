@@ -3,16 +3,15 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-import typer
-
 from netctl.cli.options import Voice
+from netctl.cli.parameters import Argument
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options(Voice):
     """What ``netctl explain`` takes."""
 
-    path: Annotated[str, typer.Argument(metavar="PATH", help="As in networks.attach.address; empty: everything.")] = ""
+    path: Annotated[str, Argument(metavar="PATH", help="As in networks.attach.address; empty: everything.")] = ""
 
 
 def run(options: Options) -> int:

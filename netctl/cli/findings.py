@@ -4,20 +4,19 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from netctl.cli.options import Format
+from netctl.cli.parameters import Option
 from netctl.cli.terminal import Terminal
 from netctl.errors import NetctlError
 
 if TYPE_CHECKING:  # what reads declarations is imported where they are read
     from netctl.twin.examination import Findings
 
-Junit = Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="Write JUnit's XML.")]
+Junit = Annotated[Path | None, Option("--junit", metavar="FILE", help="Write JUnit's XML.")]
 Patience = Annotated[
-    float, typer.Option("--timeout", metavar="SECONDS", min=0.1, max=60, help="Wait for an answer this long.")
+    float, Option("--timeout", metavar="SECONDS", min=0.1, max=60, help="Wait for an answer this long.")
 ]
-Output = Annotated[Format, typer.Option("-o", "--output", help="How results are printed.")]
+Output = Annotated[Format, Option("-o", "--output", help="How results are printed.")]
 
 
 def write_junit(path: Path, findings: "Findings") -> None:

@@ -8,9 +8,8 @@ from difflib import unified_diff
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from netctl.cli.options import Voice
+from netctl.cli.parameters import Argument, Option
 from netctl.errors import NetctlError, UsageError
 
 if TYPE_CHECKING:  # imported where it is read
@@ -21,11 +20,9 @@ if TYPE_CHECKING:  # imported where it is read
 class Options(Voice):
     """What ``netctl fmt`` takes."""
 
-    files: Annotated[list[str], typer.Argument(metavar="FILES", help="Files, directories, patterns, or - (stdin).")]
-    write: Annotated[bool, typer.Option("-w", "--write", help="Write the files in place.")] = False
-    check: Annotated[bool, typer.Option("--check", help="Only say which files would change; exit with 1 if any.")] = (
-        False
-    )
+    files: Annotated[list[str], Argument(metavar="FILES", help="Files, directories, patterns, or - (stdin).")]
+    write: Annotated[bool, Option("-w", "--write", help="Write the files in place.")] = False
+    check: Annotated[bool, Option("--check", help="Only say which files would change; exit with 1 if any.")] = False
 
 
 def run(options: Options) -> int:

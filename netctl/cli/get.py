@@ -5,9 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Annotated
 
-import typer
-
 from netctl.cli.options import Format, Place, stack_name
+from netctl.cli.parameters import Argument, Option
 from netctl.cli.selection import matching
 from netctl.cli.sessions import open_reader
 from netctl.engine.protocol import Observation, Reader, Scope
@@ -23,10 +22,10 @@ class Options(Place):
 
     resource: Annotated[
         list[str],
-        typer.Argument(metavar="RESOURCE", help="A kind (link), an address (kernel/link/nc-*) or its last part."),
+        Argument(metavar="RESOURCE", help="A kind (link), an address (kernel/link/nc-*) or its last part."),
     ] = field(default_factory=list)
-    stack: Annotated[str, typer.Option("--stack", metavar="NAME", help="Only what this stack owns, in full.")] = ""
-    output: Annotated[Format, typer.Option("-o", "--output", help="How the list is printed.")] = Format.TEXT
+    stack: Annotated[str, Option("--stack", metavar="NAME", help="Only what this stack owns, in full.")] = ""
+    output: Annotated[Format, Option("-o", "--output", help="How the list is printed.")] = Format.TEXT
 
 
 def run(options: Options) -> int:

@@ -5,9 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from netctl.cli.options import Place, stack_name
+from netctl.cli.parameters import Argument, Option
 from netctl.cli.selection import matching
 from netctl.cli.sessions import open_reader
 from netctl.cli.terminal import Terminal
@@ -26,15 +25,15 @@ class Options(Place):
 
     resource: Annotated[
         list[str],
-        typer.Argument(
+        Argument(
             metavar="RESOURCE", help="A kind (link), an address (kernel/link/br*) or its last part; default: all."
         ),
     ] = field(default_factory=list)
     stack: Annotated[
-        str, typer.Option("--stack", metavar="NAME", help="The stack's name (default: imported, or Compose's project).")
+        str, Option("--stack", metavar="NAME", help="The stack's name (default: imported, or Compose's project).")
     ] = ""
     compose: Annotated[
-        Path | None, typer.Option("--compose", metavar="FILE", help="Print the networks of this Compose file instead.")
+        Path | None, Option("--compose", metavar="FILE", help="Print the networks of this Compose file instead.")
     ] = None
 
 

@@ -9,8 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
+from netctl.cli.parameters import Option
 from netctl.cli.terminal import Terminal
 from netctl.engine.protocol import Context
 from netctl.errors import UsageError
@@ -19,7 +18,7 @@ DEFAULT_STATE_DIR = Path("/var/lib/netctl")
 
 
 StateDir = Annotated[
-    Path, typer.Option("--state-dir", metavar="DIR", envvar="NETCTL_STATE_DIR", help="Locks, and what watch keeps.")
+    Path, Option("--state-dir", metavar="DIR", envvar="NETCTL_STATE_DIR", help="Locks, and what watch keeps.")
 ]
 
 
@@ -42,9 +41,9 @@ class PlanFormat(StrEnum):
 class Voice:
     """How much is said, and in colour or not."""
 
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Say only what went wrong.")] = False
-    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Say more.")] = False
-    no_color: Annotated[bool, typer.Option("--no-color", help="No colour (also: NO_COLOR, TERM=dumb).")] = False
+    quiet: Annotated[bool, Option("-q", "--quiet", help="Say only what went wrong.")] = False
+    verbose: Annotated[bool, Option("-v", "--verbose", help="Say more.")] = False
+    no_color: Annotated[bool, Option("--no-color", help="No colour (also: NO_COLOR, TERM=dumb).")] = False
 
     def terminal(self) -> Terminal:
         """The terminal, spoken to as the options say."""
@@ -56,23 +55,24 @@ class Sources(Voice):
     """Where the declaration comes from."""
 
     file: Annotated[
-        list[str], typer.Option("-f", "--file", metavar="F", help="File, directory, pattern, or - (stdin); repeatable.")
+        list[str], Option("-f", "--file", metavar="F", help="File, directory, pattern, or - (stdin); repeatable.")
     ] = field(default_factory=list)
-    var: Annotated[list[str], typer.Option("--var", metavar="K=V", help="A variable; repeatable.")] = field(
+    var: Annotated[list[str], Option("--var", metavar="K=V", help="A variable; repeatable.")] = field(
         default_factory=list
     )
-    var_file: Annotated[list[str], typer.Option("--var-file", metavar="F", help="A YAML file of variables.")] = field(
+    var_file: Annotated[list[str], Option("--var-file", metavar="F", help="A YAML file of variables.")] = field(
         default_factory=list
     )
 
 
-def _named(context: typer.Context, value: str) -> str:
-    """The namespace's name; an empty one, from a script's unset variable, must not mean the host's own network."""
-    if not value and (source := context.get_parameter_source("netns")) and source.name == "COMMANDLINE":
-        raise typer.BadParameter("it is empty; leave the option out to act in the namespace of this process")
+def _check_netns(value: str) -> None:
+    """Raise ValueError where it is no namespace's name; an empty one, of a script's unset variable, must not mean the
+    host's own network.
+    """
+    if not value:
+        raise ValueError("it is empty; leave the option out to act in the namespace of this process")
     if "/" in value or value in {".", ".."}:
-        raise typer.BadParameter(f"'{value}' is no name of a network namespace; 'ip netns' lists those that there are")
-    return value
+        raise ValueError(f"'{value}' is no name of a network namespace; 'ip netns' lists those that there are")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,11 +81,11 @@ class Place(Voice):
 
     netns: Annotated[
         str,
-        typer.Option("--netns", metavar="NAME", help="Act in this network namespace; it must exist.", callback=_named),
+        Option("--netns", metavar="NAME", help="Act in this network namespace; it must exist.", check=_check_netns),
     ] = ""
     provider: Annotated[
         list[str],
-        typer.Option("--provider", metavar="P,…", help="Only these systems: consul, docker, kernel, nftables."),
+        Option("--provider", metavar="P,…", help="Only these systems: consul, docker, kernel, nftables."),
     ] = field(default_factory=list)
 
     @property
@@ -104,7 +104,7 @@ class HostChoice(Place):
     """Which of the stack's hosts this is."""
 
     host: Annotated[
-        str | None, typer.Option("--host", metavar="NAME", help="Which host this is (default: by name, then address).")
+        str | None, Option("--host", metavar="NAME", help="Which host this is (default: by name, then address).")
     ] = None
 
 
@@ -118,7 +118,7 @@ class Clustered(Compiling):
     """A declaration whose hosts may be known by Consul."""
 
     consul: Annotated[
-        bool, typer.Option("--consul", help="With the hosts that have joined in Consul (netctl watch --consul).")
+        bool, Option("--consul", help="With the hosts that have joined in Consul (netctl watch --consul).")
     ] = False
 
 
@@ -128,23 +128,19 @@ class Planning(Clustered):
 
     target: Annotated[
         list[str],
-        typer.Option(
-            "--target", metavar="T", help="Only this declaration (networks.web) or address (kernel/link/nc-*)."
-        ),
+        Option("--target", metavar="T", help="Only this declaration (networks.web) or address (kernel/link/nc-*)."),
     ] = field(default_factory=list)
-    adopt: Annotated[bool, typer.Option("--adopt", help="Take over what is declared, there already, and foreign.")] = (
-        False
-    )
+    adopt: Annotated[bool, Option("--adopt", help="Take over what is declared, there already, and foreign.")] = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Changing(Voice):
     """What a command that changes something may be told."""
 
-    yes: Annotated[bool, typer.Option("-y", "--yes", help="Do not ask before deleting or replacing.")] = False
-    keep_partial: Annotated[bool, typer.Option("--keep-partial", help="Where it fails, leave what was done.")] = False
+    yes: Annotated[bool, Option("-y", "--yes", help="Do not ask before deleting or replacing.")] = False
+    keep_partial: Annotated[bool, Option("--keep-partial", help="Where it fails, leave what was done.")] = False
     lock_timeout: Annotated[
-        float, typer.Option("--lock-timeout", metavar="SECONDS", min=0, help="Wait for another netctl this long.")
+        float, Option("--lock-timeout", metavar="SECONDS", min=0, help="Wait for another netctl this long.")
     ] = 10.0
     state_dir: StateDir = DEFAULT_STATE_DIR
 

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, cast
 
-import typer
-
 from netctl.cli.options import PlanFormat, Planning
+from netctl.cli.parameters import Option
 from netctl.cli.terminal import Terminal
 from netctl.cli.workspace import Workspace, reading
 from netctl.engine.plan import Plan
@@ -21,12 +20,10 @@ CHANGES = 2
 class Options(Planning):
     """What ``netctl plan`` takes."""
 
-    output: Annotated[PlanFormat, typer.Option("-o", "--output", help="How the plan is printed.")] = PlanFormat.TEXT
-    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Save the plan, for netctl apply FILE.")] = (
-        None
-    )
+    output: Annotated[PlanFormat, Option("-o", "--output", help="How the plan is printed.")] = PlanFormat.TEXT
+    out: Annotated[Path | None, Option("--out", metavar="FILE", help="Save the plan, for netctl apply FILE.")] = None
     detailed_exitcode: Annotated[
-        bool, typer.Option("--detailed-exitcode", help="Exit with 2 where there are changes, 1 where all is not known.")
+        bool, Option("--detailed-exitcode", help="Exit with 2 where there are changes, 1 where all is not known.")
     ] = False
 
 

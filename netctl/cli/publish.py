@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-import typer
-
 from netctl.cli.options import Sources, stack_name
+from netctl.cli.parameters import Option
 from netctl.cli.terminal import Terminal
 from netctl.engine.protocol import Context
 from netctl.engine.store import Store
@@ -18,16 +17,14 @@ class Options(Sources):
 
     max_unavailable: Annotated[
         int | None,
-        typer.Option("--max-unavailable", metavar="N", min=1, help="So many hosts at once take it up (default: all)."),
+        Option("--max-unavailable", metavar="N", min=1, help="So many hosts at once take it up (default: all)."),
     ] = None
-    stack: Annotated[str, typer.Option("--stack", metavar="NAME", help="The stack of the host to forget.")] = ""
-    forget: Annotated[
-        str, typer.Option("--forget", metavar="HOST", help="Forget a host that has left, and free its id.")
-    ] = ""
-    yes: Annotated[bool, typer.Option("-y", "--yes", help="Forget it even if its Consul node is alive.")] = False
-    netns: Annotated[str, typer.Option("--netns", metavar="NAME", help="Reach Consul from this network namespace.")] = (
+    stack: Annotated[str, Option("--stack", metavar="NAME", help="The stack of the host to forget.")] = ""
+    forget: Annotated[str, Option("--forget", metavar="HOST", help="Forget a host that has left, and free its id.")] = (
         ""
     )
+    yes: Annotated[bool, Option("-y", "--yes", help="Forget it even if its Consul node is alive.")] = False
+    netns: Annotated[str, Option("--netns", metavar="NAME", help="Reach Consul from this network namespace.")] = ""
 
 
 def run(options: Options) -> int:

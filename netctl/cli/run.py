@@ -10,15 +10,13 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-import typer
-
+from netctl.cli.command_line import read
 from netctl.cli.terminal import Terminal, discard
 from netctl.engine.apply import ApplyError
 from netctl.errors import DeclarationError, NetctlError
 from netctl.report.paint import Paint, printable
 
 FAILED = 1
-USAGE = 64
 INTERRUPTED = 130
 
 
@@ -36,8 +34,6 @@ def run(arguments: Sequence[str]) -> int:
         after = "".join(f"; {note}" for note in getattr(interrupt, "__notes__", ()))
         terminal.error(f"\nnetctl: interrupted{after}")
         return INTERRUPTED
-    except typer.TyperException as error:
-        return _mistyped(error, arguments, terminal)
     except NetctlError as error:
         terminal.error(failure_text(error, terminal.error_paint, verbose="-v" in arguments or "--verbose" in arguments))
         return error.exit_code
@@ -92,29 +88,12 @@ def failure_text(error: NetctlError, paint: Paint, *, verbose: bool = False) -> 
 
 
 def _dispatch(arguments: Sequence[str]) -> int:
-    from netctl.cli.app import build
+    command = read(arguments)
+    if command is None:
+        from netctl.cli.app import parse
 
-    parsed = build(arguments)(args=list(arguments), prog_name="netctl", standalone_mode=False)
-    if callable(parsed):
-        return int(parsed())
-    return parsed if isinstance(parsed, int) else 0
-
-
-def _mistyped(error: typer.TyperException, arguments: Sequence[str], terminal: Terminal) -> int:
-    """One line on what is wrong with the command line, and where help is."""
-    from netctl.cli.commands import COMMANDS
-    from netctl.cli.habits import meant
-
-    format_message = getattr(error, "format_message", None)
-    # The words before the reason are Pydantic's, which Typer checks choices with.
-    message = (format_message() if format_message else str(error)).replace(": Value error, ", ": ")
-    commands = {command.name for command in COMMANDS}
-    known = f"{arguments[0]} " if arguments and arguments[0] in commands else ""
-    suggestion = meant(arguments, commands)
-    label = terminal.error_paint("red", "netctl: error:")
-    hint = " ".join(filter(None, [suggestion, f"See: netctl {known}--help"]))
-    terminal.error(f"{label} {printable(message.rstrip('.'))}\n  {printable(hint)}")
-    return USAGE
+        command = parse(arguments)
+    return command()
 
 
 @contextmanager

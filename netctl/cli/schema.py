@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any
 
-import typer
-
 from netctl.cli.options import Voice
+from netctl.cli.parameters import Argument
 
 
 class Subject(StrEnum):
@@ -25,7 +24,7 @@ class Options(Voice):
 
     subject: Annotated[
         Subject,
-        typer.Argument(metavar="SUBJECT", help="Of a stack file, or of what that command prints as JSON."),
+        Argument(metavar="SUBJECT", help="Of a stack file, or of what that command prints as JSON."),
     ] = Subject.STACK
 
 

@@ -4,11 +4,10 @@ import json
 from dataclasses import dataclass
 from typing import Annotated
 
-import typer
-
 from netctl.agent.asking import ask, socket_path, watch_text
 from netctl.cli.lock import place_of
 from netctl.cli.options import DEFAULT_STATE_DIR, Clustered, Format, StateDir, stack_name
+from netctl.cli.parameters import Option
 from netctl.cli.terminal import Terminal
 from netctl.cli.workspace import reading
 from netctl.errors import UsageError
@@ -20,11 +19,9 @@ class Options(Clustered):
     """What ``netctl status`` takes."""
 
     state_dir: StateDir = DEFAULT_STATE_DIR
-    output: Annotated[Format, typer.Option("-o", "--output", help="How the status is printed.")] = Format.TEXT
-    all: Annotated[bool, typer.Option("--all", help="Every host that follows a published stack; asks Consul only.")] = (
-        False
-    )
-    stack: Annotated[str, typer.Option("--stack", metavar="NAME", help="With --all: only this stack.")] = ""
+    output: Annotated[Format, Option("-o", "--output", help="How the status is printed.")] = Format.TEXT
+    all: Annotated[bool, Option("--all", help="Every host that follows a published stack; asks Consul only.")] = False
+    stack: Annotated[str, Option("--stack", metavar="NAME", help="With --all: only this stack.")] = ""
 
 
 def _all(options: Options, terminal: Terminal) -> int:

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from netctl.cli.findings import Junit, Output, Patience, print_findings, write_junit
 from netctl.cli.options import Compiling, Format
+from netctl.cli.parameters import Option
 from netctl.cli.terminal import Terminal
 from netctl.errors import PrivilegeError
 
@@ -22,8 +21,8 @@ if TYPE_CHECKING:  # what reads declarations is imported where they are read
 class Options(Compiling):
     """What ``netctl test`` takes."""
 
-    static: Annotated[bool, typer.Option("--static", help="Decide on the declaration alone; touch no system.")] = False
-    matrix: Annotated[bool, typer.Option("--matrix", help="Also show who reaches what, endpoint by endpoint.")] = False
+    static: Annotated[bool, Option("--static", help="Decide on the declaration alone; touch no system.")] = False
+    matrix: Annotated[bool, Option("--matrix", help="Also show who reaches what, endpoint by endpoint.")] = False
     junit: Junit = None
     timeout: Patience = 2.0
     output: Output = Format.TEXT

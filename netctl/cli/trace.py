@@ -7,9 +7,8 @@ from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from netctl.cli.options import Compiling, Format
+from netctl.cli.parameters import Argument, Option
 from netctl.engine.facts import Facts
 from netctl.errors import NetctlError
 
@@ -30,15 +29,15 @@ class Family(StrEnum):
 class Options(Compiling):
     """What ``netctl trace`` takes."""
 
-    source: Annotated[str, typer.Argument(metavar="FROM", help="An endpoint, service, host or address.")]
-    destination: Annotated[str, typer.Argument(metavar="TO", help="The same.")]
-    port: Annotated[str, typer.Argument(metavar="PORT", help="80, 53/udp, icmp, or a name that TO gives a port.")]
+    source: Annotated[str, Argument(metavar="FROM", help="An endpoint, service, host or address.")]
+    destination: Annotated[str, Argument(metavar="TO", help="The same.")]
+    port: Annotated[str, Argument(metavar="PORT", help="80, 53/udp, icmp, or a name that TO gives a port.")]
     family: Annotated[
-        Family | None, typer.Option("--family", help="IPv4 or IPv6 (default: IPv4 where both ends have it).")
+        Family | None, Option("--family", help="IPv4 or IPv6 (default: IPv4 where both ends have it).")
     ] = None
-    output: Annotated[Format, typer.Option("-o", "--output", help="How the trace is printed.")] = Format.TEXT
+    output: Annotated[Format, Option("-o", "--output", help="How the trace is printed.")] = Format.TEXT
     detailed_exitcode: Annotated[
-        bool, typer.Option("--detailed-exitcode", help="Exit with 2 where a connection is denied or does not arrive.")
+        bool, Option("--detailed-exitcode", help="Exit with 2 where a connection is denied or does not arrive.")
     ] = False
 
 

@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
 
-import typer
-
 from netctl.cli.options import Sources
+from netctl.cli.parameters import Option
 from netctl.cli.terminal import Terminal
 from netctl.codes import CODES
 from netctl.errors import DeclarationError, Diagnostic, Severity
@@ -27,9 +26,9 @@ class Options(Sources):
     """What ``netctl validate`` takes."""
 
     output: Annotated[
-        DiagnosticFormat, typer.Option("-o", "--output", "--output-format", help="How mistakes are printed.")
+        DiagnosticFormat, Option("-o", "--output", "--output-format", help="How mistakes are printed.")
     ] = DiagnosticFormat.TEXT
-    strict: Annotated[bool, typer.Option("--strict", help="Warnings are errors.")] = False
+    strict: Annotated[bool, Option("--strict", help="Warnings are errors.")] = False
 
 
 def run(options: Options) -> int:

@@ -10,8 +10,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Protocol, cast
 
-import typer
-
 from netctl.agent.agent import Agent
 from netctl.agent.declared import Declared, Loaded
 from netctl.agent.git import Repository
@@ -22,6 +20,7 @@ from netctl.cli.consent import refuse_conflicts, refuse_held, refuse_mass_deleti
 from netctl.cli.declarations import Declarations, load_declarations
 from netctl.cli.lock import place_of, stack_lock
 from netctl.cli.options import Changing, Compiling
+from netctl.cli.parameters import Option
 from netctl.cli.reach import Reach, reach_of, reached
 from netctl.cli.sessions import open_reader, open_writer
 from netctl.cli.terminal import Terminal
@@ -46,48 +45,48 @@ class Options(Changing, Compiling):
     """What ``netctl watch`` takes."""
 
     resync: Annotated[
-        str, typer.Option("--resync", metavar="TIME", help="Look at everything this often (90s, 10m, 1h; 0: never).")
+        str, Option("--resync", metavar="TIME", help="Look at everything this often (90s, 10m, 1h; 0: never).")
     ] = "10m"
-    detect_only: Annotated[bool, typer.Option("--detect-only", help="Report drift, and change nothing.")] = False
+    detect_only: Annotated[bool, Option("--detect-only", help="Report drift, and change nothing.")] = False
     max_deletes: Annotated[
         int | None,
-        typer.Option("--max-deletes", metavar="N", min=0, help="Refuse a new state that deletes more (default: all)."),
+        Option("--max-deletes", metavar="N", min=0, help="Refuse a new state that deletes more (default: all)."),
     ] = None
     listen: Annotated[
-        str, typer.Option("--listen", metavar="ADDRESS", help="Serve metrics, health, status: 127.0.0.1:9095.")
+        str, Option("--listen", metavar="ADDRESS", help="Serve metrics, health, status: 127.0.0.1:9095.")
     ] = ""
     dns: Annotated[
-        list[str], typer.Option("--dns", metavar="ADDRESS:PORT", help="Serve DNS there, as netctl dns; repeatable.")
+        list[str], Option("--dns", metavar="ADDRESS:PORT", help="Serve DNS there, as netctl dns; repeatable.")
     ] = field(default_factory=list)
     git: Annotated[
-        str, typer.Option("--git", metavar="URL", help="A repository that has the declaration, in place of -f.")
+        str, Option("--git", metavar="URL", help="A repository that has the declaration, in place of -f.")
     ] = ""
-    ref: Annotated[str, typer.Option("--ref", metavar="R", help="Its branch, tag or commit.")] = "HEAD"
-    path: Annotated[str, typer.Option("--path", metavar="P", help="The file or directory in it.")] = "."
+    ref: Annotated[str, Option("--ref", metavar="R", help="Its branch, tag or commit.")] = "HEAD"
+    path: Annotated[str, Option("--path", metavar="P", help="The file or directory in it.")] = "."
     interval: Annotated[
-        str, typer.Option("--interval", metavar="TIME", help="Look at the repository this often (0: by webhook only).")
+        str, Option("--interval", metavar="TIME", help="Look at the repository this often (0: by webhook only).")
     ] = "1m"
     verify_signatures: Annotated[
-        bool, typer.Option("--verify-signatures", help="Only commits signed by whom git trusts here.")
+        bool, Option("--verify-signatures", help="Only commits signed by whom git trusts here.")
     ] = False
     webhook_secret_file: Annotated[
         Path | None,
-        typer.Option("--webhook-secret-file", metavar="FILE", help="Take POST /webhook with it."),
+        Option("--webhook-secret-file", metavar="FILE", help="Take POST /webhook with it."),
     ] = None
     consul: Annotated[
-        bool, typer.Option("--consul", help="Follow what 'netctl publish' puts into Consul, in place of -f.")
+        bool, Option("--consul", help="Follow what 'netctl publish' puts into Consul, in place of -f.")
     ] = False
-    stack: Annotated[str, typer.Option("--stack", metavar="NAME", help="The published stack.")] = ""
+    stack: Annotated[str, Option("--stack", metavar="NAME", help="The published stack.")] = ""
     address: Annotated[
-        str, typer.Option("--address", metavar="A", help="By which peers reach this host (default: as Consul's do).")
+        str, Option("--address", metavar="A", help="By which peers reach this host (default: as Consul's do).")
     ] = ""
     label: Annotated[
-        list[str], typer.Option("--label", metavar="K=V", help="A label of this host, if not declared; repeatable.")
+        list[str], Option("--label", metavar="K=V", help="A label of this host, if not declared; repeatable.")
     ] = field(default_factory=list)
-    grace: Annotated[
-        str, typer.Option("--grace", metavar="TIME", help="Take a host that has died for gone after this.")
-    ] = "30s"
-    log_format: Annotated[LogFormat, typer.Option("--log-format", help="How log lines are written.")] = LogFormat.TEXT
+    grace: Annotated[str, Option("--grace", metavar="TIME", help="Take a host that has died for gone after this.")] = (
+        "30s"
+    )
+    log_format: Annotated[LogFormat, Option("--log-format", help="How log lines are written.")] = LogFormat.TEXT
 
     @property
     def context(self) -> Context:

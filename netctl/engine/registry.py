@@ -1,7 +1,6 @@
 """Finds the systems that can be reconciled, through the entry-point group ``netctl.reconcilers``."""
 
 from collections.abc import Iterable, Sequence
-from importlib.metadata import entry_points
 from typing import cast
 
 from netctl.engine.diff import Kinds
@@ -13,6 +12,8 @@ GROUP = "netctl.reconcilers"
 
 def find_systems(wanted: Iterable[str] = ()) -> tuple[System, ...]:
     """The installed systems, by name; only the *wanted* ones where any are named. Raises UsageError."""
+    from importlib.metadata import entry_points  # where it is needed: it reads mail's headers, and loads all for that
+
     found = {entry.name: entry for entry in entry_points(group=GROUP)}
     chosen = sorted(set(wanted)) or sorted(found)
     if missing := [name for name in chosen if name not in found]:

@@ -29,8 +29,9 @@ def test_version_and_help_load_nothing_heavy(flag: str) -> None:
     assert imported(flag).isdisjoint(HEAVY)
 
 
-def test_what_needs_no_stack_loads_no_yaml_and_no_compiler() -> None:
+def test_what_needs_no_stack_loads_no_yaml_and_no_compiler_and_an_ordinary_line_no_typer() -> None:
     loaded = imported("schema", "plan")
+    assert loaded.isdisjoint(HEAVY)
     assert not [name for name in loaded if name.startswith(("ruamel", "rich", "netctl.compiler", "netctl.stack"))]
 
 

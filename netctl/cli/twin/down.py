@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-import typer
-
+from netctl.cli.parameters import Option
 from netctl.cli.terminal import Terminal
 from netctl.cli.twin.options import Holding, Naming
 from netctl.errors import UsageError
@@ -14,7 +13,7 @@ from netctl.errors import UsageError
 class Options(Naming, Holding):
     """What ``netctl twin down`` takes."""
 
-    every: Annotated[bool, typer.Option("--all", help="Every twin on this machine.")] = False
+    every: Annotated[bool, Option("--all", help="Every twin on this machine.")] = False
 
 
 def run(options: Options) -> int:

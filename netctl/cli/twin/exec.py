@@ -7,8 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Annotated
 
-import typer
-
+from netctl.cli.parameters import Argument
 from netctl.cli.twin.options import Naming
 from netctl.errors import NetctlError
 
@@ -20,8 +19,8 @@ _NOT_FOUND, _NOT_RUN = 127, 126
 class Options(Naming):
     """What ``netctl twin exec`` takes."""
 
-    place: Annotated[str, typer.Argument(metavar="HOST[/NETNS]", help="A host, or a namespace that is attached there.")]
-    command: Annotated[list[str], typer.Argument(metavar="COMMAND…", help="After --: the command and its arguments.")]
+    place: Annotated[str, Argument(metavar="HOST[/NETNS]", help="A host, or a namespace that is attached there.")]
+    command: Annotated[list[str], Argument(metavar="COMMAND…", help="After --: the command and its arguments.")]
 
 
 def run(options: Options) -> int:

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from netctl.cli.options import Sources, stack_name
+from netctl.cli.parameters import Option
 from netctl.cli.signals import orderly_end
 from netctl.cli.terminal import Terminal
 from netctl.errors import UsageError
@@ -23,7 +22,7 @@ class Holding(Sources):
     """A stack whose twin nothing else touches meanwhile."""
 
     lock_timeout: Annotated[
-        float, typer.Option("--lock-timeout", metavar="SECONDS", min=0, help="Wait for another netctl this long.")
+        float, Option("--lock-timeout", metavar="SECONDS", min=0, help="Wait for another netctl this long.")
     ] = 10.0
 
     @contextmanager
@@ -39,7 +38,7 @@ class Holding(Sources):
 class Naming(Sources):
     """A stack by its declaration, or by its name alone."""
 
-    stack: Annotated[str, typer.Option("--stack", metavar="NAME", help="The stack's name, in place of -f.")] = ""
+    stack: Annotated[str, Option("--stack", metavar="NAME", help="The stack's name, in place of -f.")] = ""
 
     @property
     def stack_name(self) -> str:

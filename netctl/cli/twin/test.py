@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from netctl.cli.findings import Junit, Output, Patience, print_findings, write_junit
 from netctl.cli.options import Format
+from netctl.cli.parameters import Option
 from netctl.cli.terminal import Terminal
 from netctl.cli.twin.options import Holding, examined
 from netctl.errors import RefusedError
@@ -23,8 +22,8 @@ if TYPE_CHECKING:  # what reads declarations is imported where they are read
 class Options(Holding):
     """What ``netctl twin test`` takes."""
 
-    keep: Annotated[bool, typer.Option("--keep", help="Leave the twin up, also where it was not before.")] = False
-    matrix: Annotated[bool, typer.Option("--matrix", help="Show who reaches what; it is tested in any case.")] = False
+    keep: Annotated[bool, Option("--keep", help="Leave the twin up, also where it was not before.")] = False
+    matrix: Annotated[bool, Option("--matrix", help="Show who reaches what; it is tested in any case.")] = False
     junit: Junit = None
     timeout: Patience = 1.0
     output: Output = Format.TEXT
