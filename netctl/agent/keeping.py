@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import time
+from typing import ParamSpec, TypeVar
 
 from netctl.agent.apart import apart
 from netctl.agent.declared import Declared, Load, Loaded, set_apart
@@ -15,11 +16,14 @@ from netctl.agent.log import Log
 from netctl.agent.metrics import Metrics
 from netctl.agent.sources import Source
 from netctl.agent.turns import Turns
-from netctl.engine.facts import Facts, Held
+from netctl.engine.facts import Facts
 from netctl.engine.plan import Plan
 from netctl.engine.protocol import Writer
 from netctl.engine.session import Session
 from netctl.errors import NetctlError, described
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -104,17 +108,18 @@ class Keeping:
     def _compile(self, new: Facts | None = None) -> Declared:
         """The declaration, read anew, for this host as it is now; where only facts are *new*, as it was read last."""
         facts = self.session.facts() if new is None else new
-        # What endpoints have is read of a system that is followed, and so in the thread's own turn.
-        facts = self.health.told(self._knowledge.tell(facts._replace(held=self._regaining(facts.held))))
+        # Some is read, when it is asked for, of a system that is followed, and so in the thread's own turn.
+        facts = facts._replace(held=self._regaining(facts.held), published=self._regaining(facts.published))
+        facts = self.health.told(self._knowledge.tell(facts))
         with self.turns.lent():
             declared = self._worked_out(facts, again=new is None)
         self.session.leads = declared.leads
         return declared
 
-    def _regaining(self, held: Held) -> Held:
-        def answer(stack: str, netns: str, interface: str) -> tuple[str, ...]:
+    def _regaining(self, ask: Callable[P, T]) -> Callable[P, T]:
+        def answer(*args: P.args, **kwargs: P.kwargs) -> T:
             with self.turns.regained():
-                return held(stack, netns, interface)
+                return ask(*args, **kwargs)
 
         return answer
 

@@ -84,6 +84,11 @@ HOST = {
         "that of this one, which moves.",
         "Declare the `address` that the endpoint has, to keep it.",
     ),
+    "NC334": Code(
+        "A port that another stack publishes",
+        "A warning: two stacks publish a service at the same port of this host. Only one of them gets the connections.",
+        "Publish one of the two services at another port.",
+    ),
     "NC341": Code(
         "A container that is not there yet",
         "A warning: `attach` names a container that Docker does not have on this host.",

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from netctl.compiler.balancing.balanced import Balanced
 from netctl.compiler.balancing.frontends import Frontend, balanced_services, frontends
+from netctl.compiler.balancing.rivals import warn_of_rivals
 from netctl.compiler.balancing.tables import balance
 from netctl.compiler.checks import check
 from netctl.compiler.checks.decisions import check_decisions
@@ -115,6 +116,7 @@ def compile_host(
     if balanced is not None:
         site.hairpins = balanced.hairpins
     fronts = balanced.fronts if balanced is not None else ()
+    warn_of_rivals(fronts, site)
     instances = living(topology, endpoints, facts, host or "")
     policies = resolution and resolution.policies
     desired = chain(_resources(site, fronts), compile_consul(site, instances, policies))

@@ -86,6 +86,14 @@ def _nothing_held(_stack: str, _netns: str, _interface: str) -> tuple[str, ...]:
     return ()
 
 
+Published = Callable[[], Mapping[tuple[str, int], frozenset[str]]]
+"""The stacks that publish services on this host: by protocol and port."""
+
+
+def _nothing_published() -> Mapping[tuple[str, int], frozenset[str]]:
+    return {}
+
+
 def _no_consul() -> ConsulFacts | None:
     return None
 
@@ -131,6 +139,9 @@ class Facts(NamedTuple):
     held: Held = _nothing_held
     """What endpoints have already. Asked only for those whose addresses are to be assigned."""
 
+    published: Published = _nothing_published
+    """What stacks publish here. Asked only for one that does."""
+
     gone: frozenset[str] = frozenset()
     """Other hosts of the stack that have died, as far as somebody tells: declared still, and not reached any more."""
 
@@ -151,6 +162,7 @@ class Facts(NamedTuple):
             complaints=other.complaints if self.complaints is _no_complaints else self.complaints,
             failed_checks={**self.failed_checks, **other.failed_checks},
             held=other.held if self.held is _nothing_held else self.held,
+            published=other.published if self.published is _nothing_published else self.published,
             gone=self.gone | other.gone,
             elsewhere={**self.elsewhere, **other.elsewhere},
         )

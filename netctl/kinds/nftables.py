@@ -20,6 +20,8 @@ FAMILY = "inet"
 BRIDGE = "bridge"
 OWN_FAMILIES = (FAMILY, BRIDGE)
 """Of the tables that a stack may own."""
+PUBLISHED = {4: "published4", 6: "published6"}
+"""The maps, by family, of the ports that a stack publishes on its hosts; protocol and port are their keys."""
 
 _PRIORITIES = {-300: "raw", -150: "mangle", -100: "dstnat", 0: "filter", 50: "security", 100: "srcnat"}
 _QUOTED = frozenset({"iifname", "oifname"})

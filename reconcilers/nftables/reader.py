@@ -1,7 +1,8 @@
 """Reads nftables: the stack's tables, its rules in other tools' chains, and who drops forwarded traffic."""
 
 import time
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -16,6 +17,7 @@ from reconcilers.nftables.events import changed_keys
 from reconcilers.nftables.following import NftablesFollower
 from reconcilers.nftables.marks import table_of
 from reconcilers.nftables.messages import Interrupted, RequestError
+from reconcilers.nftables.publications import publications
 from reconcilers.nftables.tables import read_head, read_table
 from reconcilers.nftables.transport import Connection
 
@@ -39,15 +41,21 @@ class Reader:
         self.connection.close()
 
     def facts(self) -> Facts:
-        """Who drops forwarded traffic.
+        """Who drops forwarded traffic, and what stacks publish, when that is asked for.
 
         Empty without the privilege to look, or in a kernel without nf_tables; then nothing can be observed either, so
         that nothing is deleted for it.
         """
         try:
-            return Facts(forward_drops=forward_drops(self._consistent(lambda: read_chains(self.connection))))
+            drops = forward_drops(self._consistent(lambda: read_chains(self.connection)))
         except (PrivilegeError, RequestError):
             return Facts()
+        return Facts(forward_drops=drops, published=self._published)
+
+    def _published(self) -> Mapping[tuple[str, int], frozenset[str]]:
+        with suppress(PrivilegeError, RequestError):
+            return self._consistent(lambda: publications(self.connection))
+        return {}
 
     def observe(self, scope: Scope) -> Observation:
         """The stack's tables and its rules in other tools' chains."""

@@ -1,11 +1,12 @@
 """Reads a whole table: its mark, its sets with their elements, its chains with their rules."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from netctl.engine.resource import Owner
 from netctl.kinds.nftables import Chain, Set, Table
 from reconcilers.nftables import uapi
-from reconcilers.nftables.attributes import Attributes, number, parse, string
+from reconcilers.nftables.attributes import Attributes, number, parse, string, text
 from reconcilers.nftables.chains import LiveChain, read_rules
 from reconcilers.nftables.decoding import comment_in
 from reconcilers.nftables.elements import ElementCodec
@@ -30,9 +31,17 @@ class Head(NamedTuple):
 def read_head(connection: Connection, family: str, name: str) -> Head | None:
     """The table's flags and owner; None where there is no such table."""
     reply = connection.get(Message.GETTABLE, uapi.FAMILIES[family], string(TableAttribute.NAME, name))
-    if reply is None:
-        return None
-    attributes = parse(reply.payload)
+    return None if reply is None else _head(family, parse(reply.payload))
+
+
+def read_heads(connection: Connection, family: str) -> Iterator[Head]:
+    """Of every table of a family."""
+    for reply in connection.dump(Message.GETTABLE, uapi.FAMILIES[family]):
+        yield _head(family, parse(reply.payload))
+
+
+def _head(family: str, attributes: Attributes) -> Head:
+    name = text(attributes[TableAttribute.NAME])
     flags = number(attributes.get(TableAttribute.FLAGS, b""))
     comment = comment_in(attributes.get(TableAttribute.USERDATA, b""))
     names = tuple(flag for flag, bit in _FLAGS.items() if flags & bit)

@@ -1,11 +1,13 @@
 """Virtual addresses and published ports, by real connections."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from itertools import pairwise
 
 import pytest
 
+from netctl.cli import plan as plan_command
 from netctl.engine.change import Action
 from tests.e2e.host import HOST, ROUTER, build, is_hairpin
 from tests.e2e.lab import Lab, keys
@@ -155,6 +157,25 @@ def test_a_published_port_leads_outsiders_to_the_service_and_shows_it_their_addr
             with datagrams(lab, "out", HOST[family], 8080) as flow:
                 assert question(flow).server in {"a", "b"}
         assert set(spread(lab, "a", "10.10.0.1", 8080)) == {"a", "b"}
+
+
+def test_a_port_that_another_stack_publishes_is_told_of(lab: Lab, capfd: pytest.CaptureFixture[str]) -> None:
+    def told(text: str) -> list[str]:
+        assert plan_command.run(plan_command.Options(file=[lab.write(text)], netns=lab["h"])) == 0
+        return re.findall(
+            r"NC334\S* port (\S+) of this host is published by stack '(\S+)', too", capfd.readouterr().err
+        )
+
+    def other(publish: str) -> str:
+        return f"stack: other\nservices: {{s: {{port: [80, 80/udp], publish: {publish}, endpoints: [10.10.0.20]}}}}"
+
+    shop = declared("endpoints: {labels: {app: web}}, publish: ['8080:80', '8081:80/udp']")
+    lab.apply(shop, "h")
+    assert told(shop) == told(other("['8081:80', '8080:80/udp']")) == []
+    assert told(other("['8080:80', '8081:80']")) == [("8080/tcp", "shop")]
+    lab.apply(other("['8081:80/udp']"), "h")
+    assert told(shop) == [("8081/udp", "other")]
+    lab.destroy("other", "h")
 
 
 @pytest.mark.parametrize("client", ["c", "h"])

@@ -21,6 +21,7 @@ from netctl.compiler.balancing.frontends import Frontend
 from netctl.compiler.balancing.slots import slots, steady_size, steady_slots
 from netctl.compiler.prefixes import outermost
 from netctl.kinds.nftables import (
+    PUBLISHED,
     Chain,
     Lookup,
     Masquerade,
@@ -73,10 +74,6 @@ class _Way(NamedTuple):
     published: bool
 
     @property
-    def noun(self) -> str:
-        return "published" if self.published else "services"
-
-    @property
     def front(self) -> tuple[str, ...]:
         return _SERVICE if self.published else (f"{_IP[self.family]} daddr", *_SERVICE)
 
@@ -95,7 +92,7 @@ class _Way(NamedTuple):
     @property
     def map(self) -> str:
         """The map of frontends."""
-        return f"{self.noun}{self.family}"
+        return PUBLISHED[self.family] if self.published else f"services{self.family}"
 
     def chain(self, size: int, affinity: int) -> str:
         """The name of the chain that chooses among so many slots."""
