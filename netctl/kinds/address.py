@@ -21,6 +21,9 @@ class Address(NamedTuple):
     """False where a lifetime is running out."""
     nodad: bool | None = None
     """IPv6: usable at once, without duplicate address detection. None for IPv4."""
+    prefix_route: bool | None = True
+    """False where the route to its prefix, which the kernel makes with it, is not there; none is missed while the
+    interface is down."""
 
 
 ADDRESS = Kind(SYSTEM, "address", identity=frozenset({"netns", "link", "address"}))

@@ -29,14 +29,19 @@ class AddressRow(NamedTuple):
     peer: bool
     """Whether it is one end of a point-to-point link: the prefix length is then of the other end."""
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether its prefix is the address itself."""
+        return self.address.endswith("/128" if ":" in self.address else "/32")
 
-def dump_addresses(socket: Rtnetlink) -> Iterator[AddressRow]:
-    """Every address of a namespace."""
+
+def dump_addresses(socket: Rtnetlink, ifindex: int = 0) -> Iterator[AddressRow]:
+    """Every address of a namespace, or of one of its links."""
     reader = _row_reader()
     # Apart, since what disturbs a dump of one family need not disturb the other.
     chunks = [
-        *socket.dump(wire.RTM_GETADDR, wire.IFADDR.pack(wire.AF_INET, 0, 0, 0, 0)),
-        *socket.dump(wire.RTM_GETADDR, wire.IFADDR.pack(wire.AF_INET6, 0, 0, 0, 0)),
+        *socket.dump(wire.RTM_GETADDR, wire.IFADDR.pack(wire.AF_INET, 0, 0, 0, ifindex)),
+        *socket.dump(wire.RTM_GETADDR, wire.IFADDR.pack(wire.AF_INET6, 0, 0, 0, ifindex)),
     ]
     for chunk in chunks:
         yield from _read_rows(reader, chunk)
@@ -63,10 +68,19 @@ def _read_rows(reader: RowReader, chunk: bytes) -> Iterator[AddressRow]:
         )
 
 
-def decode_address(row: AddressRow, link: str, netns: str) -> Address:
+def decode_address(row: AddressRow, link: str, netns: str, *, prefix_route: bool = True) -> Address:
     """The attributes of an address, in canonical form."""
     nodad = bool(row.flags & IFA_F_NODAD) if ":" in row.address else None
-    return Address(netns, link, row.address, bool(row.flags & IFA_F_PERMANENT), nodad)
+    return Address(netns, link, row.address, bool(row.flags & IFA_F_PERMANENT), nodad, prefix_route)
+
+
+def prefix_of(address: str) -> str:
+    """The prefix of an address with its length: ``10.10.0.0/24`` of ``10.10.0.1/24``."""
+    text, _, length = address.partition("/")
+    packed = wire.write_address(text)
+    beyond = len(packed) * 8 - int(length)
+    value = int.from_bytes(packed, "big") >> beyond << beyond
+    return f"{wire.read_address(value.to_bytes(len(packed), 'big'))}/{length}"
 
 
 def set_address(address: Address, ifindex: int, protocol: int = PROTOCOL) -> Request:

@@ -27,6 +27,7 @@ from reconcilers.kernel.links import Row, Surroundings, decode_link
 from reconcilers.kernel.marks import is_passing, link_alias, read_loans, unfinished_group
 from reconcilers.kernel.neighbours import NTF_EXT_LEARNED, NUD_PERMANENT, dump_fdb, dump_neighbours
 from reconcilers.kernel.neighbours import Row as NeighbourRow
+from reconcilers.kernel.prefix_routes import PrefixRoutes
 from reconcilers.kernel.routes import RouteRow, dump_routes
 from reconcilers.kernel.rules import RuleRow, dump_rules
 from reconcilers.kernel.sources import Sources, far_ends
@@ -238,9 +239,10 @@ class Observer:
         return frozenset(index for index, owner in view.owned.items() if owner.stack == self.stack)
 
     def _addresses(self, view: View) -> None:
-        self.addresses(chain.from_iterable(view.addresses().values()), view, self._ours(view))
+        rows = chain.from_iterable(view.addresses().values())
+        self.addresses(rows, view, self._ours(view), PrefixRoutes(view))
 
-    def addresses(self, rows: Iterable[AddressRow], view: View, ours: Container[int]) -> None:
+    def addresses(self, rows: Iterable[AddressRow], view: View, ours: Container[int], prefixes: PrefixRoutes) -> None:
         """The addresses *rows* of a namespace, in which *ours* are the stack's links."""
         desired = self.desired["address"]
         for row in rows:
@@ -252,7 +254,7 @@ class Observer:
             marked = self.sources.is_marked(row)
             if key in desired or (marked and here):
                 within = link_key(name, view.netns)
-                attributes = decode_address(row, name, view.netns)
+                attributes = decode_address(row, name, view.netns, prefix_route=prefixes.has(row))
                 self._remember(key, here=here, original=row.protocol)
                 owner = self._owners(here=here)[marked] if here else _other_stack(view, row.ifindex, marked=marked)
                 self.live[key] = Live(key, attributes, owner, within)

@@ -4,9 +4,10 @@ import errno
 
 from netctl.engine.change import Action, Change, Failure
 from netctl.engine.resource import Attributes
+from netctl.kinds.address import Address
 from netctl.kinds.link import Macvlan
-from netctl.kinds.route import Route
 from reconcilers.kernel import wire
+from reconcilers.kernel.addresses import prefix_of
 from reconcilers.kernel.rtnetlink import KernelError, Request
 
 _GONE = frozenset({errno.ENOENT, errno.ESRCH, errno.ENODEV, errno.EADDRNOTAVAIL})
@@ -42,10 +43,7 @@ def _advice(wanted: Attributes | None, error: KernelError) -> str:
             f"{wanted.parent} is a port of a bridge, or a macvlan in mode passthru has it for itself "
             "(see `ip -d link show type macvlan`, in its namespaces too)"
         )
-    if isinstance(wanted, Route) and wanted.netns and error.errno == errno.ENETUNREACH:
-        # The attachment's own gateway: what leads there came with the address, which is as declared.
-        return (
-            f"somebody has removed the route to the network of {wanted.device}'s address, which the kernel makes: "
-            "remove the address, and apply again"
-        )
+    if isinstance(wanted, Address) and error.errno == errno.EEXIST:
+        prefix = prefix_of(wanted.address)
+        return f"another route to {prefix} is in the place of the address's own: see `ip route show {prefix}`"
     return _ADVICE.get(error.errno, "")

@@ -9,17 +9,18 @@ from netctl.engine.resource import Key
 from netctl.kinds.address import address_key
 from netctl.kinds.link import link_key, port_key
 from netctl.kinds.neighbour import FLOOD_MAC, fdb_key, neighbour_key
-from netctl.kinds.route import route_key
+from netctl.kinds.route import MAIN_TABLE, PROTOCOL, route_key
 from netctl.kinds.rule import rule_key
 from netctl.kinds.sysctl import sysctl_key
 from reconcilers.kernel import wire
-from reconcilers.kernel.addresses import AddressRow, address_reader
+from reconcilers.kernel.addresses import AddressRow, address_reader, dump_addresses
 from reconcilers.kernel.if_link import IFLA_PROTINFO
 from reconcilers.kernel.link_requests import get_link_at
 from reconcilers.kernel.links import Row, Surroundings, read_links
 from reconcilers.kernel.neighbours import NTF_EXT_LEARNED, NTF_SELF, entry_reader
 from reconcilers.kernel.neighbours import Row as NeighbourRow
 from reconcilers.kernel.observation import Observer
+from reconcilers.kernel.prefix_routes import PrefixRoutes
 from reconcilers.kernel.routes import RouteRow, dump_routes, route_reader
 from reconcilers.kernel.rtnetlink import KernelError
 from reconcilers.kernel.rules import RuleRow, read_rules
@@ -61,6 +62,9 @@ class Touches:
         self._links: dict[tuple[str, str], View] = {}
         self._addresses: dict[Key, _Placed] = {}
         self._routes: dict[Key, _Placed] = {}
+        self._joined: dict[tuple[View, int], int] = {}
+        """The stack's links over which routes came or went that are not netctl's, and by whose request: they may have
+        been those to the prefixes of addresses."""
         self._entries: dict[Key, tuple[NeighbourRow, bool]] = {}
         self._rules: dict[Key, tuple[RuleRow, bool]] = {}
         self._settings: dict[tuple[str, int], View] = {}
@@ -160,6 +164,8 @@ class Touches:
             route = row.route
             key = route_key(route.destination, route.table, route.metric, route.netns)
             self._routes[key], self.ports[key] = _Placed(view, row, there), port
+            if row.protocol != PROTOCOL and route.table == MAIN_TABLE and row.ifindex in view.owned:
+                self._joined[view, row.ifindex] = port
 
     def _add_entries(self, view: View, chunk: bytes, kind: int, port: int, *, there: bool) -> None:
         for row in self._readers.neighbours[kind](chunk):
@@ -198,7 +204,7 @@ class Touches:
                 touched.update({sysctl_key(sysctl): None for sysctl in sysctls.get(name, ())})
                 if row is not None:
                     self._observer.loans([row], dict(sysctls.get(name, {})), view)
-        self._observe_addresses()
+        self._observe_addresses(touched)
         self._observe_routes(claims)
         self._observe_entries()
         self._observer.rules(rule for rule, there in self._rules.values() if there)
@@ -218,10 +224,20 @@ class Touches:
                 for link in sysctls.keys() & view.links.keys():
                     self._observer.loans([view.links[link]], dict(sysctls[link]), view)
 
-    def _observe_addresses(self) -> None:
+    def _observe_addresses(self, touched: dict[Key, None]) -> None:
+        told: defaultdict[tuple[View, int], list[AddressRow]] = defaultdict(list)
         for view, row, there in self._addresses.values():
             if there and isinstance(row, AddressRow):
-                self._observer.addresses([row], view, self._observer.ours_of(view, row.ifindex))
+                told[view, row.ifindex].append(row)
+        for (view, index), port in self._joined.items():
+            told[view, index] = list(dump_addresses(view.socket, index))
+            for row in told[view, index]:
+                key = address_key(view.names.get(index, ""), row.address, view.netns)
+                touched[key], self.ports[key] = None, port
+        for (view, index), rows in told.items():
+            # The kernel tells of an address before it makes its route. The answer waits until it has.
+            view.socket.ask(get_link_at(index))
+            self._observer.addresses(rows, view, self._observer.ours_of(view, index), PrefixRoutes(view, index))
 
     def _observe_routes(self, claims: frozenset[tuple[str, int]]) -> None:
         for view, row, there in self._routes.values():

@@ -6,6 +6,7 @@ together: a process killed between two sends leaves nothing unmarked behind.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Self, cast
 
 from netctl.engine.change import Action, Change, Failure, Outcome
@@ -15,7 +16,7 @@ from netctl.kinds.address import Address
 from netctl.kinds.neighbour import FdbEntry, Neighbour
 from netctl.kinds.route import PROTOCOL, Route, stack_number
 from netctl.kinds.rule import Rule
-from reconcilers.kernel.addresses import delete_address, set_address
+from reconcilers.kernel.addresses import delete_address, prefix_of, set_address
 from reconcilers.kernel.announcements import announce
 from reconcilers.kernel.bridge_filter import make_bridges_filter
 from reconcilers.kernel.capabilities import CAP_NET_ADMIN, effective
@@ -23,6 +24,7 @@ from reconcilers.kernel.link_requests import promote_secondaries
 from reconcilers.kernel.link_writer import LinkWriter
 from reconcilers.kernel.loans import give_back, take_over
 from reconcilers.kernel.neighbours import delete_fdb, delete_neighbour, set_fdb, set_neighbour
+from reconcilers.kernel.prefix_routes import set_prefix_route
 from reconcilers.kernel.reader import KernelReader
 from reconcilers.kernel.refusals import explain, is_done
 from reconcilers.kernel.routes import delete_route, set_route
@@ -67,6 +69,7 @@ class KernelWriter(KernelReader):
         for position, change in changes:
             if change.key.kind in {"port", "sysctl"} and change.action is not Action.DELETE:
                 self._fail(failures, position, take_over(change, self.sources))
+        self._send(_prefix_routes(changes), failures)
         self._send(_settings(changes, self.sources), failures)
         announce((change for position, change in changes if position not in failures), self.sources)
         return [Outcome(change, failures.get(position)) for position, change in changes]
@@ -147,6 +150,22 @@ def _delete_address(address: Address, view: View) -> Iterator[Request]:
         yield promote_secondaries(index, on=False)
 
 
+def _prefix_routes(changes: Iterable[tuple[int, Change]]) -> Iterator[_Step]:
+    """The routes to prefixes that are missing, once for all addresses of a prefix."""
+    made: set[tuple[str, str, str]] = set()
+    for position, change in changes:
+        after = change.after
+        if isinstance(after, Address) and "prefix_route" in change.fields and after.prefix_route:
+            place = after.netns, after.link, prefix_of(after.address)
+            if place not in made:
+                made.add(place)
+                yield position, change, partial(_prefix_route, after)
+
+
+def _prefix_route(address: Address, view: View) -> list[Request]:
+    return [set_prefix_route(address, view)]
+
+
 def _settings(changes: Iterable[tuple[int, Change]], sources: Sources) -> Iterator[_Step]:
     """Creations and changes of everything but links, ports and sysctls."""
     for position, change in changes:
@@ -159,7 +178,7 @@ def _settings(changes: Iterable[tuple[int, Change]], sources: Sources) -> Iterat
 def _setting(change: Change, after: Attributes, original: str | int | None) -> _Encode | None:
     """*original* is the protocol number that a foreign object had before it was taken over."""
     match after:
-        case Address():
+        case Address() if change.fields != ("prefix_route",):
             protocol = _protocol(change, original, _UNSPECIFIED)
             return lambda view: [set_address(after, view.index_of(after.link), protocol)]
         case Route():

@@ -244,6 +244,12 @@ ADDRESSES = [
     Drift(Address, "permanent", "address/{app}/eth0 10.10.0.2/24",
           ("ip address change 10.10.0.2/24 dev eth0 valid_lft 500 preferred_lft 500",),
           fields=("permanent", "owner"), within_app=True),
+    Drift(Address, "prefix_route", "address/nc-a 10.10.0.1/24", ("ip route delete 10.10.0.0/24 dev nc-a",)),
+    Drift(Address, "prefix_route", "address/nc-a fd00::1/64", ("ip route delete fd00::/64 dev nc-a",)),
+    Drift(Address, "prefix_route", "address/{app}/eth0 10.10.0.2/24", ("ip route flush dev eth0",),
+          also={DEFAULT4: (CREATE, ())}, why="the default route is one of those that are flushed", within_app=True),
+    Drift(Address, "prefix_route", "address/{app}/eth0 fd00::2/64", ("ip route delete fd00::/64 dev eth0",),
+          within_app=True),
 ]  # fmt: skip
 
 V4, V6, FAR = "route/10.42.2.0/24", "route/fd00:2::/64", "route/172.16.0.0/16"

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from netctl.engine.apply import apply_plan
+from netctl.engine.apply import ApplyError, apply_plan
 from netctl.engine.change import Action
 from netctl.engine.targets import restrict
 from netctl.kinds.address import Address, address_key
@@ -13,7 +13,7 @@ from netctl.kinds.neighbour import FdbEntry, Neighbour
 from netctl.kinds.route import NextHop, Route
 from tests.kernel.driving import Declared, apply, converged, named, plan, writing
 from tests.kernel.hosts import VTEP_MAC, Host, everything
-from tests.support.namespaces import ip
+from tests.support.namespaces import ip, run
 
 
 def tunnel(own: str = "10.42.1.0/32") -> Declared:
@@ -120,6 +120,63 @@ def test_a_bridge_without_ports_takes_a_route_with_a_source_address(host: Host) 
     declared.route(Route("", "fd02::/64", 254, 1024, "unicast", "", "nc-a"), link)
     apply(host.ns, declared)
     converged(host.ns, declared)
+
+
+def routes(host: Host) -> str:
+    return run(["ip", "-n", host.ns, "route", "show"]).stdout
+
+
+@pytest.fixture
+def addressed(host: Host) -> Declared:
+    """A bridge with two addresses of one prefix, one of another family, and one that is its own prefix."""
+    declared = Declared()
+    link = declared.link(Bridge("", "nc-a"))
+    for text in ("10.10.0.1/24", "10.10.0.9/24", "10.99.0.1/32"):
+        declared.address(Address("", "nc-a", text), link)
+    for text in ("fd00::1/64", "fd00:9::1/128"):
+        declared.address(Address("", "nc-a", text, nodad=True), link)
+    apply(host.ns, declared)
+    converged(host.ns, declared)
+    return declared
+
+
+def test_a_route_to_a_prefix_that_somebody_else_has_made_will_do(host: Host, addressed: Declared) -> None:
+    ip(host.ns, "route delete 10.10.0.0/24 dev nc-a")
+    assert named(plan(host.ns, addressed)).keys() == {f"address/nc-a 10.10.0.{last}/24" for last in (1, 9)}
+    ip(host.ns, "route add 10.10.0.0/24 dev nc-a metric 5")
+    converged(host.ns, addressed)
+
+
+@pytest.mark.parametrize("prefix", ["10.10.0.0/24", "fd00::/64"])
+def test_the_route_to_a_prefix_is_made_once_for_all_of_its_addresses(
+    host: Host, addressed: Declared, prefix: str
+) -> None:
+    addressed.address(Address("", "nc-a", "fd00::9/64", nodad=True), link_key("nc-a"))
+    apply(host.ns, addressed)
+    ip(host.ns, f"route delete {prefix} dev nc-a")
+    assert len(named(plan(host.ns, addressed))) == 2
+    apply(host.ns, addressed)
+    converged(host.ns, addressed)
+
+
+def test_a_route_to_a_prefix_over_something_else_is_left_there_and_told_of(host: Host, addressed: Declared) -> None:
+    ip(host.ns, "link set phy up", "route replace 10.10.0.0/24 dev phy")
+    with pytest.raises(ApplyError) as caught:
+        apply(host.ns, addressed)
+    failures = [outcome.failure for outcome in caught.value.report.failed if outcome.failure is not None]
+    assert "see `ip route show 10.10.0.0/24`" in failures[0].advice
+    assert "10.10.0.0/24 dev phy" in routes(host)
+    ip(host.ns, "route delete 10.10.0.0/24 dev phy")
+    apply(host.ns, addressed)
+    converged(host.ns, addressed)
+
+
+def test_an_interface_that_is_down_lacks_no_routes(host: Host, addressed: Declared) -> None:
+    ip(host.ns, "link set nc-a down")
+    assert not [key for key, (_, fields) in named(plan(host.ns, addressed)).items() if "prefix_route" in fields]
+    apply(host.ns, addressed)
+    converged(host.ns, addressed)
+    assert "10.10.0.0/24" in routes(host)
 
 
 def test_a_tunnel_over_ipv6_carries_both_families(host: Host) -> None:
