@@ -40,9 +40,11 @@ def open_socket(agent: Agent, netns: str, timeout: float | None) -> socket.socke
 def _secured(opened: socket.socket, agent: Agent) -> socket.socket:
     import ssl
 
+    from reconcilers.tls import trusting
+
     tls = agent.tls or Tls()
     try:
-        context = ssl.create_default_context(cafile=tls.ca_file or None, capath=tls.ca_directory or None)
+        context = trusting(tls.ca_file or None, tls.ca_directory or None)
         if tls.certificate:
             context.load_cert_chain(tls.certificate, tls.key or None)
     except OSError as error:  # of which ssl.SSLError is one

@@ -31,16 +31,16 @@ def connect(engine: Engine, timeout: float) -> http.client.HTTPConnection:
 def _secure(engine: Engine, timeout: float) -> http.client.HTTPSConnection:
     import ssl
 
+    from reconcilers.tls import trusting
+
     directory = engine.certificates
     if directory is None:
         raise ValueError("an Engine without TLS")
-    context = ssl.create_default_context()
-    if not engine.verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
     try:
-        if engine.verify:
-            context.load_verify_locations(directory / "ca.pem")
+        context = trusting(str(directory / "ca.pem") if engine.verify else None)
+        if not engine.verify:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
         if (directory / "cert.pem").exists():
             context.load_cert_chain(directory / "cert.pem", directory / "key.pem")
     except (OSError, ssl.SSLError) as error:
