@@ -36,7 +36,7 @@ def consul_keys(found: Iterable[Any], remarks: list[str]) -> dict[str, Any]:
 
 
 def _undeclarable(pair: KeyValue) -> str | None:
-    if not _KEY.match(pair.path) or pair.path.endswith("/"):
+    if not _KEY.match(pair.path) or pair.path.endswith("/") or "${" in pair.path:
         return "has a name that cannot be declared"
     value = pair.value or ""
     if isinstance(value, Secret):

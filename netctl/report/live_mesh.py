@@ -5,17 +5,23 @@ from collections.abc import Iterable
 from typing import Any
 
 from netctl.kinds.consul_mesh import ConfigEntry, Intention, Query
+from netctl.report.dollars import has_variable_as_key
 
 _INTENTIONS = "service-intentions"
 _SIMPLE = frozenset({"Name", "Action", "Description"})
 
 
-def consul_section(found: Iterable[Any]) -> dict[str, Any]:
+def consul_section(found: Iterable[Any], remarks: list[str]) -> dict[str, Any]:
     """What is declared of Consul beyond services: the config entries among the attributes *found*."""
     entries: dict[str, dict[str, Any]] = {}
     for entry in found:
-        if isinstance(entry, ConfigEntry) and entry.kind != _INTENTIONS:
-            entries.setdefault(entry.kind, {})[entry.name] = _fields(entry)
+        if not isinstance(entry, ConfigEntry) or entry.kind == _INTENTIONS:
+            continue
+        declared = {entry.name: _fields(entry)}
+        if has_variable_as_key(declared):
+            remarks.append(f"config entry {entry.kind}/{entry.name}: '${{' cannot stand in a key here")
+        else:
+            entries.setdefault(entry.kind, {}).update(declared)
     return {"config_entries": entries} if entries else {}
 
 
@@ -34,6 +40,9 @@ def add_queries_and_intentions(found: Iterable[Any], services: dict[str, Any], r
 def _add_query(query: Query, services: dict[str, Any], remarks: list[str]) -> None:
     if query.template:
         remarks.append(f"query {query.name}: it is a template")
+        return
+    if "${" in query.name:
+        remarks.append(f"query {query.name}: '${{' cannot stand in a key here")
         return
     service = services.get(query.service or "")
     if service is None:

@@ -23,6 +23,7 @@ from netctl.kinds.link import Bridge, Macvlan, OtherLink, Port, Veth, VethPeer, 
 from netctl.kinds.neighbour import FLOOD_MAC, FdbEntry, Neighbour
 from netctl.kinds.route import IPV6_DEFAULT_METRIC, MAIN_TABLE, Route
 from netctl.kinds.rule import Rule
+from netctl.report.dollars import literal
 from netctl.report.live_consul import consul_keys, consul_services
 from netctl.report.live_docker import docker_networks
 from netctl.report.live_mesh import add_queries_and_intentions, consul_section
@@ -68,13 +69,14 @@ class _Conversion:
         add_queries_and_intentions(self._found, services, self.remarks)
         sections = {
             "hosts": hosts if specs else {},
-            "networks": self._networks(set(overlays.values())) | self._macvlans() | self._docker_networks(),
-            "overlays": specs,
-            "services": services,
-            "consul": consul_section(self._found),
-            "kv": consul_keys(self._found, self.remarks),
-            "routes": [entry for route in self._all(Route) for entry in self._route(route)],
-            "rules": [_rule(rule) for rule in self._all(Rule)],
+            # What is literal in Docker's is said where each of its mappings is taken over.
+            "networks": literal(self._networks(set(overlays.values())) | self._macvlans()) | self._docker_networks(),
+            "overlays": literal(specs),
+            "services": literal(services),
+            "consul": literal(consul_section(self._found, self.remarks)),
+            "kv": literal(consul_keys(self._found, self.remarks)),
+            "routes": literal([entry for route in self._all(Route) for entry in self._route(route)]),
+            "rules": literal([_rule(rule) for rule in self._all(Rule)]),
         }
         content |= {key: value for key, value in sections.items() if value}
         self._remark_on_the_rest(overlays)

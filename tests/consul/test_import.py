@@ -40,6 +40,40 @@ def test_what_is_imported_can_be_taken_over_without_changing_anything(
     assert agent.keys() == {}
 
 
+def test_dollar_signs_are_taken_over_as_they_are(lab: Lab, agent: Agent, capsys: pytest.CaptureFixture[str]) -> None:
+    agent.put(
+        "agent/service/register",
+        {"ID": "web-$HOME", "Name": "web", "Address": "10.20.0.1", "Port": 80, "Tags": ["urlprefix-$$x", "$"],
+         "Meta": {"rule": "Host(`${A:-b}`)"}},
+    )  # fmt: skip
+    for path, value in {"level": b"${LEVEL:-debug}", "cost": b"US$$5", "home": b"${HOME}", "a$b": b"$a"}.items():
+        agent.put(f"kv/app/{path}", value)
+    agent.put("config", {"Kind": "service-resolver", "Name": "web", "Subsets": {"a": {"Filter": 'Tag == "$x"'}}})
+    service, keys, entry = agent.service("web-$HOME"), agent.keys(), agent.entry("service-resolver", "web")
+    assert service is not None
+    assert entry is not None
+    plan = lab.apply(imported(agent, capsys), "h", adopt=True)
+    assert {(change.action, change.fields) for change in plan.changes} == {(Action.UPDATE, ("owner",))}
+    after, entry_after = agent.service("web-$HOME"), agent.entry("service-resolver", "web")
+    assert after is not None
+    assert entry_after is not None
+    assert (after["Tags"], after["Meta"]["rule"]) == (service["Tags"], service["Meta"]["rule"])
+    assert entry_after["Subsets"] == entry["Subsets"]
+    assert {path: agent.keys()[path] for path in keys} == keys
+    lab.destroy("shop", "h")
+
+
+def test_a_key_that_looks_like_a_variable_is_told_in_a_remark(agent: Agent, capsys: pytest.CaptureFixture[str]) -> None:
+    agent.put("kv/app/${x}", b"1")
+    agent.put("config", {"Kind": "proxy-defaults", "Name": "global", "Config": {"a": [{"${b}": "c"}]}})
+    agent.put("agent/service/register", {"ID": "web", "Name": "web", "Address": "10.20.0.1", "Port": 80})
+    agent.request("POST", "query", {"Name": "${q}", "Service": {"Service": "web"}})
+    text = imported(agent, capsys)
+    for subject in ("key app/${x} ", "config entry proxy-defaults/global: ", "query ${q}: "):
+        assert f"# not declared: {subject}" in text
+    assert "${" not in "".join(line for line in text.splitlines() if not line.startswith("#"))
+
+
 def test_what_cannot_be_declared_is_told_in_remarks(agent: Agent, capsys: pytest.CaptureFixture[str]) -> None:
     agent.put("agent/service/register", {"ID": "a", "Name": "Upper_Case", "Address": "10.20.0.1", "Port": 80})
     agent.put("agent/service/register", {"ID": "b", "Name": "plain", "Port": 80})
