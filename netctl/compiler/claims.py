@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from netctl.compiler.site import Site
 from netctl.engine.resource import Desired, Key, Origin
-from netctl.kinds.route import Route, route_key, stack_number
+from netctl.kinds.route import Route, claim_metric, route_key, stack_number
 
 
 def owned_route(site: Site, route: Route, origin: Origin, needs: tuple[Key, ...] = ()) -> Iterator[Desired]:
@@ -24,5 +24,6 @@ def owned_route(site: Site, route: Route, origin: Origin, needs: tuple[Key, ...]
 
 
 def claim_of(stack: str, route: Route) -> Route:
-    """The claim to *route*: a blackhole of the same destination and metric in the stack's claim table."""
-    return Route("", route.destination, stack_number(stack), route.metric, "blackhole", "", "")
+    """The claim to *route*: a blackhole of the same destination in the stack's claim table."""
+    metric = claim_metric(route.table, route.metric)
+    return Route("", route.destination, stack_number(stack), metric, "blackhole", "", "")

@@ -181,7 +181,7 @@ def _collect(site: Site, desired: Iterable[Desired]) -> dict[Key, Desired]:
         if known is want:
             continue
         if isinstance(want.attributes, Route) and want.attributes.table == claims:
-            continue  # one claim serves routes of one destination and metric in several tables
+            continue  # the same is said of the routes themselves
         site.problems.error(
             "NC331",
             site.path(want.origin),

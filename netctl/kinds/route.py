@@ -1,8 +1,8 @@
 """Routes.
 
 A route over an interface of ours is recognised by netctl's protocol number; the interface tells the stack. A route
-over anything else has a *claim*: a blackhole route to the same destination, with the same metric, in the stack's own
-claim table, which no rule looks up (see ``docs/decisions/``).
+over anything else has a *claim*: a blackhole route to the same destination in the stack's own claim table, which no
+rule looks up, with a metric that tells the route's table and metric (see ``docs/decisions/``).
 """
 
 from typing import NamedTuple
@@ -18,11 +18,18 @@ IPV6_DEFAULT_METRIC = 1024
 """The kernel gives it to an IPv6 route that names none."""
 CLAIM_TABLES = 0x6E000000
 """Claim tables are this number plus 24 bits of the stack's name."""
+_OTHER_TABLES = 0x80000000
+"""Claims to routes of any table but the main one have a metric from here on."""
 
 
 def stack_number(stack: str) -> int:
     """A number for *stack*, 0x6e000000 … 0x6effffff: its claim table, and the mark on its rules."""
     return CLAIM_TABLES | (crc32(stack.encode()) & 0xFFFFFF)
+
+
+def claim_metric(table: int, metric: int) -> int:
+    """The metric of the claim to a route: in the main table the route's own, else a number for table and metric."""
+    return metric if table == MAIN_TABLE else _OTHER_TABLES | (crc32(f"{table} {metric}".encode()) & ~_OTHER_TABLES)
 
 
 def route_key(destination: str, table: int = MAIN_TABLE, metric: int = 0, netns: str = "") -> Key:

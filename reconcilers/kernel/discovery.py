@@ -8,7 +8,7 @@ from netctl.errors import BackendError
 from netctl.kinds.address import address_key
 from netctl.kinds.link import Port, link_key, port_key
 from netctl.kinds.neighbour import FdbEntry, Neighbour, fdb_key, neighbour_key
-from netctl.kinds.route import CLAIM_TABLES, PROTOCOL, route_key, stack_number
+from netctl.kinds.route import CLAIM_TABLES, PROTOCOL, claim_metric, route_key, stack_number
 from netctl.kinds.rule import rule_key
 from netctl.system.namespaces import named_namespaces
 from reconcilers.kernel.addresses import decode_address, dump_addresses
@@ -135,7 +135,7 @@ def _routes(view: View, stacks: _Stacks, chosen: Callable[[RouteRow], bool]) -> 
         if made_by_kernel or _is_claim(row) or not chosen(row):
             continue
         marked = row.protocol == PROTOCOL
-        claim = claims.get((route.destination, route.metric), 0) if marked else 0
+        claim = claims.get((route.destination, claim_metric(route.table, route.metric)), 0) if marked else 0
         device = _owner(view, row.ifindex, marked)
         # The device tells the stack, but not whether the route came with it or is one of `routes`.
         owner = Owner(device.stack) if device else stacks.owner(claim)

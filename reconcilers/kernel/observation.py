@@ -17,7 +17,7 @@ from netctl.kinds.address import address_key
 from netctl.kinds.docker import ENGINE
 from netctl.kinds.link import SYSTEM, Link, Port, Veth, VethPeer, link_key, port_key
 from netctl.kinds.neighbour import FLOOD_MAC, FdbEntry, Neighbour, fdb_key, neighbour_key
-from netctl.kinds.route import PROTOCOL, Route, route_key, stack_number
+from netctl.kinds.route import PROTOCOL, Route, claim_metric, route_key, stack_number
 from netctl.kinds.rule import rule_key
 from netctl.kinds.sysctl import Sysctl, is_bridge_setting, sysctl_key
 from netctl.system.namespaces import named_namespaces
@@ -278,7 +278,8 @@ class Observer:
         missing = {cast("Route", want.attributes).table for key, want in wanted.items() if key not in self.live}
         for table in sorted(missing):
             for row in dump_routes(view.socket, view.names, view.netns, table=table):
-                if row.protocol != PROTOCOL:
+                # Beside a route of ours there may be foreign ones of the same key, which are none of ours.
+                if row.protocol != PROTOCOL and _key_of(row.route) not in self.live:
                     self.route(row, judge, wanted)
 
     def judge(self, claims: frozenset[tuple[str, int]], ours: Iterable[int], view: View) -> "_RouteJudge":
@@ -288,8 +289,8 @@ class Observer:
     def route(self, row: RouteRow, judge: "_RouteJudge", wanted: Mapping[Key, Desired]) -> None:
         """One route."""
         route, ifindex, protocol = row
-        key = route_key(route.destination, route.table, route.metric, route.netns)
-        within, needs = judge.links.get(ifindex), judge.claim_of(route) if judge.claims else ()
+        key = _key_of(route)
+        within, needs = judge.links.get(ifindex), judge.claim_of(route, ifindex) if judge.claims else ()
         ours = within is not None or bool(needs) or route.table == self.claims
         marked = protocol == PROTOCOL
         if (ours and marked) or key in wanted:
@@ -386,16 +387,22 @@ class _RouteJudge:
         self._table = table
         self.view = view
         self.claims = claims
-        """Destination and metric of the stack's claims."""
+        """Destinations and metrics of the stack's claims."""
         self.owners = owners
         self.links = {ifindex: link_key(view.names[ifindex], view.netns) for ifindex in ours}
         """The stack's links, that a route may lead over."""
 
-    def claim_of(self, route: Route) -> tuple[Key, ...]:
-        """The claim on a route, if there is one; a claim itself has none."""
-        if route.table == self._table or (route.destination, route.metric) not in self.claims:
+    def claim_of(self, route: Route, ifindex: int) -> tuple[Key, ...]:
+        """The claim on a route, if there is one; a claim itself has none, nor what is on another stack's link."""
+        metric = claim_metric(route.table, route.metric)
+        is_anothers = ifindex in self.view.owned and ifindex not in self.links
+        if route.table == self._table or is_anothers or (route.destination, metric) not in self.claims:
             return ()
-        return (route_key(route.destination, self._table, route.metric),)
+        return (route_key(route.destination, self._table, metric),)
+
+
+def _key_of(route: Route) -> Key:
+    return route_key(route.destination, route.table, route.metric, route.netns)
 
 
 def _other_stack(view: View, ifindex: int, *, marked: bool) -> Owner | None:

@@ -13,7 +13,7 @@ from netctl.engine.session import Session, write_session
 from netctl.kinds.address import Address, address_key
 from netctl.kinds.link import Link, Port, link_key, port_key
 from netctl.kinds.neighbour import FdbEntry, Neighbour, fdb_key, neighbour_key
-from netctl.kinds.route import Route, route_key, stack_number
+from netctl.kinds.route import Route, claim_metric, route_key, stack_number
 from netctl.kinds.rule import Rule, rule_key
 from netctl.kinds.sysctl import Sysctl, sysctl_key
 from reconcilers.kernel import SYSTEM
@@ -59,7 +59,7 @@ class Declared(dict[Key, Desired]):
     def claimed(self, route: Route, *needs: Key) -> Key:
         """A route over anything else, and its claim."""
         claims = stack_number(self.stack)
-        claim = Route("", route.destination, claims, route.metric, "blackhole", "", "")
+        claim = Route("", route.destination, claims, claim_metric(route.table, route.metric), "blackhole", "", "")
         claim_key = self.add(route_key(claim.destination, claims, claim.metric), claim)
         return self.add(route_key(route.destination, route.table, route.metric), route, claim_key, *needs)
 
