@@ -82,9 +82,13 @@ def format_address(family: int, address: int) -> str:
 def parse_prefix(text: str) -> Prefix:
     """The prefix of canonical text; host bits, as in an interface's ``192.0.2.11/24``, are dropped."""
     address, _, length = text.partition("/")
-    family, value = parse_address(address)
-    host_bits = BITS[family] - int(length)
-    return Prefix(family, value >> host_bits << host_bits, int(length))
+    return prefix_around(*parse_address(address), int(length))
+
+
+def prefix_around(family: int, address: int, length: int) -> Prefix:
+    """The prefix of that length that has the address."""
+    host_bits = BITS[family] - length
+    return Prefix(family, address >> host_bits << host_bits, length)
 
 
 def parse_span(text: str) -> tuple[int, Span]:

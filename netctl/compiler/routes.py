@@ -7,11 +7,11 @@ from typing import NamedTuple
 from netctl.compiler.claims import claim_of, owned_route
 from netctl.compiler.legs import Leg
 from netctl.compiler.places import Path
-from netctl.compiler.prefixes import Prefix, PrefixIndex, parse_address, parse_prefix
+from netctl.compiler.prefixes import Prefix, PrefixIndex, parse_address, parse_prefix, prefix_around
 from netctl.compiler.site import Site
 from netctl.compiler.topology import Role
 from netctl.engine.resource import Desired, Key
-from netctl.kinds.route import IPV6_DEFAULT_METRIC, NextHop, Route, route_key
+from netctl.kinds.route import IPV6_DEFAULT_METRIC, MAIN_TABLE, NextHop, Route, route_key
 from netctl.stack.models import StaticRoute
 
 
@@ -23,10 +23,45 @@ class Target(NamedTuple):
     metric: int
 
 
-class Ways:
-    """Where a gateway is found: on a network of the stack, or on a foreign interface of the host."""
+class _Hop(NamedTuple):
+    """Where a route of a table leads."""
 
-    def __init__(self, legs: Iterable[Leg], site: Site) -> None:
+    via: str | None
+    dev: str | None
+    table: int
+
+
+class _Straight(NamedTuple):
+    """A declared route straight onto a link."""
+
+    device: str
+    key: Key
+
+
+class _Straights:
+    """The declared routes straight onto links, by which the gateways of others may be reached."""
+
+    def __init__(self, routes: Iterable[StaticRoute]) -> None:
+        self._found: dict[tuple[int, Prefix], _Straight] = {}
+        for route in routes:
+            if route.type == "unicast" and route.dev is not None and route.via is None:
+                target = target_of(route)
+                straight = _Straight(route.dev, route_key(*target))
+                self._found.setdefault((target.table, parse_prefix(target.destination)), straight)
+        self._lengths = sorted({(prefix.family, prefix.length) for _, prefix in self._found}, reverse=True)
+
+    def to(self, gateway: str, table: int) -> _Straight | None:
+        """The most specific one to a gateway: of the table, or else of the main one."""
+        family, value = parse_address(gateway)
+        prefixes = [prefix_around(family, value, length) for known, length in self._lengths if known == family]
+        places = ((chosen, prefix) for chosen in (table, MAIN_TABLE) for prefix in prefixes)
+        return next((self._found[place] for place in places if place in self._found), None)
+
+
+class Ways:
+    """Where a gateway is found: on a network of the stack, by another of its routes, or on a foreign interface."""
+
+    def __init__(self, legs: Iterable[Leg], routes: Iterable[StaticRoute], site: Site) -> None:
         legs = list(legs)
         self.near = PrefixIndex((local.prefix, (leg, local.key)) for leg in legs for local in leg.locals)
         self.remote = PrefixIndex(
@@ -36,6 +71,7 @@ class Ways:
         for leg in legs:
             self.addresses[leg.bridge] = [local.key for local in leg.locals]
         self.sources = {local.text.partition("/")[0]: local.key for leg in legs for local in leg.locals}
+        self.straight = _Straights(routes)
         self._site = site
 
     def foreign(self, gateway: str) -> str | None:
@@ -74,7 +110,7 @@ def target_of(route: StaticRoute) -> Target:
 def compile_routes(site: Site, legs: Iterable[Leg]) -> Iterator[Desired]:
     """The routes that are declared for this host."""
     declared = [(index, route) for index, route in enumerate(site.topology.stack.routes) if site.selects(route.hosts)]
-    ways = Ways(legs if declared else (), site)
+    ways = Ways(legs if declared else (), (route for _, route in declared), site)
     for index, route in declared:
         path = ("routes", index)
         if len(route.nexthops) > 1:
@@ -93,7 +129,7 @@ def _single(site: Site, route: StaticRoute, path: Path, ways: Ways) -> Iterator[
     via, dev = route.via, route.dev
     for hop in route.nexthops:  # of a list of one, the kernel makes a route with a gateway, and drops the weight
         via, dev, path = hop.via, hop.dev, (*path, "nexthops", 0)
-    device, needs = _device(site, via, dev, path, ways)
+    device, needs = _device(site, _Hop(via, dev, table), path, ways)
     unicast = Route(
         "", destination, table, metric, "unicast", via or "", device, route.onlink,
         route.source or "", route.mtu or 0,
@@ -109,7 +145,7 @@ def _several(site: Site, route: StaticRoute, path: Path, ways: Ways) -> Iterator
     needs: dict[Key, None] = {}
     for index, hop in enumerate(route.nexthops):
         place = (*path, "nexthops", index)
-        device, needed = _device(site, hop.via, hop.dev, place, ways)
+        device, needed = _device(site, _Hop(hop.via, hop.dev, table), place, ways)
         if device is None and hop.via is not None:
             device = ways.foreign(hop.via)
             _unknown_device(site, hop.via, device, place)
@@ -126,8 +162,10 @@ def _several(site: Site, route: StaticRoute, path: Path, ways: Ways) -> Iterator
     yield Desired(route_key(destination, table, metric), attributes, origin, (claim_key, *needs))
 
 
-def _device(site: Site, via: str | None, dev: str | None, path: Path, ways: Ways) -> tuple[str | None, tuple[Key, ...]]:
-    """The interface, None where the kernel is to find it, and the addresses of ours by which the gateway is reached."""
+def _device(site: Site, hop: _Hop, path: Path, ways: Ways) -> tuple[str | None, tuple[Key, ...]]:
+    """The interface, None where the kernel is to find it, and what of ours the gateway is reached by."""
+    via, dev, table = hop
+    straight = ways.straight.to(via, table) if via is not None else None
     if dev is not None:
         if not site.exists(dev):
             site.problems.error(
@@ -136,12 +174,15 @@ def _device(site: Site, via: str | None, dev: str | None, path: Path, ways: Ways
                 f"interface '{dev}' does not exist on this host",
                 "Correct the name, create the interface, or say with 'hosts:' where the route belongs.",
             )
-        return dev, tuple(ways.addresses.get(dev, ())) if dev in site.own else ()
+        needs = tuple(ways.addresses.get(dev, ())) if dev in site.own else ()
+        return dev, needs if straight is None else (*needs, straight.key)
     family, value = parse_address(via or "")
     found = ways.near.find(family, value)
     if found is not None:
         leg, key = found
         return leg.bridge, (key,)
+    if straight is not None:
+        return straight.device, (straight.key,)
     overlay = ways.remote.find(family, value)
     if overlay is not None:
         site.problems.error(

@@ -226,7 +226,7 @@ class StaticRoute(Declaration):
         None, ge=0, le=4294967295, description="Lower wins; default: the kernel's (0, for IPv6 1024)."
     )
     source: Address | None = Field(None, description="Preferred source address.")
-    mtu: int | None = Field(None, ge=68, le=65535, description="MTU along this route.")
+    mtu: int | None = Field(None, ge=68, le=65520, description="MTU along this route.")
     onlink: bool = Field(False, description="The gateway is on the link, whatever the addresses say.")
     family: Literal[4, 6] | None = Field(None, description="Of `default` where no address tells it.")
     hosts: HostSelector | None = Field(None, description="Host names, or labels; default: every host.")

@@ -137,6 +137,37 @@ def test_a_route_over_a_foreign_device_is_recognised_again(lab: Lab) -> None:
     lab.ip("out", "address del 198.51.100.129/32 dev lo")
 
 
+def test_stacks_with_routes_to_one_destination_in_different_tables_do_not_see_each_other(lab: Lab) -> None:
+    def declared(stack: str, table: int) -> str:
+        ways = (f"{{to: {to}, via: 192.0.2.1, table: {table}}}" for to in ("10.98.0.0/16", "10.99.0.0/16"))
+        return f"stack: {stack}\nroutes: [{', '.join(ways)}]"
+
+    texts = [declared("one", 254), declared("two", 301), declared("three", 302)]
+    for text in texts:
+        lab.apply(text, "h")
+    for text in texts:
+        lab.demand_done(text, "h")
+    lab.destroy("two", "h")
+    for text in (texts[0], texts[2]):
+        lab.demand_done(text, "h")
+    lab.destroy("one", "h")
+    lab.destroy("three", "h")
+
+
+DIRECT = '{to: "10.0.0.1/32", dev: eth0}', '{to: "fd99::1/128", dev: eth0}', "{to: 10.77.0.0/16, dev: eth0, table: 7}"
+THROUGH = (
+    "{to: 10.98.0.0/16, via: 10.0.0.1}", '{to: "fd98::/64", via: "fd99::1", dev: eth0}',
+    "{to: 10.97.0.0/16, via: 10.77.0.1, table: 7}", "{to: 10.96.0.0/16, nexthops: [{via: 10.0.0.1}, {via: 192.0.2.1}]}",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("order", [(*DIRECT, *THROUGH), (*THROUGH, *DIRECT)], ids=["first", "last"])
+def test_a_gateway_may_be_reached_by_another_declared_route_wherever_it_is_declared(
+    lab: Lab, order: tuple[str, ...]
+) -> None:
+    lab.apply("stack: shop\nroutes:\n" + "".join(f"  - {route}\n" for route in order), "h")
+
+
 @pytest.mark.parametrize("family", [4, 6])
 def test_a_rule_sends_one_sources_packets_another_way(lab: Lab, family: int) -> None:
     """By source, all that the endpoint b sends goes to c; the others take the main table's way."""
