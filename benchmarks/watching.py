@@ -152,7 +152,7 @@ def _links(netns: str) -> Iterator[tuple[str, int]]:
 
 
 def _route(socket: Rtnetlink, route: Route, links: dict[str, int]) -> Drift:
-    repair = set_route(route, links, exclusive=True)
+    repair = set_route(route, links, wire.NLM_F_EXCL)
     packed = wire.write_address(route.destination.partition("/")[0])
     return _of(socket, delete_route(route), repair, (wire.RTM_DELROUTE, wire.RTM_NEWROUTE), packed)
 

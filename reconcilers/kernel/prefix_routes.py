@@ -9,6 +9,7 @@ from reconcilers.kernel.addresses import AddressRow, prefix_of
 from reconcilers.kernel.routes import dump_routes, set_route
 from reconcilers.kernel.rtnetlink import Request
 from reconcilers.kernel.view import View
+from reconcilers.kernel.wire import NLM_F_EXCL
 
 _KERNEL = 2
 """The protocol number of routes that the kernel makes by itself."""
@@ -47,4 +48,4 @@ def set_prefix_route(address: Address, view: View) -> Request:
     """Make the route to an address's prefix as the kernel makes it."""
     source, metric = ("", _IPV6_METRIC) if ":" in address.address else (address.address.partition("/")[0], 0)
     route = Route(address.netns, prefix_of(address.address), metric=metric, device=address.link, source=source)
-    return set_route(route, view.indexes, exclusive=True, protocol=_KERNEL)
+    return set_route(route, view.indexes, NLM_F_EXCL, _KERNEL)

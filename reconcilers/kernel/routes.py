@@ -121,9 +121,11 @@ def _read_nexthops(value: bytes, names: Mapping[int, str]) -> list[NextHop]:
     return hops
 
 
-def set_route(route: Route, lookup: Mapping[str, int], *, exclusive: bool, protocol: int = PROTOCOL) -> Request:
-    """Make a route, or replace the one with the same table, destination and metric. KeyError for an unknown device."""
-    flags = wire.NLM_F_CREATE | (wire.NLM_F_EXCL if exclusive else wire.NLM_F_REPLACE)
+def set_route(route: Route, lookup: Mapping[str, int], how: int, protocol: int = PROTOCOL) -> Request:
+    """Make a route where there is none of its table, destination and metric (*how* is NLM_F_EXCL), in place of the
+    first one that there is (NLM_F_REPLACE), or before it (0; IPv4 may have several). KeyError for an unknown device.
+    """
+    flags = wire.NLM_F_CREATE | how
     body = [_identify(route, protocol)]
     if route.gateway:
         body.append(wire.attribute(RTA_GATEWAY, wire.write_address(route.gateway)))

@@ -27,7 +27,8 @@ from reconcilers.kernel.neighbours import delete_fdb, delete_neighbour, set_fdb,
 from reconcilers.kernel.prefix_routes import set_prefix_route
 from reconcilers.kernel.reader import KernelReader
 from reconcilers.kernel.refusals import explain, is_done
-from reconcilers.kernel.routes import delete_route, set_route
+from reconcilers.kernel.route_writer import RouteWriter
+from reconcilers.kernel.routes import delete_route
 from reconcilers.kernel.rtnetlink import Request
 from reconcilers.kernel.rules import delete_rule, set_rule
 from reconcilers.kernel.sources import Sources
@@ -168,23 +169,23 @@ def _prefix_route(address: Address, view: View) -> list[Request]:
 
 def _settings(changes: Iterable[tuple[int, Change]], sources: Sources) -> Iterator[_Step]:
     """Creations and changes of everything but links, ports and sysctls."""
+    routes = RouteWriter()
     for position, change in changes:
         if change.action is not Action.DELETE and change.after is not None:
-            encode = _setting(change, change.after, sources.originals.get(change.key))
+            encode = _setting(change, change.after, sources.originals.get(change.key), routes)
             if encode is not None:
                 yield position, change, encode
 
 
-def _setting(change: Change, after: Attributes, original: str | int | None) -> _Encode | None:
+def _setting(change: Change, after: Attributes, original: str | int | None, routes: RouteWriter) -> _Encode | None:
     """*original* is the protocol number that a foreign object had before it was taken over."""
     match after:
         case Address() if change.fields != ("prefix_route",):
             protocol = _protocol(change, original, _UNSPECIFIED)
             return lambda view: [set_address(after, view.index_of(after.link), protocol)]
         case Route():
-            exclusive = change.action is Action.CREATE
             protocol = _protocol(change, original, _BY_HAND)
-            return lambda view: [set_route(after, view.indexes, exclusive=exclusive, protocol=protocol)]
+            return lambda view: routes.requests(change, after, view, protocol)
         case Rule():
             return lambda _view: _set_rule(change, after)
         case Neighbour():

@@ -11,7 +11,7 @@ from netctl.kinds.address import Address, address_key
 from netctl.kinds.link import Bridge, Macvlan, Port, Veth, VethPeer, Vxlan, link_key
 from netctl.kinds.neighbour import FdbEntry, Neighbour
 from netctl.kinds.route import NextHop, Route
-from tests.kernel.driving import Declared, apply, converged, named, plan, writing
+from tests.kernel.driving import Declared, apply, converged, destroy, named, plan, writing
 from tests.kernel.hosts import VTEP_MAC, Host, everything
 from tests.support.namespaces import ip, run
 
@@ -122,8 +122,8 @@ def test_a_bridge_without_ports_takes_a_route_with_a_source_address(host: Host) 
     converged(host.ns, declared)
 
 
-def routes(host: Host) -> str:
-    return run(["ip", "-n", host.ns, "route", "show"]).stdout
+def routes(host: Host, *to: str) -> str:
+    return run(["ip", "-n", host.ns, "route", "show", *to]).stdout
 
 
 @pytest.fixture
@@ -177,6 +177,35 @@ def test_an_interface_that_is_down_lacks_no_routes(host: Host, addressed: Declar
     apply(host.ns, addressed)
     converged(host.ns, addressed)
     assert "10.10.0.0/24" in routes(host)
+
+
+def test_an_ipv6_route_moves_between_a_tunnel_and_the_underlay(host: Host) -> None:
+    """The kernel looks for the new gateway, and finds the very route that is to be replaced."""
+    declared = Declared()
+    link = declared.link(Vxlan("", "nc-vx", mac=VTEP_MAC, vni=7, local="2001:db8::1", underlay="eth0", port=4789))
+    declared.address(Address("", "nc-vx", "fd42:1::/128", nodad=True), link)
+    straight = declared.claimed(Route("", "fd42:2::/64", 254, 1024, "unicast", "2001:db8::2", "eth0"))
+    apply(host.ns, declared)
+    for gateway, device, onlink in (("fd42:2::", "nc-vx", True), ("2001:db8::2", "eth0", False)):
+        declared.change(straight, gateway=gateway, device=device, onlink=onlink)
+        apply(host.ns, declared)
+        converged(host.ns, declared)
+
+
+@pytest.mark.parametrize("how", ["prepend", "append"])
+def test_a_foreign_route_beside_ours_stays_whatever_becomes_of_ours(host: Host, how: str) -> None:
+    declared = Declared()
+    own = declared.claimed(Route("", "10.9.0.0/16", gateway="192.0.2.2", device="eth0"))
+    other = declared.claimed(Route("", "10.8.0.0/16", gateway="192.0.2.2", device="eth0"))
+    apply(host.ns, declared)
+    ip(host.ns, f"route {how} 10.9.0.0/16 via 192.0.2.66 proto static", "route delete 10.8.0.0/16")
+    assert named(plan(host.ns, declared)) == {f"route/{other.id}": (Action.CREATE, ())}
+    declared.change(own, gateway="192.0.2.3")
+    apply(host.ns, declared)
+    converged(host.ns, declared)
+    assert "192.0.2.66" in routes(host, "10.9.0.0/16")
+    destroy(host.ns)
+    assert routes(host, "10.9.0.0/16").split() == ["10.9.0.0/16", "via", "192.0.2.66", "dev", "eth0", "proto", "static"]
 
 
 def test_a_tunnel_over_ipv6_carries_both_families(host: Host) -> None:
