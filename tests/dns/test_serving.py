@@ -68,6 +68,22 @@ def test_consuls_names_lead_to_endpoints(served: Served) -> None:
     assert {found.ttl for found in served.ask("db.service.consul.").answer} == {0}
 
 
+def test_a_further_port_has_a_name_in_consul_where_no_service_bears_it(tmp_path: Path) -> None:
+    text = """
+stack: shop
+services:
+  db: {ports: {sql: 5432, admin: 100, stat: 200}, endpoints: [10.0.0.1]}
+  db-admin: {port: 9, endpoints: [10.0.0.2]}
+"""
+    with serving(text, tmp_path) as server:
+        found = {name: server.find(f"{name}.service.consul.", "SRV") for name in ("db", "db-admin", "db-stat")}
+    assert found == {
+        "db": {"1 1 5432 0a000001.addr.dc1.consul."},
+        "db-admin": {"1 1 9 0a000002.addr.dc1.consul."},
+        "db-stat": {"1 1 200 0a000001.addr.dc1.consul."},
+    }
+
+
 def test_a_large_reply_is_truncated_over_udp_and_whole_over_tcp(served: Served) -> None:
     name = "many.shop.svc.cluster.local."
     for size in (0, 900):

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from netctl.agent.dns.names import Instance, NamedService, Naming
 from netctl.compiler.balancing.addresses import virtual_addresses
-from netctl.compiler.balancing.frontends import backends_by_service, families_by_service, service_ports
+from netctl.compiler.balancing.frontends import backends_by_service, families_by_service
+from netctl.compiler.consul.registration import registrations
 from netctl.compiler.policies.ports import parse_port
 from netctl.compiler.resting import Resting, Subject
 from netctl.compiler.topology import Topology
@@ -39,14 +40,13 @@ def naming(topology: Topology, endpoints: Mapping[str, Endpoint], resting: Resti
 def _service(
     name: str, service: Service, ends: Iterable[Endpoint], addresses: tuple[str, ...], resting: Resting
 ) -> NamedService:
-    ports = service_ports(service)
     instances = {one for one in _instances(service, ends) if Subject(name, one.address) not in resting}
     return NamedService(
         name,
         addresses,
         tuple(_named_ports(service)),
         tuple(sorted(instances)),
-        ports[0][1] if ports else 0,
+        registrations(name, service),
         tuple(service.tags or ()),
         service.external or "",
         service.vip is not None,

@@ -1,6 +1,6 @@
 """Which names a stack has, and what their records are: the Kubernetes specification's, and Consul's."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from netctl.agent.dns.wire import (
@@ -15,13 +15,13 @@ from netctl.agent.dns.wire import (
     text_data,
 )
 from netctl.agent.dns.zone import Zone
+from netctl.compiler.consul.registration import Registration
 from netctl.compiler.zones import tag_labels
 
 SCHEMA_VERSION = "1.1.0"
 DATACENTER = "dc1"
 _CONSUL_TTL = 0
 """As Consul's default is."""
-_LABEL = 63
 
 
 class Instance(NamedTuple):
@@ -42,8 +42,8 @@ class NamedService(NamedTuple):
     ports: tuple[tuple[str, str, int], ...]
     """Those with a name: name, protocol, number."""
     instances: tuple[Instance, ...]
-    port: int = 0
-    """The first that it listens on; 0 for none."""
+    registrations: tuple[Registration, ...] = ()
+    """What it is in Consul, the first port first."""
     tags: tuple[str, ...] = ()
     external: str = ""
     """A host name or an address outside, in place of everything else."""
@@ -149,32 +149,58 @@ def _consul(naming: Naming) -> _Nodes:
     for host, address in sorted(naming.hosts.items()):
         for suffix in (f"node.{naming.consul}", f"node.{DATACENTER}.{naming.consul}"):
             nodes.address(f"{host}.{suffix}", address)
-    for service in naming.services:
-        for name in _consul_names(service, naming.consul):
-            for instance in service.instances:
-                _consul_instance(service, instance, name, naming.consul, nodes)
+    for service, registration in _registered(naming.services):
+        for name in _consul_names(registration.name, service.tags, naming.consul):
+            _consul_service(service, registration.port, name, naming.consul, nodes)
     return nodes
 
 
-def _consul_names(service: NamedService, domain: str) -> Iterator[str]:
-    """``web``, ``v2.web`` for a tag, and RFC 2782's ``_web._tcp`` and ``_web._v2``; with the datacenter, too."""
-    tags = tag_labels(service.tags)
-    plain = [service.name, *(f"{tag}.{service.name}" for tag in tags)]
-    plain += [f"_{service.name}._{word}" for word in ("tcp", "udp", *tags) if len(service.name) < _LABEL]
-    for name in plain:
-        yield f"{name}.service.{domain}"
-        yield f"{name}.service.{DATACENTER}.{domain}"
+def _registered(services: Iterable[NamedService]) -> Iterator[tuple[NamedService, Registration]]:
+    """Each port of each service; of a further one that would be called as another service is, that has the name."""
+    names = {service.name for service in services}
+    for service in services:
+        for registration in service.registrations:
+            if not registration.suffix or registration.name not in names:
+                yield service, registration
 
 
-def _consul_instance(service: NamedService, instance: Instance, name: str, domain: str, nodes: _Nodes) -> None:
+def _consul_names(name: str, tagged: Iterable[str], domain: str) -> Iterator[str]:
+    """``web``, ``v2.web`` for a tag, and RFC 2782's ``_web._tcp`` and ``_web._v2``; with the datacenter, too.
+
+    One that is too long for DNS is left out: that of a port may be.
+    """
+    tags = tag_labels(tagged)
+    plain = [name, *(f"{tag}.{name}" for tag in tags), *(f"_{name}._{word}" for word in ("tcp", "udp", *tags))]
+    for prefix in plain:
+        yield from filter(_is_name, (f"{prefix}.service.{domain}", f"{prefix}.service.{DATACENTER}.{domain}"))
+
+
+def _consul_service(service: NamedService, port: int, name: str, domain: str, nodes: _Nodes) -> None:
+    """What one name of a service leads to; that of a host name outside is an alias, and has SRV records beside it."""
+    if service.external and not _is_address(service.external):
+        nodes.add(name, CNAME, encode_name(service.external))
+        nodes.add(name, SRV, service_data(1, 1, port, service.external))
+        return
+    for instance in (Instance(service.external),) if service.external else service.instances:
+        _consul_instance(instance, port, name, domain, nodes)
+
+
+def _consul_instance(instance: Instance, port: int, name: str, domain: str, nodes: _Nodes) -> None:
     if not instance.weight:
         return
     type_, data = address_record(instance.address)
     target = f"{data.hex()}.addr.{DATACENTER}.{domain}"
     nodes.add(target, type_, data)
     nodes.add(name, type_, data)
-    if service.port:
-        nodes.add(name, SRV, service_data(1, instance.weight, service.port, target))
+    nodes.add(name, SRV, service_data(1, instance.weight, port, target))
+
+
+def _is_name(text: str) -> bool:
+    try:
+        encode_name(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_address(text: str) -> bool:

@@ -61,7 +61,8 @@ class Zone:
         node = self.nodes.get(name)
         if node is None:
             return Answer(NXDOMAIN, authority=self._negative())
-        if CNAME in node and type_ not in {CNAME, ANY}:
+        # Consul's names for services elsewhere have SRV records beside the alias.
+        if CNAME in node and type_ not in {*node, ANY}:
             return self._alias(node[CNAME][0], type_)
         # Of everything that a name has, one kind is enough (RFC 8482).
         chosen = next(iter(node), type_) if type_ == ANY else type_
