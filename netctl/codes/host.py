@@ -89,6 +89,11 @@ HOST = {
         "A warning: two stacks publish a service at the same port of this host. Only one of them gets the connections.",
         "Publish one of the two services at another port.",
     ),
+    "NC335": Code(
+        "An interface that cannot be a port",
+        "`attach` names a bridge, or the loopback interface, as a port of a bridge. The kernel takes neither.",
+        "Attach a physical interface, or connect the two bridges by a veth pair.",
+    ),
     "NC341": Code(
         "A container that is not there yet",
         "A warning: `attach` names a container that Docker does not have on this host.",

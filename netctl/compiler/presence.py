@@ -84,7 +84,15 @@ def _ports(site: Site, net: Net, facts: Facts) -> None:
             continue
         _interface(site, port.interface, (*port.path, "interface"))
         link = facts.links.get(port.interface)
-        if link is not None and link.addresses:
+        if link is not None and (link.type == "bridge" or link.name == "lo"):
+            site.problems.error(
+                "NC335",
+                (*port.path, "interface"),
+                f"interface '{link.name}' is {'a bridge' if link.type else 'the loopback'}, "
+                "which no bridge takes as a port",
+                "Attach a physical interface, or one end of a veth pair that the other bridge has the other end of.",
+            )
+        elif link is not None and link.addresses:
             site.problems.warn(
                 "NC330",
                 (*port.path, "interface"),

@@ -76,6 +76,11 @@ def _nexthops(route: StaticRoute) -> Mistake:
             return (
                 "NC240", ("nexthops", index), "this next hop has neither 'via' nor 'dev'", "Say where it leads.",
             )  # fmt: skip
+        if hop.via is None and len(route.nexthops) > 1 and family_of(route) == 6:
+            return (
+                "NC240", ("nexthops", index), "this next hop has no 'via', which IPv6 wants of each of several",
+                "Give it one, or make routes with different metrics.",
+            )  # fmt: skip
         if (hop.via, hop.dev) in seen:
             return (
                 "NC241", ("nexthops", index), "this next hop is in the list twice",
