@@ -14,6 +14,7 @@ from netctl.errors import BackendError
 from reconcilers.consul.agent import Agent
 from reconcilers.consul.refusals import RefusalError, UnreachableError
 from reconcilers.consul.transport import Connection
+from reconcilers.consul.unanswered import Unanswered
 
 _LONGEST_MESSAGE = 300
 _OF_THE_AGENT = ("agent/", "status/")
@@ -32,10 +33,16 @@ class Answer(NamedTuple):
 class ReadApi:
     """Reads. Not to be shared by threads."""
 
-    def __init__(self, agent: Agent, netns: str = "", timeout: float = 30.0) -> None:
+    def __init__(
+        self, agent: Agent, netns: str = "", timeout: float = 30.0, unanswered: Unanswered | None = None
+    ) -> None:
+        """*unanswered* is shared with other connections, so that none waits for what another has waited for in vain;
+        who gives none always asks.
+        """
         self.agent = agent
         self._netns = netns
         self._timeout = timeout
+        self._unanswered = unanswered
         self._connection: http.client.HTTPConnection | None = None
         self._leaderless: RefusalError | None = None
         self._leaderless_since = 0.0
@@ -56,7 +63,7 @@ class ReadApi:
         """As `get`, with the headers."""
         is_open = self._connection is not None
         try:
-            return self._ask("GET", path, query)
+            return self._read("GET", path, query)
         except UnreachableError as error:
             # An agent closes connections that were idle, or has restarted; reading again does no harm.
             if is_open and isinstance(error.__cause__, ConnectionError | http.client.BadStatusLine):
@@ -77,7 +84,7 @@ class ReadApi:
             return frozenset()
         questions = [{"Resource": resource, "Segment": name, "Access": "read"} for name in names]
         try:
-            answer = self._ask("POST", "internal/acl/authorize", {}, questions)
+            answer = self._read("POST", "internal/acl/authorize", {}, questions)
         except RefusalError as refusal:
             if refusal.status != http.client.UNAUTHORIZED:
                 raise
@@ -89,12 +96,22 @@ class ReadApi:
             raise UnreachableError(f"Consul at {self.agent.url} does not tell what its token permits")
         return frozenset(name for name, permits in zip(names, permitted, strict=True) if not permits)
 
+    def _read(self, method: str, path: str, query: Mapping[str, str], body: Any = None) -> Answer:
+        """As `_ask`, where only something is asked. Changes are always tried: one may undo another."""
+        known = self._unanswered.error(by_agent=path.startswith(_OF_THE_AGENT)) if self._unanswered else None
+        if known is not None:
+            raise known
+        return self._ask(method, path, query, body)
+
     def _ask(self, method: str, path: str, query: Mapping[str, str], body: Any = None) -> Answer:
         try:
             return self._exchange(method, path, query, body)
         except (OSError, http.client.HTTPException, ValueError) as error:
             self.close()
-            raise self._unreachable(error) from error
+            unreachable = self._unreachable(error)
+            if isinstance(error, TimeoutError) and self._unanswered is not None:
+                self._unanswered.note(unreachable, by_agent=path.startswith(_OF_THE_AGENT))
+            raise unreachable from error
         except RefusalError:
             raise
         except BaseException:

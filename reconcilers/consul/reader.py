@@ -11,6 +11,7 @@ from netctl.engine.resource import Key, Live
 from netctl.errors import BackendError
 from netctl.kinds.consul import SYSTEM, claim_of
 from reconcilers.consul.together import Part, Seen, read_together
+from reconcilers.consul.unanswered import Unanswered
 from reconcilers.silence import reason_of
 
 if TYPE_CHECKING:  # what speaks HTTP is imported where there is an agent to speak to
@@ -29,6 +30,8 @@ class Reader:
     def __init__(self, context: Context) -> None:
         self.context = context
         self._opened: dict[str, ReadApi] = {}
+        self._unanswered = Unanswered()
+        """For one look, with the facts before it: a watch asks again and again, to find out that there is an answer."""
         self.keys: KeyState | None = None
         """What the last observation has told of keys."""
         self._followed = frozenset[str]()
@@ -71,7 +74,7 @@ class Reader:
     def _open(self, agent: "Agent") -> "ReadApi":
         from reconcilers.consul.api import ReadApi
 
-        return ReadApi(agent, self.context.netns, self.context.timeout)
+        return ReadApi(agent, self.context.netns, self.context.timeout, self._unanswered)
 
     @staticmethod
     def _find() -> "Agent":
@@ -81,6 +84,7 @@ class Reader:
 
     def facts(self) -> Facts:
         """The agent's version and settings, and what Consul has against instances; read when they are asked for."""
+        self._unanswered.forget()
         return Facts(consul=self._agent_facts, complaints=self._complaints)
 
     def _agent_facts(self) -> ConsulFacts | None:
@@ -108,7 +112,9 @@ class Reader:
         unread: list[Unread] = []
         kinds = None if scope.keys is None else {key.kind for key in scope.keys}
         parts = [part for part in self._parts(scope) if kinds is None or part.kind in kinds]
-        for part, found in zip(parts, read_together(parts), strict=True):
+        read = read_together(parts)
+        self._unanswered.forget()
+        for part, found in zip(parts, read, strict=True):
             if isinstance(found, BackendError):
                 keys = frozenset(key for key in wanted if key.kind == part.kind)
                 unread.append(Unread(SYSTEM, part.name, reason_of(found, scope, SYSTEM, keys), keys))

@@ -39,7 +39,7 @@ class Writer(Reader):
     def _open(self, agent: "Agent") -> "Api":
         from reconcilers.consul.api import Api
 
-        return Api(agent, self.context.netns, self.context.timeout)
+        return Api(agent, self.context.netns, self.context.timeout, self._unanswered)
 
     def execute(self, batch: Sequence[Change]) -> list[Outcome]:
         """Make the changes; one outcome for each, in order."""
