@@ -14,6 +14,7 @@ import dns.flags
 import dns.message
 import dns.query
 import dns.rcode
+import dns.rdatatype
 import dns.rrset
 import pytest
 
@@ -206,6 +207,41 @@ def test_other_names_are_asked_for_upstream_and_stub_domains_of_their_own_resolv
                 assert (str(alias[0]), str(found[0])) == ("target.example.", "192.0.2.1")
             assert server.find("db.service.consul.") == {"10.0.0.1", "10.0.0.2"}
             assert server.ask("db.service.consul.").flags & dns.flags.RA
+
+
+def test_of_an_alias_into_a_zone_the_zone_speaks_and_not_the_resolvers_upstream(tmp_path: Path) -> None:
+    aliases = """
+  across: {external: db.service.consul}
+  further: {external: across.shop.svc.cluster.local}
+  gone: {external: nothere.shop.svc.cluster.local}
+  lost: {external: nothere.service.consul}
+  empty: {external: six.service.consul}
+  stubbed: {external: a.inner.cluster.local}
+"""
+    with resolving("192.0.2.1") as upstream, resolving("192.0.2.2") as stub:
+        keys = f"upstream: '127.0.0.1:{upstream}', stubs: {{inner.cluster.local: '127.0.0.1:{stub}'}}"
+        with serving(_with(keys).rstrip() + aliases, tmp_path) as server:
+            for tcp in (False, True):
+                across = server.ask("across.shop.svc.cluster.local.", tcp=tcp).answer
+                assert [str(found.name) for found in across] == ["across.shop.svc.cluster.local.", "db.service.consul."]
+                assert {str(address) for address in across[1]} == {"10.0.0.1", "10.0.0.2"}
+                assert [found.ttl for found in across] == [5, 0]
+                further = server.ask("further.shop.svc.cluster.local.", "SRV", tcp=tcp)
+                assert [len(found) for found in further.answer] == [1, 1, 2]
+                assert {str(found.name) for found in further.additional} == {
+                    "0a000001.addr.dc1.consul.",
+                    "0a000002.addr.dc1.consul.",
+                }
+                _, found = server.ask("stubbed.shop.svc.cluster.local.", tcp=tcp).answer
+                assert str(found[0]) == "192.0.2.2"
+            for name, rcode, origin in [
+                ("gone", dns.rcode.NXDOMAIN, "cluster.local."),
+                ("lost", dns.rcode.NXDOMAIN, "consul."),
+                ("empty", dns.rcode.NOERROR, "consul."),
+            ]:
+                reply = server.ask(f"{name}.shop.svc.cluster.local.")
+                [alias], [soa] = reply.answer, reply.authority
+                assert (reply.rcode(), alias.rdtype, str(soa.name)) == (rcode, dns.rdatatype.CNAME, origin)
 
 
 def test_a_resolver_that_refuses_leaves_it_to_the_next_one(tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ _KEPT = 20_000
 """Replies that are kept; then they are all forgotten, so that made-up names do not fill the memory."""
 _TURNS = 8
 """Of an answer of several addresses, so many orders are kept and given by turns."""
+_LONGEST_CHAIN = 8
+"""Aliases in an answer: some lead to each other."""
 
 Address = tuple[str, int]
 
@@ -78,15 +80,12 @@ class Responder:
             return wire.reply(query, 0, wire.REFUSED)
         if not self._state.is_known:
             return wire.reply(query, 0, wire.SERVFAIL)
-        zone = self._zone(query.name)
-        resolvers = self._resolvers(query.name, zone)
-        if resolvers:
-            return Ask(query, message, resolvers)
-        if zone is None:
-            return wire.reply(query, 0, wire.REFUSED)
-        answer = zone.answer(query.name, query.type)
-        if answer.alias and query.type in {wire.A, wire.AAAA} and (chase := self._resolvers(answer.alias, None)):
-            return Ask(query, ask_for(answer.alias, query), chase, answer)
+        source = self._source(query.name)
+        if not isinstance(source, Zone):
+            return Ask(query, message, source) if source else wire.reply(query, 0, wire.REFUSED)
+        answer, resolvers = self._follow(source.answer(query.name, query.type), query.type)
+        if resolvers and query.type in {wire.A, wire.AAAA}:
+            return Ask(query, ask_for(answer.alias, query), resolvers, answer)
         replies = [self._reply(query, turned, tcp=tcp) for turned in _turned(answer)]
         if query.is_plain:
             if len(kept) >= _KEPT:
@@ -102,24 +101,26 @@ class Responder:
         recursive = self._state.upstream or self._state.stubs
         return wire.AUTHORITATIVE | (wire.RECURSION_AVAILABLE if recursive else 0)
 
-    def _zone(self, name: bytes) -> Zone | None:
-        """The innermost zone that has the name."""
-        while True:
-            zone = self._zones.get(name)
-            if zone is not None or name == b"\0":
-                return zone
-            name = name[1 + name[0] :]
-
-    def _resolvers(self, name: bytes, zone: Zone | None) -> tuple[Address, ...]:
-        """Whom to ask: nobody where a zone has the name, unless a stub domain is further in."""
-        least = len(zone.origin) if zone is not None else 0
-        while len(name) > least:
-            if name in self._state.stubs:
-                return self._state.stubs[name]
-            if name == b"\0":
+    def _follow(self, answer: Answer, type_: int) -> tuple[Answer, tuple[Address, ...]]:
+        """The answer, with what zones say of the alias that it ends with; and whom to ask of one that is in none."""
+        while answer.alias:
+            source = self._source(answer.alias)
+            if not isinstance(source, Zone):
+                return answer, source
+            if answer.aliases >= _LONGEST_CHAIN:
                 break
+            answer = _joined(answer, source.answer(answer.alias, type_, answer.alias))
+        return answer, ()
+
+    def _source(self, name: bytes) -> Zone | tuple[Address, ...]:
+        """Who knows of a name: the innermost of the zones and stub domains with it, else those upstream, if any."""
+        while True:
+            found = self._zones.get(name) or self._state.stubs.get(name)
+            if found is not None:
+                return found
+            if name == b"\0":
+                return self._state.upstream
             name = name[1 + name[0] :]
-        return () if zone is not None else self._state.upstream
 
 
 def fitted(query: Query, rcode: int, sections: tuple[tuple[bytes, ...], ...], flags: int, *, tcp: bool) -> bytes:
@@ -145,6 +146,11 @@ def ask_for(name: bytes, query: Query) -> bytes:
     """A query for the same type of another name."""
     head = wire.HEADER.pack(query.identifier, wire.RECURSION_DESIRED, 1, 0, 0, 0)
     return head + name + query.question[-4:]
+
+
+def _joined(answer: Answer, further: Answer) -> Answer:
+    """An alias, and what is said of its target: also the code (RFC 6604)."""
+    return further._replace(answer=answer.answer + further.answer, aliases=answer.aliases + further.aliases)
 
 
 def _turned(answer: Answer) -> list[Answer]:

@@ -23,8 +23,6 @@ Node = dict[int, tuple[bytes, ...]]
 """The data of a name's records by type."""
 _REFRESH, _RETRY, _EXPIRE = 7200, 1800, 86400
 """Seconds, for secondaries, of which there are none."""
-_LONGEST_CHAIN = 8
-"""Aliases in an answer: some lead to each other."""
 
 
 class Answer(NamedTuple):
@@ -37,7 +35,7 @@ class Answer(NamedTuple):
     aliases: int = 0
     """How many records, from the first on, are aliases: they stay in front of what they lead to."""
     alias: bytes = b""
-    """The name that is to be followed, outside of the zone."""
+    """The name that is to be followed."""
 
 
 class Zone:
@@ -49,27 +47,28 @@ class Zone:
         self.origin = encode_name(origin)
         self.ttl = ttl
         self.nodes: dict[bytes, Node] = {encode_name(name): dict(node) for name, node in nodes.items()}
+        server = encode_name("ns.dns")[:-1] + self.origin
         for name in list(self.nodes):
             self.nodes.update({above: {} for above in self._above(name) if above not in self.nodes})
-        server = encode_name("ns.dns")[:-1] + self.origin
         numbers = struct.pack(">IIIII", serial, _REFRESH, _RETRY, _EXPIRE, ttl)
         self._soa = server + encode_name("hostmaster")[:-1] + self.origin + numbers
         self.nodes.setdefault(self.origin, {}).update({SOA: (self._soa,), NS: (server,)})
 
-    def answer(self, name: bytes, type_: int) -> Answer:
-        """The answer to a question for a name in the zone."""
+    def answer(self, name: bytes, type_: int, owner: bytes = QUESTION_NAME) -> Answer:
+        """The answer to a question for a name in the zone; *owner* is how its records spell that."""
         node = self.nodes.get(name)
         if node is None:
             return Answer(NXDOMAIN, authority=self._negative())
         # Consul's names for services elsewhere have SRV records beside the alias.
         if CNAME in node and type_ not in {*node, ANY}:
-            return self._alias(node[CNAME][0], type_)
+            target = node[CNAME][0]
+            return Answer(NOERROR, (record(owner, CNAME, self.ttl, target),), aliases=1, alias=target)
         # Of everything that a name has, one kind is enough (RFC 8482).
         chosen = next(iter(node), type_) if type_ == ANY else type_
         found = node.get(chosen, ())
         if not found:
             return Answer(NOERROR, authority=self._negative())
-        records = tuple(record(QUESTION_NAME, chosen, self.ttl, data) for data in found)
+        records = tuple(record(owner, chosen, self.ttl, data) for data in found)
         additional = tuple(self._targets(found)) if chosen == SRV else ()
         return Answer(NOERROR, records, additional=additional)
 
@@ -81,19 +80,6 @@ class Zone:
 
     def _negative(self) -> tuple[bytes, ...]:
         return (record(self.origin, SOA, self.ttl, self._soa),)
-
-    def _alias(self, target: bytes, type_: int) -> Answer:
-        """An alias, and what it leads to, also by further ones."""
-        records = [record(QUESTION_NAME, CNAME, self.ttl, target)]
-        node = self.nodes.get(target)
-        while node is not None and CNAME in node and len(records) < _LONGEST_CHAIN:
-            records.append(record(target, CNAME, self.ttl, node[CNAME][0]))
-            target = node[CNAME][0]
-            node = self.nodes.get(target)
-        if node is None:
-            return Answer(NOERROR, tuple(records), aliases=len(records), alias=target)
-        found = (record(target, type_, self.ttl, data) for data in node.get(type_, ()))
-        return Answer(NOERROR, (*records, *found), aliases=len(records))
 
     def _targets(self, services: tuple[bytes, ...]) -> Iterator[bytes]:
         """The addresses of what SRV records lead to."""
