@@ -124,6 +124,12 @@ def test_the_zone_has_its_own_records(served: Served) -> None:
     assert served.find("cluster.local.", "NS") == {"ns.dns.cluster.local."}
 
 
+def test_the_server_that_a_zone_names_exists(served: Served) -> None:
+    for zone in ("cluster.local.", "consul.", "1.0.3.10.in-addr.arpa."):
+        [server] = served.find(zone, "NS")
+        assert served.rcode(server) == served.rcode(server.partition(".")[2]) == "NODATA"
+
+
 def test_dig_finds_the_same_over_tcp_and_udp(served: Served) -> None:
     for transport in ("+tcp", "+notcp"):
         assert set(served.dig("+short", transport, f"hl.default.{ZONE}")) == {"10.4.0.10", "10.4.0.2", "10.4.0.3"}

@@ -48,6 +48,7 @@ class Zone:
         self.ttl = ttl
         self.nodes: dict[bytes, Node] = {encode_name(name): dict(node) for name, node in nodes.items()}
         server = encode_name("ns.dns")[:-1] + self.origin
+        self.nodes.setdefault(server, {})  # without an address: it is asked at whichever it listens at
         for name in list(self.nodes):
             self.nodes.update({above: {} for above in self._above(name) if above not in self.nodes})
         numbers = struct.pack(">IIIII", serial, _REFRESH, _RETRY, _EXPIRE, ttl)
