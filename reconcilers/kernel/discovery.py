@@ -8,7 +8,7 @@ from netctl.errors import BackendError
 from netctl.kinds.address import address_key
 from netctl.kinds.link import Port, link_key, port_key
 from netctl.kinds.neighbour import FdbEntry, Neighbour, fdb_key, neighbour_key
-from netctl.kinds.route import CLAIM_TABLES, PROTOCOL, claim_metric, route_key, stack_number
+from netctl.kinds.route import PROTOCOL, claim_metric, route_key
 from netctl.kinds.rule import rule_key
 from netctl.system.namespaces import named_namespaces
 from reconcilers.kernel.addresses import decode_address, dump_addresses
@@ -18,6 +18,7 @@ from reconcilers.kernel.neighbours import NTF_EXT_LEARNED, NUD_PERMANENT, dump_f
 from reconcilers.kernel.routes import RouteRow, dump_routes
 from reconcilers.kernel.rules import dump_rules
 from reconcilers.kernel.sources import Sources, far_ends
+from reconcilers.kernel.stacks import Stacks, is_claim
 from reconcilers.kernel.view import View
 from reconcilers.kernel.wire import read_address, read_mac
 
@@ -37,7 +38,7 @@ def discover(sources: Sources) -> Iterator[Live]:
         view.owned = {row.ifindex: owner for row in view.links.values() if (owner := row.owner)}
     tied = {view.netns: _tied(sources, view) for view in others}
     peers = far_ends(sources, others)
-    stacks = _Stacks(root)
+    stacks = Stacks(root)
     yield from _links(root, sources, root, peers, _no_loopback)
     yield from _ports(root, peers)
     yield from _addresses(root, sources, _no_loopback)
@@ -49,21 +50,6 @@ def discover(sources: Sources) -> Iterator[Live]:
             yield from _links(view, sources, root, peers, _one_of(ends))
             yield from _addresses(view, sources, _one_of(ends))
             yield from _routes(view, stacks, _one_of(ends))
-
-
-class _Stacks:
-    """The stacks of this namespace by their numbers, which are all that a rule or a claim tells."""
-
-    def __init__(self, root: View) -> None:
-        names = {owner.stack for owner in root.owned.values()}
-        names |= {loan.stack for row in root.links.values() for loan in read_loans(row.altnames, row.name)}
-        self._names = {stack_number(name): name for name in names}
-
-    def owner(self, number: int) -> Owner | None:
-        """The owner with this number; by the number itself where nothing else tells the name."""
-        if number >> 24 != CLAIM_TABLES >> 24:
-            return None
-        return Owner(self._names.get(number, f"{number:#x}"))
 
 
 def _readable(sources: Sources) -> Iterator[View]:
@@ -126,13 +112,13 @@ def _owner(view: View, ifindex: int, marked: bool) -> Owner | None:
     return view.owned.get(ifindex) if marked else None
 
 
-def _routes(view: View, stacks: _Stacks, chosen: Callable[[RouteRow], bool]) -> Iterator[Live]:
+def _routes(view: View, stacks: Stacks, chosen: Callable[[RouteRow], bool]) -> Iterator[Live]:
     rows = list(dump_routes(view.socket, view.names, view.netns))
-    claims = {(row.route.destination, row.route.metric): row.route.table for row in rows if _is_claim(row)}
+    claims = {(row.route.destination, row.route.metric): row.route.table for row in rows if is_claim(row)}
     for row in rows:
         route = row.route
         made_by_kernel = row.protocol in {_KERNEL, _REDIRECT} or route.table == _LOCAL_TABLE
-        if made_by_kernel or _is_claim(row) or not chosen(row):
+        if made_by_kernel or is_claim(row) or not chosen(row):
             continue
         marked = row.protocol == PROTOCOL
         claim = claims.get((route.destination, claim_metric(route.table, route.metric)), 0) if marked else 0
@@ -143,11 +129,7 @@ def _routes(view: View, stacks: _Stacks, chosen: Callable[[RouteRow], bool]) -> 
         yield Live(route_key(route.destination, route.table, route.metric, view.netns), route, owner, within)
 
 
-def _is_claim(row: RouteRow) -> bool:
-    return row.protocol == PROTOCOL and row.route.table >> 24 == CLAIM_TABLES >> 24
-
-
-def _rules(root: View, stacks: _Stacks) -> Iterator[Live]:
+def _rules(root: View, stacks: Stacks) -> Iterator[Live]:
     for row in dump_rules(root.socket):
         if row.rule.priority not in _KERNEL_RULES:
             owner = stacks.owner(row.suppressed_group) if row.protocol == PROTOCOL else None

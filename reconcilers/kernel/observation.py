@@ -31,6 +31,7 @@ from reconcilers.kernel.prefix_routes import PrefixRoutes
 from reconcilers.kernel.routes import RouteRow, dump_routes
 from reconcilers.kernel.rules import RuleRow, dump_rules
 from reconcilers.kernel.sources import Sources, far_ends
+from reconcilers.kernel.stacks import Stacks, is_claim
 from reconcilers.kernel.sysctls import read_sysctls
 from reconcilers.kernel.view import View
 from reconcilers.kernel.wire import read_address
@@ -273,6 +274,7 @@ class Observer:
         rows = list(dump_routes(view.socket, view.names, view.netns, protocol=PROTOCOL))
         claims = frozenset((row.route.destination, row.route.metric) for row in rows if row.route.table == self.claims)
         judge = self.judge(claims, self._ours(view), view)
+        judge.others = {(row.route.destination, row.route.metric): row.route.table for row in rows if is_claim(row)}
         for row in rows:
             self.route(row, judge, wanted)
         missing = {cast("Route", want.attributes).table for key, want in wanted.items() if key not in self.live}
@@ -296,7 +298,7 @@ class Observer:
         if (ours and marked) or key in wanted:
             if not ours:
                 self.sources.originals[key] = protocol
-            owner = judge.owners[marked] if ours else _other_stack(judge.view, ifindex, marked=marked)
+            owner = judge.owners[marked] if ours else self._other_stack(row, judge)
             self.live[key] = Live._make((key, route, owner, within, needs))
 
     def _tunnels(self, root: View, kind: str) -> "dict[int, _Tunnel]":
@@ -358,7 +360,19 @@ class Observer:
             key = rule_key(row.rule)
             ours = row.protocol == PROTOCOL and row.suppressed_group == self.claims
             if ours or (key in self.desired["rule"] and key not in self.live):
-                self.live[key] = Live(key, row.rule, self.marked if ours else None)
+                self.live[key] = Live(key, row.rule, self.marked if ours else self._stack_of(row))
+
+    def _stack_of(self, row: RuleRow) -> Owner | None:
+        """The stack that a rule which is not this one's is of; None where none is known."""
+        return Stacks(self.sources.root()).named(row.suppressed_group) if row.protocol == PROTOCOL else None
+
+    def _other_stack(self, row: RouteRow, judge: "_RouteJudge") -> Owner | None:
+        """As `_stack_of`, of a route."""
+        if row.protocol != PROTOCOL:
+            return None
+        claim = judge.others.get((row.route.destination, claim_metric(row.route.table, row.route.metric)), 0)
+        known = _other_stack(judge.view, row.ifindex, marked=True)
+        return known or Stacks(self.sources.root()).named(claim)
 
 
 class _Tunnel(NamedTuple):
@@ -388,6 +402,8 @@ class _RouteJudge:
         self.view = view
         self.claims = claims
         """Destinations and metrics of the stack's claims."""
+        self.others: Mapping[tuple[str, int], int] = {}
+        """The claim tables that destinations and metrics of claims are in, whichever stack's."""
         self.owners = owners
         self.links = {ifindex: link_key(view.names[ifindex], view.netns) for ifindex in ours}
         """The stack's links, that a route may lead over."""

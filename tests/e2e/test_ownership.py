@@ -5,10 +5,12 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from netctl.engine.change import Action
+from netctl.engine.resource import Owner
 from netctl.errors import ConflictError
 from tests.e2e.host import HOST, OUTSIDE, build
 from tests.e2e.lab import Lab, describe, keys
 from tests.e2e.traffic import reaches, transfer
+from tests.support.namespaces import ip_json
 from tests.support.snapshots import Snapshot, snapshot
 
 pytestmark = pytest.mark.xdist_group("ownership")
@@ -89,6 +91,19 @@ def test_a_port_of_another_stack_is_a_conflict_that_changes_nothing(lab: Lab) ->
     assert _snapshot(lab) == before
     lab.destroy("shop", "h")
     lab.ip("h", "link delete port0")
+
+
+def test_a_rule_and_a_route_of_another_stack_are_said_to_be_its_own(lab: Lab) -> None:
+    ways = """
+routes: [{to: 10.99.0.0/16, via: 192.0.2.1, table: 77}]
+rules: [{priority: 77, from: 10.98.0.0/16, table: 77}]
+"""
+    lab.apply(f"stack: shop\nnetworks: {{front: {{subnet: {{cidr: 10.10.0.0/24}}}}}}{ways}", "h")
+    plan = lab.plan(f"stack: blog{ways}", "h")
+    owners = {conflict.desired.key.kind: conflict.live.owner for conflict in plan.conflicts}
+    assert owners == {"route": Owner("shop"), "rule": Owner("shop")}
+    lab.apply(f"stack: blog{ways}", "h", adopt=True)
+    assert len(ip_json(lab["h"], "rule", "show", "priority", "77")) == 1
 
 
 def test_a_target_is_made_with_what_it_needs_and_nothing_else(lab: Lab) -> None:
