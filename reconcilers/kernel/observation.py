@@ -360,6 +360,7 @@ class Observer:
             key = rule_key(row.rule)
             ours = row.protocol == PROTOCOL and row.suppressed_group == self.claims
             if ours or (key in self.desired["rule"] and key not in self.live):
+                self._remember(key, here=ours, original=row.protocol)
                 self.live[key] = Live(key, row.rule, self.marked if ours else self._stack_of(row))
 
     def _stack_of(self, row: RuleRow) -> Owner | None:

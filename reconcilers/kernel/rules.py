@@ -60,9 +60,10 @@ def read_rules(chunk: bytes, kind: int = wire.RTM_NEWRULE) -> Iterator[RuleRow]:
                 yield RuleRow(rule, wire.read_number(found.get(FRA_PROTOCOL)), group)
 
 
-def set_rule(rule: Rule, mark: int) -> Request:
-    """Make a rule with the stack's *mark*."""
-    return Request(wire.RTM_NEWRULE, wire.NLM_F_CREATE | wire.NLM_F_EXCL, _encode(rule, mark))
+def set_rule(rule: Rule, mark: int, protocol: int = PROTOCOL) -> Request:
+    """Make a rule with the stack's *mark*; one without a mark bears the *protocol* of whoever has it."""
+    unmarked = wire.attribute(FRA_PROTOCOL, bytes([protocol])) if protocol and not mark else b""
+    return Request(wire.RTM_NEWRULE, wire.NLM_F_CREATE | wire.NLM_F_EXCL, _encode(rule, mark) + unmarked)
 
 
 def delete_rule(rule: Rule, mark: int) -> Request:

@@ -187,7 +187,8 @@ def _setting(change: Change, after: Attributes, original: str | int | None, rout
             protocol = _protocol(change, original, _BY_HAND)
             return lambda view: routes.requests(change, after, view, protocol)
         case Rule():
-            return lambda _view: _set_rule(change, after)
+            protocol = _protocol(change, original, _UNSPECIFIED)
+            return lambda _view: _set_rule(change, after, protocol)
         case Neighbour():
             return lambda view: _set_neighbour(change, after, view)
         case FdbEntry():
@@ -203,11 +204,11 @@ def _protocol(change: Change, original: str | int | None, unmarked: int) -> int:
     return original if isinstance(original, int) else unmarked
 
 
-def _set_rule(change: Change, rule: Rule) -> Iterator[Request]:
+def _set_rule(change: Change, rule: Rule, protocol: int) -> Iterator[Request]:
     """A rule cannot be changed: one that is taken over, or given back, is deleted and made with the other mark."""
     if change.action is Action.UPDATE:
         yield delete_rule(rule, stack_number(change.owner_before.stack) if change.owner_before else 0)
-    yield set_rule(rule, stack_number(change.owner.stack) if change.owner else 0)
+    yield set_rule(rule, stack_number(change.owner.stack) if change.owner else 0, protocol)
 
 
 def _set_neighbour(change: Change, neighbour: Neighbour, view: View) -> Iterator[Request]:

@@ -247,7 +247,7 @@ def test_taking_over_is_undone_to_the_letter(host: Host) -> None:
         "route add 172.16.0.0/16 via 192.0.2.77 proto static",
         "route add fd99::/64 via 2001:db8::77 dev eth0 proto bird",
         "route add 10.30.0.0/24 via 10.10.0.9 dev nc-a proto static",
-        "rule add from 10.0.0.0/8 table 100 priority 1000",
+        "rule add from 10.0.0.0/8 table 100 priority 1000 protocol static",
     )
     bridge(host.ns, f"fdb append {VTEP_MAC} dev nc-vx dst 192.0.2.77 self permanent")
     wait_for_addresses(host.ns)
