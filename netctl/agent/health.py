@@ -5,7 +5,7 @@ or unwell because they cannot be read. netctl's own checks are made meanwhile. A
 is moved by elements of maps alone; the stack is not compiled for it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
 from netctl.agent.checking import Checking
@@ -90,6 +90,14 @@ class Health:
     def failed_checks(self) -> dict[str, str]:
         """What netctl's own checks have found, by the ids of instances."""
         return dict(self._checking.failed)
+
+    def complaints(self, balanced: Balanced) -> dict[str, str] | None:
+        """What Consul said last against instances that matter here, by their ids; None where it said nothing at all."""
+        said = self._remembering.last("complaints")
+        if not isinstance(said, Mapping):
+            return None
+        named = balanced.roster.resting(Facts(complaints=lambda: {ident: ident for ident in said}), balanced.host)
+        return {ident: said[ident] for ident in sorted(set(named.values()))}
 
     @property
     def cut_due(self) -> float | None:

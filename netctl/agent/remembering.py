@@ -20,6 +20,10 @@ class Remembering:
         asked: Any = {name: partial(self._newest, name, getattr(facts, name)) for name in self._names}
         return facts._replace(**asked)
 
+    def last(self, name: str) -> object:
+        """What was said last of one of them; None where nothing was."""
+        return self._last.get(name)
+
     def _newest(self, name: str, ask: Callable[[], object]) -> object:
         found = ask()
         if found is not None:

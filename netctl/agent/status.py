@@ -37,7 +37,8 @@ def document(agent: Agent) -> dict[str, Any]:
         return found
     # Copied at once: a thread may be at work on them.
     drifts, contended = list(keeper.drifts.values()), list(keeper.pace.contended)
-    resting = keeper.declared.balanced.resting if keeper.declared.balanced else {}
+    balanced = keeper.declared.balanced
+    resting = balanced.resting if balanced else {}
     drifts.sort(key=lambda drift: drift.since)
     return found | {
         "stack": keeper.declared.stack,
@@ -59,6 +60,7 @@ def document(agent: Agent) -> dict[str, Any]:
             for subject, reason in sorted(resting.items())
         ],
         "failed_checks": agent.health.failed_checks,
+        "complaints": agent.health.complaints(balanced) if balanced else None,
     }  # fmt: skip
 
 

@@ -74,11 +74,11 @@ def run(options: Options) -> int:
 def _known(declarations: "Declarations", options: Options, ending: ExitStack) -> tuple[Facts, str]:
     """What is known of this host, as far as it can be read until the *ending*, and which of the stack's it is."""
     from netctl.cli.sessions import open_reader
-    from netctl.cli.workspace import failed_checks
+    from netctl.cli.workspace import watched
 
     facts, host = Facts(), ""
     with suppress(NetctlError):
         session = ending.enter_context(open_reader(options))
-        facts = session.facts()._replace(failed_checks=failed_checks(declarations.name, options))
+        facts = watched(session.facts(), declarations.name, options)
         host = declarations.choose_host(options.host, facts)
     return facts, host

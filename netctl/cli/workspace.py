@@ -137,19 +137,31 @@ def _workspace(
     declarations: "Declarations", session: Session[AnyReader], options: Compiling, terminal: Terminal, reach: Reach
 ) -> Workspace[AnyReader]:
     session.known = reach.recall()
-    facts = session.facts()._replace(failed_checks=failed_checks(declarations.name, options))
+    facts = watched(session.facts(), declarations.name, options)
     host = declarations.choose_host(options.host, facts)
     compiled = declarations.compile(host, facts, terminal)
     session.leads = declarations.leads
     return Workspace(declarations, host, compiled.resources, session, facts, options, compiled.policies, reach)
 
 
-def failed_checks(stack: str, options: Compiling) -> dict[str, str]:
-    """What the checks of a watch that runs here have found; nothing where none does."""
+def watched(facts: Facts, stack: str, options: Compiling) -> Facts:
+    """The facts, with what a watch that runs here knows of health: by its checks, and by what Consul said last."""
     path = socket_path(_state_dir(options), place_of(stack, options.netns))
     found = ask(path) if path.exists() else None
-    failed = found.get("failed_checks") if found else None
-    return {str(ident): str(reason) for ident, reason in failed.items()} if isinstance(failed, dict) else {}
+    if found is None:
+        return facts
+    said = _reasons(found.get("complaints"))
+
+    def complaints() -> Mapping[str, str] | None:
+        newest = facts.complaints()
+        return said if newest is None else newest
+
+    return facts._replace(failed_checks=_reasons(found.get("failed_checks")) or {}, complaints=complaints)
+
+
+def _reasons(said: object) -> dict[str, str] | None:
+    """Why instances are unwell, as a watch says it."""
+    return {str(ident): str(reason) for ident, reason in said.items()} if isinstance(said, dict) else None
 
 
 def _state_dir(options: Compiling) -> Path:

@@ -9,7 +9,7 @@ from reconcilers.consul import SYSTEM
 from tests.agent.watcher import WATCHED, watching
 from tests.consul.agent import Agent
 from tests.dns.serving import serving
-from tests.e2e.lab import Lab
+from tests.e2e.lab import Lab, describe
 from tests.support.namespaces import wait_until
 
 ONE, TWO = "shop:web:10.20.0.10", "shop:web:10.20.0.11"
@@ -148,9 +148,13 @@ def test_names_follow_consul_without_a_watch(lab: Lab, agent: Agent) -> None:
     lab.destroy("shop", "h")
 
 
-def test_an_agent_that_goes_makes_nobody_well_or_unwell(lab: Lab, agent: Agent) -> None:
+def test_an_agent_that_goes_makes_nobody_well_or_unwell(
+    lab: Lab, agent: Agent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NETCTL_STATE_DIR", str(lab.directory / "state"))
     lab.names["node1"] = lab["h"]
     (lab.directory / WATCHED).parent.mkdir()
+    agent.put("agent/service/register", {"Name": "theirs", "Check": {"TTL": "1h", "Status": "critical"}})
     with watching(lab, TEXT, host="") as watcher:
         watcher.await_heard("consul")
         agent.put(f"agent/check/fail/{ONE}:ttl")
@@ -160,6 +164,11 @@ def test_an_agent_that_goes_makes_nobody_well_or_unwell(lab: Lab, agent: Agent) 
             watcher.process.send_signal(signal.SIGHUP)
             watcher.await_said("^reloaded", timeout=60)
             assert published(lab) == {"10.20.0.11"}
+            # Who plans meanwhile is told what the watch knows of the stack's.
+            assert watcher.status()["complaints"] == {ONE: "check 'web ttl' is critical in Consul"}
+            plan = lab.plan(TEXT, "h")
+            assert {part.system for part in plan.unread} == {"consul"}
+            assert not describe(plan)
         finally:
             agent.start()
     lab.destroy("shop", "h")
