@@ -18,6 +18,7 @@ dns: {consul: consul}
 services:
   db: {ports: {sql: 5432, admin: 100, stat: 100/udp}, tags: [primary], endpoints: [10.20.0.10, WEIGHTY]}
   six: {port: [9000, 53/udp], endpoints: ["2001:db8::5"]}
+  heavy: {port: 1, weights: {passing: 5, warning: 1}, endpoints: [10.20.0.13, {address: 10.20.0.14, weight: 1}]}
   portless: {endpoints: [10.20.0.12]}
   mail: {external: smtp.example.com, port: [25, 587], tags: [out]}
   lit: {external: 192.0.2.77, ports: {web: 443, plain: 80}}
@@ -37,7 +38,7 @@ NAMES = (
         "_db-stat._tcp",
         "_db._primary",
     ),
-    *("six", "six-53", "six-9000", "portless", "nobody"),
+    *("six", "six-53", "six-9000", "heavy", "portless", "nobody"),
     *("mail", "mail-587", "out.mail", "out.mail-587", "_mail._tcp", "_mail-587._out"),
     *("lit", "lit-plain", "lit-web", "lit6", "bare", "old"),
 )

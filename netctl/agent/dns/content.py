@@ -47,6 +47,7 @@ def _service(
         tuple(_named_ports(service)),
         tuple(sorted(instances)),
         registrations(name, service),
+        _passing(service),
         tuple(service.tags or ()),
         service.external or "",
         service.vip is not None,
@@ -64,13 +65,21 @@ def _named_ports(service: Service) -> Iterator[tuple[str, str, int]]:
 def _instances(service: Service, ends: Iterable[Endpoint]) -> Iterator[Instance]:
     """Of what is listed, the addresses that are; of what is selected, all that it has."""
     if isinstance(service.endpoints, AttachmentSelector):
-        yield from (Instance(address, _hostname(end)) for end in ends for address in end.addresses)
+        passing = _passing(service)
+        yield from (Instance(address, _hostname(end), 1, passing) for end in ends for address in end.addresses)
         return
     holders = {address: end for end in ends for address in end.addresses}
     for entry in service.endpoints:
         listed = entry if isinstance(entry, ServiceEndpoint) else ServiceEndpoint(address=entry, host=None, weight=1)
         if listed.address in holders:
-            yield Instance(listed.address, _hostname(holders[listed.address]), listed.weight)
+            has_own = entry is listed and "weight" in listed.model_fields_set
+            passing = listed.weight if has_own else _passing(service)
+            yield Instance(listed.address, _hostname(holders[listed.address]), listed.weight, passing)
+
+
+def _passing(service: Service) -> int:
+    """What Consul gives an instance that has no weight of its own."""
+    return service.weights.passing if service.weights else 1
 
 
 def _hostname(end: Endpoint) -> str:

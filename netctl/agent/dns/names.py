@@ -31,6 +31,8 @@ class Instance(NamedTuple):
     hostname: str = ""
     """Empty: named after its address."""
     weight: int = 1
+    passing: int = 1
+    """Its weight in Consul."""
 
 
 class NamedService(NamedTuple):
@@ -44,6 +46,8 @@ class NamedService(NamedTuple):
     instances: tuple[Instance, ...]
     registrations: tuple[Registration, ...] = ()
     """What it is in Consul, the first port first."""
+    passing: int = 1
+    """Its weight in Consul, of an external one."""
     tags: tuple[str, ...] = ()
     external: str = ""
     """A host name or an address outside, in place of everything else."""
@@ -179,9 +183,10 @@ def _consul_service(service: NamedService, port: int, name: str, domain: str, no
     """What one name of a service leads to; that of a host name outside is an alias, and has SRV records beside it."""
     if service.external and not _is_address(service.external):
         nodes.add(name, CNAME, encode_name(service.external))
-        nodes.add(name, SRV, service_data(1, 1, port, service.external))
+        nodes.add(name, SRV, service_data(1, service.passing, port, service.external))
         return
-    for instance in (Instance(service.external),) if service.external else service.instances:
+    outside = Instance(service.external, passing=service.passing)
+    for instance in (outside,) if service.external else service.instances:
         _consul_instance(instance, port, name, domain, nodes)
 
 
@@ -192,7 +197,7 @@ def _consul_instance(instance: Instance, port: int, name: str, domain: str, node
     target = f"{data.hex()}.addr.{DATACENTER}.{domain}"
     nodes.add(target, type_, data)
     nodes.add(name, type_, data)
-    nodes.add(name, SRV, service_data(1, instance.weight, port, target))
+    nodes.add(name, SRV, service_data(1, instance.passing, port, target))
 
 
 def _is_name(text: str) -> bool:
