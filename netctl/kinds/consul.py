@@ -169,7 +169,10 @@ class External(NamedTuple):
     """A service outside of Consul's cluster: a node of its own in the catalog, with one service."""
 
     node: str
+    id: str | None = None
+    """The service's on the node, where others may have put services of their own."""
     address: str | None = None
+    """The service's; the node's where only that is another than the declared one."""
     service: str | None = None
     port: int | None = None
     tags: tuple[str, ...] | None = None
@@ -180,7 +183,7 @@ class External(NamedTuple):
     """For consul-esm to run; what it has found is its own."""
 
 
-EXTERNAL = Kind(SYSTEM, "external", immutable=frozenset({"service"}), identity=frozenset({"node"}), cluster_wide=True)
+EXTERNAL = Kind(SYSTEM, "external", identity=frozenset({"node"}), cluster_wide=True)
 
 
 class KeyValue(NamedTuple):

@@ -1,17 +1,19 @@
 """External services: each a node of its own in the catalog, by the conventions of Consul's external monitor.
 
-A node of the cluster's is never touched: what is registered there by hand its agent removes again.
+A node of the cluster's is never touched: what is registered there by hand its agent removes again. On a node of
+netctl's, the service that bears netctl's id is netctl's; others may have put theirs beside it.
 """
 
 from typing import Any
 
 from netctl.engine.change import Change
 from netctl.engine.protocol import Scope, Unread
-from netctl.engine.resource import Key, Live
+from netctl.engine.resource import Key, Live, Owner
 from netctl.kinds.consul import STACK_META, SYSTEM, Check, External, external_key
-from reconcilers.answers import entries, number, record, strings, text, texts
+from reconcilers.answers import Record, entries, number, record, strings, text, texts
 from reconcilers.consul.api import Api, ReadApi
 from reconcilers.consul.definitions import settings
+from reconcilers.consul.external_checks import checks_as_they_are
 from reconcilers.consul.marks import defined_checks, marked, owner_of, unmarked
 from reconcilers.requests import segment
 
@@ -21,7 +23,8 @@ EXTERNAL_NODE, _PROBE = "external-node", "external-probe"
 
 def observe_externals(api: ReadApi, scope: Scope) -> tuple[dict[Key, Live], list[Unread]]:
     """The stack's external services, and what bears the name of a desired one's node."""
-    wanted = {key.id: want.attributes[2] for key, want in scope.desired.items() if key[:2] == (SYSTEM, "external")}
+    desired = (want.attributes for want in scope.desired.values())
+    wanted = {want.node: want.service or "" for want in desired if isinstance(want, External)}
     denied = _denied(api, wanted)
     # Servers that have just started answer from what they have read of their log so far, unless they are told to wait.
     # What is read after this is as new.
@@ -52,20 +55,56 @@ def read_external(api: ReadApi, name: str, scope: Scope) -> Live | None:
     owner = owner_of(node_meta, name)
     if key not in scope.desired and key not in (scope.keys or ()) and (owner is None or owner.stack != scope.stack):
         return None
-    services = [record(row) for row in record(answer.get("Services")).values()]
-    service = services[0] if services else {}
-    meta = strings(service.get("Meta"))
+    desired = scope.desired.get(key)
+    wanted = desired.attributes if desired is not None and isinstance(desired.attributes, External) else None
+    service = _chosen(record(answer.get("Services")), _id_of(name, wanted, owner), owner)
     attributes = External(
         name,
-        text(node.get("Address")),
+        text(service.get("ID")),
+        _address(node, service, wanted),
         text(service.get("Service")),
         number(service.get("Port")),
         texts(service.get("Tags")),
-        unmarked(meta),
+        unmarked(strings(service.get("Meta"))),
         node_meta.get(_PROBE) == "true",
-        defined_checks(meta) if owner is not None else (),
+        _checks(api, name, service, wanted, owner) if owner is not None else (),
     )
     return Live(key, attributes, owner)
+
+
+def _id_of(node: str, wanted: External | None, owner: Owner | None) -> str:
+    """The id of netctl's own service on the node; empty for a node with which netctl has nothing to do."""
+    if wanted is not None:
+        return wanted.id or ""
+    return node.removeprefix(f"{owner.stack}-") if owner is not None else ""
+
+
+def _chosen(services: Record, ident: str, owner: Owner | None) -> Record:
+    """The service that bears the id; on a node that is not netctl's, else one of its name, or any where none is meant.
+
+    Nothing where there are only others: they are whoever's put them there.
+    """
+    if ident in services or owner is not None:
+        return record(services.get(ident))
+    rows = map(record, services.values())
+    return next((row for row in rows if not ident or row.get("Service") == ident), {})
+
+
+def _address(node: Record, service: Record, wanted: External | None) -> str:
+    """The service's address, which goes before its node's; the node's where the service's is as it is wanted."""
+    own = text(service.get("Address")) or text(node.get("Address"))
+    return text(node.get("Address")) if wanted is not None and own == wanted.address else own
+
+
+def _checks(api: ReadApi, name: str, service: Record, wanted: External | None, owner: Owner) -> tuple[Check, ...]:
+    """The checks that netctl has put on the service. The catalog is asked for them only where there is one to be."""
+    expected = (wanted.checks or ()) if wanted is not None else ()
+    defined = defined_checks(strings(service.get("Meta")), expected)
+    if not (defined or expected):
+        return ()
+    found = entries(api.get(f"health/node/{segment(name)}"))
+    ident = text(service.get("ID"))
+    return checks_as_they_are(found, defined, ident, f"{owner.stack}:{ident}:")
 
 
 class ExternalWriter:
@@ -77,11 +116,14 @@ class ExternalWriter:
     def make(self, change: Change) -> None:
         """Make one. Raises BackendError."""
         before, after = change.before, change.after
-        if isinstance(before, External) and (not isinstance(after, External) or after.service != before.service):
-            self._api.put("catalog/deregister", {"Node": before.node})
         if not isinstance(after, External):
+            if isinstance(before, External):
+                self._leave(before)
             return
-        had = before.checks if isinstance(before, External) and before.service == after.service else ()
+        stays = isinstance(before, External) and (before.id, before.service) == (after.id, after.service)
+        if isinstance(before, External) and not stays:
+            self._remove(before)
+        had = before.checks if isinstance(before, External) and stays else ()
         kept = {check.id for check in after.checks or ()}
         for check in had or ():
             if check.id not in kept:
@@ -89,11 +131,27 @@ class ExternalWriter:
         new = [check for check in after.checks or () if check not in (had or ())]
         self._api.put("catalog/register", _registration(after, change, new))
 
+    def _remove(self, external: External) -> None:
+        """Remove the service, and with it its checks."""
+        if external.id:
+            self._api.put("catalog/deregister", {"Node": external.node, "ServiceID": external.id})
+
+    def _leave(self, external: External) -> None:
+        """Remove the node with all that is on it; one on which others have services, or may have, becomes theirs."""
+        answer = record(self._api.get(f"catalog/node/{segment(external.node)}", consistent=""))
+        others = record(answer.get("Services")).keys() - {external.id}
+        if not others and not self._api.unreadable("service", [""]):
+            self._api.put("catalog/deregister", {"Node": external.node})
+            return
+        self._remove(external)
+        node = record(answer.get("Node"))
+        kept = {name: node.get(name) for name in ("ID", "Node", "Address", "TaggedAddresses")}
+        self._api.put("catalog/register", kept | {"NodeMeta": dict(unmarked(strings(node.get("Meta"))))})
+
 
 def _registration(external: External, change: Change, checks: list[Check]) -> dict[str, Any]:
     mark = marked({}, external.node, change.owner)
     conventions = {EXTERNAL_NODE: "true", _PROBE: "true" if external.probe else "false"}
-    ident = external.service
     definitions = marked(dict(external.meta or ()), external.node, change.owner, external.checks or ())
     checked = {key: value for key, value in definitions.items() if key not in mark}
     return {
@@ -101,7 +159,7 @@ def _registration(external: External, change: Change, checks: list[Check]) -> di
         "Address": external.address,
         "NodeMeta": mark | conventions,
         "Service": {
-            "ID": ident,
+            "ID": external.id,
             "Service": external.service,
             "Address": external.address,
             "Port": external.port or 0,
@@ -117,6 +175,6 @@ def _check(external: External, check: Check) -> dict[str, Any]:
     told = settings(check)
     shared: dict[str, Any] = {name: told.pop(name) for name in ("Name", "Notes", "Status") if name in told}
     return {
-        "Node": external.node, "CheckID": check.id, "ServiceID": external.service, "Status": "passing",
+        "Node": external.node, "CheckID": check.id, "ServiceID": external.id, "Status": "passing",
         "Definition": told, **shared,
     }  # fmt: skip

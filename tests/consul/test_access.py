@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from netctl.engine.apply import ApplyError
-from netctl.errors import DeclarationError
+from netctl.errors import DeclarationError, NetctlError
 from reconcilers.consul.agent import Tls, find_agent
 from tests.consul.agent import Agent, Refused
 from tests.e2e.lab import Lab, describe
@@ -164,6 +164,20 @@ def test_what_a_token_may_not_see_is_not_taken_for_gone(
         assert not list(plan.changes)
         assert {part.part for part in plan.unread} == {"services of the agent", "external services", "keys"}
     assert guarded.snapshot() == before
+
+
+def test_a_service_that_a_token_may_not_see_is_not_removed_with_the_node_that_it_is_on(
+    lab: Lab, guarded: Agent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CONSUL_HTTP_TOKEN", MASTER)
+    lab.apply(TEXT, "h")
+    body = {"Node": "shop-mail", "Address": "smtp.example.com", "SkipNodeUpdate": True}
+    guarded.put("catalog/register", body | {"Service": {"Service": "theirs", "Port": 9}})
+    rules = [line for line in DOCUMENTED.splitlines() if not line.startswith("service_prefix")]
+    monkeypatch.setenv("CONSUL_HTTP_TOKEN", token(guarded, "\n".join(rules)))
+    with pytest.raises(NetctlError, match="not all could be read"):
+        lab.apply_once(TEXT.replace("  mail: {external: smtp.example.com, port: 25}\n", ""), "h")
+    assert set(guarded.get("catalog/node/shop-mail")["Services"]) == {"theirs"}
 
 
 def test_without_any_token_nothing_is_deleted_either(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

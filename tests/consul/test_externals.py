@@ -74,6 +74,140 @@ def test_a_node_of_somebody_elses_is_never_touched(lab: Lab, agent: Agent) -> No
     assert agent.snapshot() == before
 
 
+def theirs(agent: Agent, ident: str) -> None:
+    """Register a service of somebody else's on the stack's node."""
+    service = {"ID": ident, "Service": "theirs", "Port": 9}
+    agent.put(
+        "catalog/register", {"Node": "shop-mail", "Address": "192.0.2.9", "SkipNodeUpdate": True, "Service": service}
+    )
+
+
+def services(agent: Agent) -> dict[str, str]:
+    """The names of the services on the stack's node, by id; none without the node."""
+    found = agent.get("catalog/node/shop-mail")
+    return {ident: one["Service"] for ident, one in found["Services"].items()} if found else {}
+
+
+@pytest.mark.parametrize("ident", ["aaa", "zzz"])
+def test_what_others_put_on_a_node_of_netctls_stays(ident: str, lab: Lab, agent: Agent) -> None:
+    lab.apply(stack(), "h")
+    theirs(agent, ident)
+    lab.demand_done(stack(), "h")
+    [change] = lab.apply(stack(FIELDS.replace("25", "587")), "h").changes
+    assert change.action is Action.UPDATE
+    lab.destroy("shop", "h")
+    assert services(agent) == {ident: "theirs"}
+    node = agent.get("catalog/node/shop-mail")["Node"]
+    assert node["Meta"] == {"external-node": "true", "external-probe": "false"}
+    assert agent.get("health/node/shop-mail") == []
+    assert not lab.plan("stack: shop\nkv: {}\n", "h")
+    lab.apply(stack(), "h", adopt=True)
+    assert services(agent) == {ident: "theirs", "mail": "mail"}
+
+
+def test_a_service_that_somebody_removed_from_its_node_is_put_back(lab: Lab, agent: Agent) -> None:
+    lab.apply(stack(), "h")
+    theirs(agent, "aaa")
+    agent.put("catalog/deregister", {"Node": "shop-mail", "ServiceID": "mail"})
+    lab.apply(stack(), "h")
+    assert services(agent) == {"aaa": "theirs", "mail": "mail"}
+    agent.put("catalog/deregister", {"Node": "shop-mail", "ServiceID": "mail"})
+    lab.destroy("shop", "h")
+    assert services(agent) == {"aaa": "theirs"}
+
+
+def test_a_service_of_another_id_is_taken_over_under_netctls(lab: Lab, agent: Agent) -> None:
+    service = {"ID": "mail-1", "Service": "mail", "Address": "smtp.example.com", "Port": 25}
+    agent.put("catalog/register", {"Node": "shop-mail", "Address": "smtp.example.com", "Service": service})
+    lab.apply(stack("external: smtp.example.com, port: 25"), "h", adopt=True)
+    assert services(agent) == {"mail": "mail"}
+    before = agent.get("catalog/nodes")
+    lab.destroy("shop", "h")
+    assert len(agent.get("catalog/nodes")) == len(before) - 1
+
+
+CHECKED = (
+    "external: smtp.example.com, port: 25, checks: [{tcp: true, interval: 90s}, {http: /, method: PUT, "
+    "headers: {X-A: [b, c]}, body: 'd', interval: 1m30s, timeout: 1m, tls_skip_verify: true, notes: e, name: f}, "
+    "{http: /g, headers: {}, body: '', deregister_after: 1h}]"
+)
+DEFINED: dict[str, tuple[str, dict[str, Any]]] = {
+    "the address of a check by tcp": ("tcp", {"Definition": {"TCP": "evil:1", "Interval": "90s"}}),
+    "another kind of check": ("tcp", {"Definition": {"HTTP": "http://smtp.example.com:25", "Interval": "90s"}}),
+    "an interval": ("tcp", {"Definition": {"TCP": "smtp.example.com:25", "Interval": "9s"}}),
+    "one more setting": (
+        "tcp", {"Definition": {"TCP": "smtp.example.com:25", "Interval": "90s", "TLSSkipVerify": True}},
+    ),
+    "a name": ("tcp", {"Name": "other"}),
+    "notes": ("http", {"Notes": "other"}),
+    "a header": ("http", {"Definition": {"Header": {"X-A": ["b"]}}}),
+    "a body": ("http", {"Definition": {"Body": "x"}}),
+    "a timeout": ("http", {"Definition": {"Timeout": "2m"}}),
+    "what it is of": ("tcp", {"ServiceID": ""}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", DEFINED)
+def test_a_check_that_somebody_defined_anew_is_put_back(what: str, lab: Lab, agent: Agent) -> None:
+    kind, changed = DEFINED[what]
+    lab.apply(stack(CHECKED), "h")
+    before = told(agent)
+    check = agent_check(agent, f"shop:mail:{kind}")
+    if kind == "http" and "Definition" in changed:
+        changed = {"Definition": check["Definition"] | changed["Definition"]}
+    body = {"Node": "shop-mail", "Address": "smtp.example.com", "SkipNodeUpdate": True}
+    agent.put("catalog/register", body | {"Check": check | changed})
+    [change] = lab.apply(stack(CHECKED), "h").changes
+    assert (change.action, change.fields) == (Action.UPDATE, ("checks",))
+    assert told(agent) == before
+
+
+def told(agent: Agent) -> list[dict[str, Any]]:
+    """The checks on the stack's node, less what differs each time."""
+    found = agent.get("health/node/shop-mail")
+    return [{name: value for name, value in check.items() if not name.endswith("Index")} for check in found]
+
+
+def agent_check(agent: Agent, ident: str) -> dict[str, Any]:
+    """A check on the stack's node."""
+    return next(check for check in agent.get("health/node/shop-mail") if check["CheckID"] == ident)
+
+
+def test_a_check_that_somebody_removed_is_put_back_and_one_of_theirs_stays(lab: Lab, agent: Agent) -> None:
+    lab.apply(stack(), "h")
+    before = told(agent)
+    agent.put("catalog/deregister", {"Node": "shop-mail", "CheckID": "shop:mail:tcp"})
+    [change] = lab.apply(stack(), "h").changes
+    assert change.fields == ("checks",)
+    assert told(agent) == before
+    body = {"Node": "shop-mail", "Address": "smtp.example.com", "SkipNodeUpdate": True}
+    agent.put("catalog/register", body | {"Check": {"CheckID": "theirs", "Name": "theirs", "ServiceID": "mail"}})
+    lab.demand_done(stack(), "h")
+
+
+def test_a_check_that_nothing_defines_any_more_is_removed(lab: Lab, agent: Agent) -> None:
+    lab.apply(stack(), "h")
+    body = {"Node": "shop-mail", "Address": "smtp.example.com", "SkipNodeUpdate": True}
+    agent.put(
+        "catalog/register", body | {"Check": agent_check(agent, "shop:mail:tcp") | {"CheckID": "shop:mail:tcp-2"}}
+    )
+    lab.apply(stack(), "h")
+    assert [check["CheckID"] for check in told(agent)] == ["shop:mail:tcp"]
+
+
+@pytest.mark.parametrize("where", ["the node", "the service"])
+def test_an_address_that_somebody_changed_is_put_back(where: str, lab: Lab, agent: Agent) -> None:
+    lab.apply(stack(), "h")
+    answer = agent.get("catalog/node/shop-mail")
+    node, service = answer["Node"], answer["Services"]["mail"]
+    body = {"Node": "shop-mail", "Address": node["Address"], "NodeMeta": node["Meta"], "Service": service}
+    (body if where == "the node" else service)["Address"] = "elsewhere.example.com"
+    agent.put("catalog/register", body)
+    [change] = lab.apply(stack(), "h").changes
+    assert change.fields == ("address",)
+    assert (row(agent)["Address"], row(agent)["ServiceAddress"]) == ("smtp.example.com", "smtp.example.com")
+
+
 def test_the_nodes_of_agents_keep_their_metadata(lab: Lab, agent: Agent) -> None:
     before = agent.get(f"catalog/node/{agent.node}")["Node"]
     lab.apply(stack() + "  web: {port: 80, endpoints: [10.20.0.10]}\n", "h")

@@ -25,6 +25,7 @@ def _external(site: Site, registration: Registration, service: Service, address:
     place = Place(f"{site.stack}:{registration.name}", registration.name, address, registration.port)
     return External(
         f"{site.stack}-{registration.name}",
+        registration.name,
         address,
         registration.name,
         registration.port,
