@@ -68,8 +68,13 @@ class Loan(NamedTuple):
     before: str
     """The value; of a port ``1`` where it was up, else ``0``, and ``:`` with the bridge that it was a port of."""
 
+    known_as: str = ""
+    """The mark as it was read; empty where none has been made yet."""
+
     def altname(self, link: str) -> str:
         """The mark on the interface *link*. Raises ValueError where it does not fit."""
+        if self.known_as:
+            return self.known_as
         mark = f"{_PREFIX}{self.stack}:{self.what}={self.before}@{link}"
         if len(mark.encode()) > _ALTNAME_BYTES:
             raise ValueError(f"the mark {mark} has more than {_ALTNAME_BYTES} bytes; use a shorter stack name")
@@ -87,8 +92,16 @@ def is_mark(altname: str) -> bool:
 
 
 def _read_loan(altname: str, link: str) -> Loan | None:
-    if not (altname.startswith(_PREFIX) and altname.endswith(f"@{link}")):
-        return None
-    stack, colon, change = altname[len(_PREFIX) :].removesuffix(f"@{link}").partition(":")
+    """Altnames cannot be copied: where the mark has another name, the interface itself has been renamed since."""
+    text, at, marked = altname.removeprefix(_PREFIX).rpartition("@")
+    stack, colon, change = text.partition(":")
     what, equals, before = change.rpartition("=")
-    return Loan(stack, what, before) if colon and equals else None
+    if not (altname.startswith(_PREFIX) and at and colon and equals):
+        return None
+    renamed = what.replace(f".{_in_sysctls(marked)}.", f".{_in_sysctls(link)}.") if marked != link else what
+    return Loan(stack, renamed, before, altname)
+
+
+def _in_sysctls(link: str) -> str:
+    """The name of an interface as it is within that of a sysctl (``sysctl(8)``)."""
+    return link.replace(".", "/")

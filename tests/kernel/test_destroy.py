@@ -1,6 +1,7 @@
 """Destroying a stack leaves the namespaces as they were before it."""
 
 from netctl.engine.apply import Result
+from netctl.kinds.link import Bridge, Port
 from netctl.kinds.sysctl import Sysctl
 from tests.kernel.driving import STACK, Declared, apply, destroy, observe, plan, same
 from tests.kernel.hosts import Host, bridge, everything
@@ -89,6 +90,26 @@ def test_what_drifted_is_removed_as_well(host: Host) -> None:
     destroy(host.ns)
     same(snapshot(host.ns), before[0])
     same(snapshot(host.app), before[1])
+
+
+def test_what_is_borrowed_of_an_interface_that_someone_has_renamed_is_given_back(host: Host) -> None:
+    declared = Declared()
+    declared.port(Port("", "phy", "nc-a", True), declared.link(Bridge("", "nc-a")))
+    declared.sysctl(Sysctl("net.ipv4.conf.eth0.forwarding", "eth0", "1"))
+    apply(host.ns, declared)
+    ip(
+        host.ns,
+        *(f"link set {name} down" for name in ("phy", "eth0")),
+        "link set phy name up.1",
+        "link set eth0 name up.2",
+    )
+    ip(host.ns, "link set up.1 up")
+    destroy(host.ns)
+    links = {link["ifname"]: link for link in snapshot(host.ns)["links"]}
+    assert not [name for name, link in links.items() if "altnames" in link]
+    assert "master" not in links["up.1"]
+    assert "UP" not in links["up.1"]["flags"]
+    assert run_in(host.ns, ["cat", "/proc/sys/net/ipv4/conf/up.2/forwarding"]).stdout.strip() == "0"
 
 
 def test_a_stack_on_an_interface_that_is_gone_is_destroyed(host: Host) -> None:
