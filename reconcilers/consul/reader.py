@@ -31,7 +31,7 @@ class Reader:
         self.context = context
         self._opened: dict[str, ReadApi] = {}
         self._unanswered = Unanswered()
-        """For one look, with the facts before it: a watch asks again and again, to find out that there is an answer."""
+        """A watch, which has no patience, asks anew at each look: it is to find out that there is an answer again."""
         self.keys: KeyState | None = None
         """What the last observation has told of keys."""
         self._followed = frozenset[str]()
@@ -113,7 +113,8 @@ class Reader:
         kinds = None if scope.keys is None else {key.kind for key in scope.keys}
         parts = [part for part in self._parts(scope) if kinds is None or part.kind in kinds]
         read = read_together(parts)
-        self._unanswered.forget()
+        if not self.context.patient:
+            self._unanswered.forget()
         for part, found in zip(parts, read, strict=True):
             if isinstance(found, BackendError):
                 keys = frozenset(key for key in wanted if key.kind == part.kind)

@@ -43,6 +43,7 @@ class Writer(Reader):
 
     def execute(self, batch: Sequence[Change]) -> list[Outcome]:
         """Make the changes; one outcome for each, in order."""
+        self._unanswered.forget()
         by_kind: dict[str, list[Change]] = {}
         for change in batch:
             by_kind.setdefault(change.key.kind, []).append(change)

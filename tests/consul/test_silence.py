@@ -90,6 +90,7 @@ class Silent:
 
 @pytest.fixture
 def silent(agent: Agent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Silent]:
+    monkeypatch.setattr("reconcilers.consul.unanswered._REMEMBERED", 600)
     made = Silent()
     with FaultyAgent(tmp_path / "silent", agent.socket, made.decide) as proxy:
         monkeypatch.setenv("CONSUL_HTTP_ADDR", proxy.url)
@@ -107,9 +108,9 @@ def names(observation: Observation) -> set[str]:
     return {f"{key.kind}/{key.id}" for key in observation.live}
 
 
-def test_a_silent_agent_is_waited_for_once_and_asked_anew_at_the_next_look(lab: Lab, silent: Silent) -> None:
+def test_a_watch_waits_for_a_silent_agent_once_and_asks_anew_at_the_next_look(lab: Lab, silent: Silent) -> None:
     lab.apply(ALL, "h")
-    with SYSTEM.reader(Context(timeout=1)) as reader:
+    with SYSTEM.reader(Context(timeout=1, patient=False)) as reader:
         silent.hangs = bool
         facts = reader.facts()
         assert (facts.consul(), facts.complaints()) == (None, None)
@@ -122,6 +123,18 @@ def test_a_silent_agent_is_waited_for_once_and_asked_anew_at_the_next_look(lab: 
         silent.hangs = lambda _: False
         assert reader.facts().consul()
         assert names(reader.observe(HERE)) == PRESENT
+    lab.destroy("shop", "h")
+
+
+def test_a_command_waits_for_a_silent_agent_once_until_it_has_something_to_change(lab: Lab, silent: Silent) -> None:
+    lab.apply(ALL, "h")
+    with SYSTEM.writer(Context(timeout=1)) as writer:
+        silent.hangs = lambda path: path.startswith("/v1/agent/")
+        assert writer.facts().consul() is None
+        silent.hangs = lambda _: False
+        assert {writer.observe(HERE).unread[0].part for _ in range(2)} == {"everything"}
+        assert writer.execute([]) == []
+        assert names(writer.observe(HERE)) == PRESENT
     lab.destroy("shop", "h")
 
 
