@@ -13,6 +13,8 @@ from netctl.stack.scalars import AS_WRITTEN, LISTED, ONE_OR_MORE, Text, canonica
 
 _TARGET = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[^\s:/\[\]]+):(?P<port>\d{1,5})(?P<path>/\S+)?\Z", re.ASCII)
 _OWN_PORT = re.compile(r"(?P<port>\d{1,5})(?P<path>/\S+)?\Z", re.ASCII)
+_LONGEST_HOST = 253
+_LABEL = "[a-zA-Z0-9_]([-a-zA-Z0-9_]{0,61}[a-zA-Z0-9_])?"
 _LONGEST_KEY = 512
 _LONGEST_ID = 128
 _KINDS = ("http", "tcp", "udp", "grpc", "h2ping", "ttl", "script", "docker", "alias")
@@ -58,7 +60,7 @@ def key_path(text: str) -> str:
 
 def external_host(text: str) -> str:
     """A host name, or an address. Raises ValueError."""
-    if re.fullmatch(r"(?=.{1,253}\.?\Z)([a-zA-Z0-9_]([-a-zA-Z0-9_]{0,61}[a-zA-Z0-9_])?\.?)+", text):
+    if len(text.removesuffix(".")) <= _LONGEST_HOST and re.fullmatch(rf"{_LABEL}(\.{_LABEL})*\.?", text):
         return canonical_address(text) if re.fullmatch(r"[\d.]+", text) else text.lower().rstrip(".")
     try:
         return canonical_address(text)

@@ -50,6 +50,12 @@ MISTAKES = {
     ),
     "an external service with endpoints": (service("external: a.example, endpoints: [10.0.0.1]"), "NC115", "elsewhere"),
     "an external service that is nowhere": (service("external: 'not a name'"), "NC115", "neither a host name"),
+    "an external service with a label that is too long": (
+        service(f"external: {'x' * 64}"), "NC115", "neither a host name",
+    ),
+    "an external service that takes an eternity to tell from a name": (
+        service(f"external: '{'x' * 60}!'"), "NC115", "neither a host name",
+    ),
     "an id with '..'": (service("port: 80, endpoints: [{address: 10.0.0.1, id: a/../b}]"), "NC115", "a/../b"),
     "an id twice": (
         service("port: 80, endpoints: [{address: 10.0.0.1, id: a}, {address: 10.0.0.2, id: a}]"), "NC331", "service/a",
