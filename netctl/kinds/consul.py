@@ -181,6 +181,11 @@ class External(NamedTuple):
     """Whether Consul's external monitor (consul-esm) pings the node."""
     checks: tuple[Check, ...] | None = None
     """For consul-esm to run; what it has found is its own."""
+    weights: tuple[int, int] | None = None
+    """While passing, and while warning."""
+    tagged_addresses: Pairs | None = None
+    """``address:port`` by name."""
+    enable_tag_override: bool | None = None
 
 
 EXTERNAL = Kind(SYSTEM, "external", identity=frozenset({"node"}), cluster_wide=True)

@@ -9,12 +9,12 @@ from typing import Any
 from netctl.engine.change import Change
 from netctl.engine.protocol import Scope, Unread
 from netctl.engine.resource import Key, Live, Owner
-from netctl.kinds.consul import STACK_META, SYSTEM, Check, External, external_key
-from reconcilers.answers import Record, entries, number, record, strings, text, texts
+from netctl.kinds.consul import STACK_META, SYSTEM, Check, External, Service, external_key
+from reconcilers.answers import Record, entries, record, strings, text
 from reconcilers.consul.api import Api, ReadApi
-from reconcilers.consul.definitions import settings
+from reconcilers.consul.definitions import registration, service_row, settings
 from reconcilers.consul.external_checks import checks_as_they_are
-from reconcilers.consul.marks import defined_checks, marked, owner_of, unmarked
+from reconcilers.consul.marks import defined_checks, definitions, marked, owner_of, unmarked
 from reconcilers.requests import segment
 
 PART = "external services"
@@ -58,18 +58,27 @@ def read_external(api: ReadApi, name: str, scope: Scope) -> Live | None:
     desired = scope.desired.get(key)
     wanted = desired.attributes if desired is not None and isinstance(desired.attributes, External) else None
     service = _chosen(record(answer.get("Services")), _id_of(name, wanted, owner), owner)
-    attributes = External(
-        name,
-        text(service.get("ID")),
-        _address(node, service, wanted),
-        text(service.get("Service")),
-        number(service.get("Port")),
-        texts(service.get("Tags")),
-        unmarked(strings(service.get("Meta"))),
-        node_meta.get(_PROBE) == "true",
-        _checks(api, name, service, wanted, owner) if owner is not None else (),
+    return Live(key, _as_it_is(node, service, wanted, _checks(api, name, service, wanted, owner)), owner)
+
+
+def _as_it_is(node: Record, service: Record, wanted: External | None, checks: tuple[Check, ...]) -> External:
+    """What the catalog tells of a service on an external's node."""
+    found = service_row(service, (), None).service
+    is_overridden = wanted is not None and wanted.enable_tag_override and found.enable_tag_override
+    return External(
+        text(node.get("Node")),
+        found.id,
+        _address(node, found.address, wanted),
+        found.name,
+        found.port,
+        wanted.tags if wanted is not None and is_overridden else found.tags,
+        found.meta,
+        strings(node.get("Meta")).get(_PROBE) == "true",
+        checks,
+        found.weights,
+        found.tagged_addresses,
+        found.enable_tag_override,
     )
-    return Live(key, attributes, owner)
 
 
 def _id_of(node: str, wanted: External | None, owner: Owner | None) -> str:
@@ -90,14 +99,18 @@ def _chosen(services: Record, ident: str, owner: Owner | None) -> Record:
     return next((row for row in rows if not ident or row.get("Service") == ident), {})
 
 
-def _address(node: Record, service: Record, wanted: External | None) -> str:
+def _address(node: Record, service: str | None, wanted: External | None) -> str:
     """The service's address, which goes before its node's; the node's where the service's is as it is wanted."""
-    own = text(service.get("Address")) or text(node.get("Address"))
+    own = service or text(node.get("Address"))
     return text(node.get("Address")) if wanted is not None and own == wanted.address else own
 
 
-def _checks(api: ReadApi, name: str, service: Record, wanted: External | None, owner: Owner) -> tuple[Check, ...]:
+def _checks(
+    api: ReadApi, name: str, service: Record, wanted: External | None, owner: Owner | None
+) -> tuple[Check, ...]:
     """The checks that netctl has put on the service. The catalog is asked for them only where there is one to be."""
+    if owner is None:
+        return ()
     expected = (wanted.checks or ()) if wanted is not None else ()
     defined = defined_checks(strings(service.get("Meta")), expected)
     if not (defined or expected):
@@ -152,22 +165,34 @@ class ExternalWriter:
 def _registration(external: External, change: Change, checks: list[Check]) -> dict[str, Any]:
     mark = marked({}, external.node, change.owner)
     conventions = {EXTERNAL_NODE: "true", _PROBE: "true" if external.probe else "false"}
-    definitions = marked(dict(external.meta or ()), external.node, change.owner, external.checks or ())
-    checked = {key: value for key, value in definitions.items() if key not in mark}
+    # As an agent is told of an instance, less what only an agent knows; the mark is on the node.
+    told = registration(_as_instance(external), None, checks=())
+    service = {name: value for name, value in told.items() if name not in {"Name", "Checks"}}
     return {
         "Node": external.node,
         "Address": external.address,
         "NodeMeta": mark | conventions,
-        "Service": {
-            "ID": external.id,
+        "Service": service
+        | {
             "Service": external.service,
-            "Address": external.address,
-            "Port": external.port or 0,
-            "Tags": list(external.tags or ()),
-            "Meta": checked,
+            "Meta": told["Meta"] | (definitions(external.checks or ()) if change.owner is not None else {}),
         },
         "Checks": [_check(external, check) for check in checks],
     }
+
+
+def _as_instance(external: External) -> Service:
+    return Service(
+        external.id or "",
+        external.service,
+        external.address,
+        external.port,
+        external.tags,
+        external.meta,
+        external.weights,
+        external.tagged_addresses,
+        external.enable_tag_override,
+    )
 
 
 def _check(external: External, check: Check) -> dict[str, Any]:

@@ -9,7 +9,10 @@ from netctl.errors import ConflictError
 from tests.consul.agent import Agent
 from tests.e2e.lab import Lab, describe
 
-FIELDS = "external: smtp.example.com, port: 25, tags: [a], meta: {team: mail}, checks: [{tcp: true, interval: 30s}]"
+FIELDS = (
+    "external: smtp.example.com, port: 25, tags: [a], meta: {team: mail}, checks: [{tcp: true, interval: 30s}], "
+    "weights: {passing: 9, warning: 2}, tagged_addresses: {wan: 198.51.100.1, lan_ipv4: '192.0.2.9:26'}"
+)
 
 
 def stack(fields: str = FIELDS) -> str:
@@ -29,6 +32,11 @@ def test_an_external_service_is_registered_by_the_conventions(lab: Lab, agent: A
     assert (found["Node"], found["Address"], found["ServicePort"]) == ("shop-mail", "smtp.example.com", 25)
     assert found["ServiceTags"] == ["a"]
     assert found["ServiceMeta"]["team"] == "mail"
+    assert found["ServiceWeights"] == {"Passing": 9, "Warning": 2}
+    assert found["ServiceTaggedAddresses"] == {
+        "wan": {"Address": "198.51.100.1", "Port": 25},
+        "lan_ipv4": {"Address": "192.0.2.9", "Port": 26},
+    }
     assert (found["NodeMeta"]["external-node"], found["NodeMeta"]["external-probe"]) == ("true", "false")
     [check] = agent.get("health/checks/mail")
     assert check["Definition"]["TCP"] == "smtp.example.com:25"
@@ -42,6 +50,9 @@ CHANGES = {
     "tags": ("[a]", "[a, b]"),
     "meta": ("team: mail", "team: ops"),
     "checks": ("interval: 30s", "interval: 40s"),
+    "weights": ("passing: 9", "passing: 8"),
+    "tagged_addresses": ("198.51.100.1", "198.51.100.2"),
+    "enable_tag_override": ("port: 25", "port: 25, enable_tag_override: true"),
 }
 
 
@@ -52,6 +63,44 @@ def test_a_changed_field_is_changed_in_place(field: str, lab: Lab) -> None:
     assert change.action is Action.UPDATE
     assert field in change.fields
     lab.apply(stack(), "h")
+
+
+@pytest.mark.parametrize(
+    ("field", "changed"),
+    {
+        "weights": {"Weights": {"Passing": 1, "Warning": 1}},
+        "tagged_addresses": {"TaggedAddresses": None},
+        "enable_tag_override": {"EnableTagOverride": True},
+        "tags": {"Tags": []},
+    }.items(),
+)
+def test_what_somebody_changed_of_the_service_is_put_back(
+    field: str, changed: dict[str, Any], lab: Lab, agent: Agent
+) -> None:
+    lab.apply(stack(), "h")
+    change_service(agent, changed)
+    [change] = lab.apply(stack(), "h").changes
+    assert change.fields == (field,)
+
+
+def change_service(agent: Agent, changed: dict[str, Any]) -> None:
+    service = agent.get("catalog/node/shop-mail")["Services"]["mail"] | changed
+    body = {"Node": "shop-mail", "Address": "smtp.example.com", "SkipNodeUpdate": True}
+    agent.put("catalog/register", body | {"Service": service})
+
+
+def test_tags_that_others_may_change_are_left_as_they_are(lab: Lab, agent: Agent) -> None:
+    text = stack(f"{FIELDS}, enable_tag_override: true")
+    lab.apply(text, "h")
+    change_service(agent, {"Tags": ["theirs"]})
+    lab.demand_done(text, "h")
+
+
+def test_a_further_port_has_the_tagged_addresses_that_are_declared_without_one(lab: Lab, agent: Agent) -> None:
+    lab.apply(stack(FIELDS.replace("port: 25", "ports: {smtp: 25, tls: 465}")), "h")
+    [found] = agent.get("catalog/service/mail-tls")
+    assert found["ServiceTaggedAddresses"] == {"wan": {"Address": "198.51.100.1", "Port": 465}}
+    assert found["ServiceWeights"] == {"Passing": 9, "Warning": 2}
 
 
 def test_what_the_monitor_has_found_is_left_alone_by_another_change(lab: Lab, agent: Agent) -> None:

@@ -39,6 +39,15 @@ MISTAKES = {
     ),
     "a container without a program": (service(f"{WEB}, checks: [{{docker: web}}]"), "NC277", "'args'"),
     "an interval of heartbeats": (service(f"{WEB}, checks: [{{ttl: 1m, interval: 1m}}]"), "NC277", "no interval"),
+    **{
+        f"a check by {check.partition(':')[0]} of an external service": (
+            service(f"external: a.example, port: 80, checks: [{{{check}}}]"), "NC277", "external",
+        )
+        for check in (
+            *("ttl: 1m", "script: /bin/true", "docker: a, args: b", "alias: x"),
+            *("udp: true", "grpc: true", "h2ping: true"),
+        )
+    },
     "a setting of another kind": (service(f"{WEB}, checks: [{{tcp: true, method: PUT}}]"), "NC277", "'method'"),
     "a key of metadata": (service(f"{WEB}, meta: {{'a b': c}}"), "NC276", "'a b'"),
     "a long key of metadata": (service(f"{WEB}, meta: {{{'a' * 129}: c}}"), "NC276", "128"),

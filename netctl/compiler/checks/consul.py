@@ -19,6 +19,7 @@ _SPARE = 12
 _LEAST_CRITICAL = 60_000
 _MOST_CHECKS = 16
 _WITHOUT_INTERVAL = frozenset({"ttl", "alias"})
+_OF_EXTERNALS = frozenset({"http", "tcp"})
 _ONLY_OF = {
     **dict.fromkeys(("method", "headers", "body"), frozenset({"http"})),
     **dict.fromkeys(("args", "shell"), frozenset({"docker"})),
@@ -76,6 +77,9 @@ def _checks(service: Service, path: Path, problems: Problems) -> None:
 
 def _mistakes(service: Service, check: Check) -> Iterator[tuple[str, str, str]]:
     """The key at fault, what is wrong, and what to do."""
+    if service.external is not None and check.kind not in _OF_EXTERNALS:
+        message = f"nobody would run a check by '{check.kind}' of an external service: consul-esm has 'http' and 'tcp'"
+        yield check.kind, message, "Use 'http' or 'tcp'."
     if _needs_port(check) and not first_port(service):
         yield check.kind, "the service has no port to be checked", "Give the service a 'port:'."
     if check.deregister_after and milliseconds(check.deregister_after) < _LEAST_CRITICAL:
