@@ -5,7 +5,10 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from netctl.kinds.consul import External, KeyValue, Secret, Service
+from netctl.report.dollars import has_variable_as_key
 
+_MOST = 65535
+"""The last port; and the greatest weight."""
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\Z")
 _KEY = re.compile(r"(?!/)(?!.*//)(?!(?:.*/)?\.\.?(?:/|\Z)).{1,512}\Z")
 
@@ -56,6 +59,9 @@ def _add_instance(service: Service, services: dict[str, Any], remarks: list[str]
     if not service.address:
         remarks.append(f"service {service.id} has no address of its own but its node's; declare it with that address")
         return
+    if (reason := _refusal_of_instance(service)) is not None:
+        remarks.append(f"service {service.id}: {reason}")
+        return
     shared = dict(_shared(service))
     known = services.setdefault(name, {**shared, "endpoints": []})
     if {key: value for key, value in known.items() if key != "endpoints"} != shared:
@@ -69,18 +75,63 @@ def _add_instance(service: Service, services: dict[str, Any], remarks: list[str]
 
 
 def _shared(service: Service) -> Iterator[tuple[str, Any]]:
-    yield "register", True
-    settings = {
-        "port": service.port,
-        "tags": list(service.tags or ()),
-        "meta": dict(service.meta or ()),
-        "tagged_addresses": dict(service.tagged_addresses or ()),
-        "enable_tag_override": service.enable_tag_override,
-    }
-    yield from ((key, value) for key, value in settings.items() if value)
+    yield from _registered(service)
     warning = (service.weights or (1, 1))[1]
     if warning != 1:
         yield "weights", {"warning": warning}
+
+
+def _registered(one: Service | External) -> Iterator[tuple[str, Any]]:
+    """What is declared alike of services of the agent and of external ones."""
+    yield "register", True
+    settings = {
+        "port": one.port,
+        "tags": list(one.tags or ()),
+        "meta": dict(one.meta or ()),
+        "tagged_addresses": dict(one.tagged_addresses or ()),
+        "enable_tag_override": one.enable_tag_override,
+    }
+    yield from ((key, value) for key, value in settings.items() if value)
+
+
+def _refusal_of_instance(service: Service) -> str | None:
+    """Why the language does not take it; None where it does."""
+    from netctl.stack.consul_models import instance_id
+    from netctl.stack.scalars import canonical_address
+
+    try:
+        instance_id(service.id)
+        canonical_address(service.address or "")
+    except ValueError as error:
+        return str(error)
+    return _refusal(service)
+
+
+def _refusal_of_external(external: External) -> str | None:
+    from netctl.stack.consul_models import external_host
+
+    try:
+        external_host(external.address or "")
+    except ValueError as error:
+        return str(error)
+    return _refusal(external)
+
+
+def _refusal(one: Service | External) -> str | None:
+    """Why the language does not take what both kinds of services have."""
+    from netctl.stack.consul_models import tagged_address
+
+    try:
+        for where in dict(one.tagged_addresses or ()).values():
+            tagged_address(where)
+    except ValueError as error:
+        return f"{error}, and a tagged address is one"
+    if has_variable_as_key(dict(one.tagged_addresses or ()) | dict(one.meta or ())):
+        return "'${' cannot stand in a key here"
+    passing, warning = one.weights or (1, 1)
+    if not (0 < passing <= _MOST and 0 <= warning <= _MOST):
+        return f"its weights are {passing} and {warning}"
+    return None if 0 <= (one.port or 0) <= _MOST else f"{one.port} is no port"
 
 
 def _add_external(external: External, services: dict[str, Any], remarks: list[str]) -> None:
@@ -88,6 +139,15 @@ def _add_external(external: External, services: dict[str, Any], remarks: list[st
     if not _NAME.match(name) or name in services:
         remarks.append(f"external service {external.node}: '{name}' cannot be a name here, or is another's")
         return
-    spec = {"register": True, "external": external.address, "port": external.port, "tags": list(external.tags or ())}
-    services[name] = {key: value for key, value in spec.items() if value}
-    remarks.append(f"node {external.node}: the service gets a node of netctl's own; remove this one afterwards")
+    if (reason := _refusal_of_external(external)) is not None:
+        remarks.append(f"external service {external.node}: {reason}")
+        return
+    passing, warning = external.weights or (1, 1)
+    weights = {"weights": {"passing": passing, "warning": warning}} if (passing, warning) != (1, 1) else {}
+    services[name] = {"register": True, "external": external.address} | dict(_registered(external)) | weights
+    node = f"node {external.node}"
+    remarks.append(
+        f"{node}: its service's checks; the service gets a node of netctl's own, so remove it here afterwards"
+    )
+    if external.probe:
+        remarks.append(f"{node}: that consul-esm pings it, which it does not do with nodes of netctl's")

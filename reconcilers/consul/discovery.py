@@ -2,14 +2,12 @@
 
 from collections.abc import Iterable, Iterator
 
-from netctl.engine.protocol import Scope
 from netctl.engine.resource import Live, Owner
-from netctl.kinds.consul import CLAIMS, Secret, external_key, kv_key, service_key
-from reconcilers.answers import entries, text
+from netctl.kinds.consul import CLAIMS, Secret, kv_key, service_key
 from reconcilers.consul.agent_state import read_agent
 from reconcilers.consul.api import ReadApi
 from reconcilers.consul.entries import read_entries
-from reconcilers.consul.externals import EXTERNAL_NODE, read_external
+from reconcilers.consul.externals import discover_externals
 from reconcilers.consul.intentions import read_intentions
 from reconcilers.consul.keys import below
 from reconcilers.consul.queries import read_queries
@@ -22,12 +20,7 @@ def discover(api: ReadApi, beside: ReadApi) -> Iterator[Live]:
     for ident, row in read_agent(api, beside, {}).rows.items():
         if row.service.name not in _CONSULS_OWN:
             yield Live(service_key(ident), row.service, row.owner)
-    for node in entries(api.get("catalog/nodes", **{"node-meta": f"{EXTERNAL_NODE}:true"})):
-        name = text(node.get("Node"))
-        key = external_key(name)
-        live = read_external(api, name, Scope("", {}, frozenset({key})))
-        if live is not None:
-            yield live
+    yield from discover_externals(api)
     yield from _mesh(api)
     yield from _keys(api)
 

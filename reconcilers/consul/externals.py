@@ -4,6 +4,7 @@ A node of the cluster's is never touched: what is registered there by hand its a
 netctl's, the service that bears netctl's id is netctl's; others may have put theirs beside it.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 from netctl.engine.change import Change
@@ -59,6 +60,21 @@ def read_external(api: ReadApi, name: str, scope: Scope) -> Live | None:
     wanted = desired.attributes if desired is not None and isinstance(desired.attributes, External) else None
     service = _chosen(record(answer.get("Services")), _id_of(name, wanted, owner), owner)
     return Live(key, _as_it_is(node, service, wanted, _checks(api, name, service, wanted, owner)), owner)
+
+
+def discover_externals(api: ReadApi) -> Iterator[Live]:
+    """Every service on an external's node, whoever has put it there. Raises BackendError."""
+    for listed in entries(api.get("catalog/nodes", **{"node-meta": f"{EXTERNAL_NODE}:true"})):
+        name = text(listed.get("Node"))
+        answer = record(api.get(f"catalog/node/{segment(name)}"))
+        node = record(answer.get("Node"))
+        owner = owner_of(strings(node.get("Meta")), name)
+        own = _id_of(name, None, owner)
+        for ident, row in record(answer.get("Services")).items():
+            service, owns = record(row), owner if ident == own else None
+            yield Live(
+                external_key(name), _as_it_is(node, service, None, _checks(api, name, service, None, owns)), owns
+            )
 
 
 def _as_it_is(node: Record, service: Record, wanted: External | None, checks: tuple[Check, ...]) -> External:

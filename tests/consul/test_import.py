@@ -1,5 +1,7 @@
 """What is live in Consul, as a declaration that can be applied to take it over."""
 
+from typing import Any
+
 import pytest
 
 from netctl.cli import import_live
@@ -74,14 +76,66 @@ def test_a_key_that_looks_like_a_variable_is_told_in_a_remark(agent: Agent, caps
     assert "${" not in "".join(line for line in text.splitlines() if not line.startswith("#"))
 
 
+def external(agent: Agent, node: str, service: dict[str, Any], **more: Any) -> None:
+    """Register a service on an external node of somebody else's."""
+    body = {"Node": node, "Address": f"{node}.example.com", "NodeMeta": {"external-node": "true"}} | more
+    agent.put("catalog/register", body | {"Service": service})
+
+
+def test_external_services_are_imported_as_they_are(lab: Lab, agent: Agent, capsys: pytest.CaptureFixture[str]) -> None:
+    full = {
+        "Port": 25, "Tags": ["b", "a"], "Meta": {"owner": "ops"}, "Weights": {"Passing": 9, "Warning": 0},
+        "TaggedAddresses": {"wan": {"Address": "198.51.100.1", "Port": 26}}, "EnableTagOverride": True,
+    }  # fmt: skip
+    external(agent, "ext1", {"ID": "x", "Service": "mail", "Address": "other.example.com"} | full)
+    external(agent, "ext1", {"ID": "y", "Service": "news"})
+    external(
+        agent, "ext2", {"Service": "pinged", "Port": 1}, NodeMeta={"external-node": "true", "external-probe": "true"}
+    )
+    text = imported(agent, capsys)
+    assert "# not declared: node ext1: its service's checks" in text
+    assert "# not declared: node ext2: that consul-esm pings it" in text
+    before = agent.get("catalog/nodes")
+    lab.apply(text, "h")
+    mail, news = agent.get("catalog/node/shop-mail"), agent.get("catalog/node/shop-news")
+    assert mail["Node"]["Address"] == mail["Services"]["mail"]["Address"] == "other.example.com"
+    meta = mail["Services"]["mail"].pop("Meta")
+    assert meta["owner"] == "ops"
+    assert {name: mail["Services"]["mail"][name] for name in full if name != "Meta"} == {
+        name: value for name, value in full.items() if name != "Meta"
+    }
+    assert news["Services"]["news"]["Address"] == "ext1.example.com"
+    lab.destroy("shop", "h")
+    assert agent.get("catalog/nodes") == before
+
+
+def test_what_others_put_on_a_node_of_netctls_is_imported_as_theirs(
+    lab: Lab, agent: Agent, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lab.apply("stack: shop\nconsul: {}\nservices:\n  mail: {external: smtp.example.com, port: 25}\n", "h")
+    body = {"Node": "shop-mail", "Address": "smtp.example.com", "SkipNodeUpdate": True}
+    agent.put("catalog/register", body | {"Service": {"ID": "aaa", "Service": "theirs", "Port": 9}})
+    text = imported(agent, capsys)
+    assert "  theirs: {register: true, external: smtp.example.com, port: 9}" in text.splitlines()
+    assert "  mail:" not in text
+
+
 def test_what_cannot_be_declared_is_told_in_remarks(agent: Agent, capsys: pytest.CaptureFixture[str]) -> None:
     agent.put("agent/service/register", {"ID": "a", "Name": "Upper_Case", "Address": "10.20.0.1", "Port": 80})
     agent.put("agent/service/register", {"ID": "b", "Name": "plain", "Port": 80})
+    agent.put("agent/service/register", {"ID": "c", "Name": "hosty", "Address": "db.internal", "Port": 80})
+    agent.put("agent/service/register", {"ID": "d", "Name": "high", "Address": "10.20.0.1", "Port": 70000})
+    agent.put("agent/service/register", {"ID": "e" * 129, "Name": "long", "Address": "10.20.0.1", "Port": 80})
+    tagged = {"wan": {"Address": "db.example.com", "Port": 80}}
+    body = {"ID": "f", "Name": "tagged", "Address": "10.20.0.1", "Port": 80, "TaggedAddresses": tagged}
+    agent.put("agent/service/register", body)
+    external(agent, "ext", {"ID": "g", "Service": "nowhere", "Address": "not a name", "Port": 80})
     agent.put("kv/app/blob", b"\xff\xfe")
     agent.put("kv/folder/", b"")
     text = imported(agent, capsys)
     assert [line for line in text.splitlines() if not line.startswith("#")] == ["stack: shop"]
-    for subject in ("service a:", "service b ", "key app/blob ", "key folder/ "):
+    unsayable = ("service c:", "service d:", f"service {'e' * 129}:", "service f:", "external service ext:")
+    for subject in ("service a:", "service b ", "key app/blob ", "key folder/ ", *unsayable):
         assert f"# not declared: {subject}" in text
 
 
