@@ -33,6 +33,8 @@ class Proxy:
         self.choose: Choice = passing
         self.lines: list[bytes] = []
         """The first line of every request."""
+        self.kept_back = threading.Event()
+        """Set when the Engine is done with a dropped request."""
         self._listener = socket.socket(socket.AF_UNIX)
         self._open: list[socket.socket] = []
         self._threads: list[threading.Thread] = []
@@ -95,13 +97,18 @@ class Proxy:
                 if fate == "drop":
                     dropping.set()
                 engine.sendall(content)
-        self._part(client, engine)
+        if not dropping.is_set():
+            self._part(client, engine)
+            return
+        with suppress(OSError):  # the client may have been killed before it had said all
+            engine.shutdown(socket.SHUT_WR)
 
     def _answers(self, client: socket.socket, engine: socket.socket, dropping: threading.Event) -> None:
         with suppress(OSError):
             while (content := engine.recv(1 << 20)) and not dropping.is_set():
                 client.sendall(content)
         if dropping.is_set():
+            self.kept_back.set()
             self._part(client, engine)
 
     def _part(self, *ends: socket.socket) -> None:

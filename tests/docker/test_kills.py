@@ -40,6 +40,7 @@ def killed_at(number: int, *, made: bool, lab: Lab, proxy: Proxy, directory: Pat
 
     proxy.choose = choose
     process.wait(timeout=120)
+    assert not made or proxy.kept_back.wait(60), "the Engine does not come to an end with it"
     return len(written)
 
 
