@@ -1,8 +1,11 @@
 """An overlay over two Engines in a swarm, and macvlans on a shared segment."""
 
 from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
 
 import pytest
+from docker.errors import APIError
 
 from netctl.engine.apply import ApplyError
 from netctl.engine.protocol import Context
@@ -27,6 +30,14 @@ def _other(_worker: str, _nothing_left_behind: list[Namespaces]) -> Iterator[Eng
         namespaces.remove_all()
 
 
+def _is_without(engine: Engine, network: str) -> bool:
+    """Whether a network is removed; what is on it leaves in its own time."""
+    with suppress(APIError):
+        engine.api.remove_network(network)
+        return True
+    return False
+
+
 @pytest.fixture
 def pair(engine: Engine, lab: Lab, _other: Engine) -> Iterator[tuple[Engine, Engine]]:
     """Two Engines that reach each other; the first manages a swarm that the second has joined."""
@@ -43,7 +54,7 @@ def pair(engine: Engine, lab: Lab, _other: Engine) -> Iterator[tuple[Engine, Eng
         for one in (_other, engine):
             one.clean()
             one.api.leave_swarm(force=True)
-            one.api.remove_network("docker_gwbridge")
+            wait_until(partial(_is_without, one, "docker_gwbridge"), 60, "the swarm's bridge is free")
         lab.ip("h", "link delete ul0")
 
 
