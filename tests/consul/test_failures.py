@@ -129,6 +129,24 @@ def test_a_refused_check_undoes_the_registration(lab: Lab, agent: Agent, faulty:
     assert agent.snapshot() == before
 
 
+def test_a_check_that_somebody_defined_anew_is_as_they_defined_it_where_an_apply_is_undone(
+    lab: Lab, agent: Agent, faulty: Faulty
+) -> None:
+    text = TEXT.replace("port: 25}", "port: 25, checks: [{http: /, body: a}]}")
+    lab.apply(text, "h")
+    [check] = agent.get("health/node/shop-mail")
+    theirs = {"HTTP": "http://evil/", "Method": "PUT", "Header": {"X": ["y", "z"]}, "Body": "b", "Interval": "1m30s"}
+    body = {"Node": "shop-mail", "Address": "smtp.example.com", "SkipNodeUpdate": True}
+    agent.put("catalog/register", body | {"Check": check | {"Name": "other", "Definition": theirs}})
+    made = faulty(lambda _, path: (500, "no") if "agent/service/register" in path else None)
+    with pytest.raises(ApplyError) as caught:
+        lab.apply_once(text.replace("tags: [a]", "tags: [b]"), "h")
+    assert "the host is as it was before" in caught.value.message
+    assert len([path for _, path in made.requests if "catalog/register" in path]) == 2
+    [after] = agent.get("health/node/shop-mail")
+    assert (after["Name"], after["Definition"]) == ("other", theirs)
+
+
 def test_what_the_servers_never_hear_of_is_no_success(
     lab: Lab, agent: Agent, faulty: Faulty, monkeypatch: pytest.MonkeyPatch
 ) -> None:
