@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from netctl.engine.change import Action, Change
+from netctl.engine.resource import UNMARKED
 from netctl.kinds.route import PROTOCOL, Route
 from reconcilers.kernel.routes import delete_route, dump_routes, set_route
 from reconcilers.kernel.rtnetlink import Request
@@ -22,7 +23,7 @@ class RouteWriter:
         before = change.before
         if change.action is Action.CREATE or not isinstance(before, Route):
             yield set_route(route, view.indexes, NLM_F_EXCL, protocol)
-        elif change.owner_before and change.owner and (_finds_itself(before, route) or self._is_shared(before, view)):
+        elif _stays_ours(change) and (_finds_itself(before, route) or self._is_shared(before, view)):
             yield delete_route(before)
             yield set_route(route, view.indexes, 0, protocol)
         else:
@@ -38,6 +39,12 @@ class RouteWriter:
             keys = ((row.route.destination, row.route.metric) for row in rows if row.protocol != PROTOCOL)
             self._foreign[place] = frozenset(keys)
         return (route.destination, route.metric) in self._foreign[place]
+
+
+def _stays_ours(change: Change) -> bool:
+    """Whether the route bears the stack's mark, before and after: one that bears none is what is to be replaced."""
+    before = change.owner_before
+    return before is not None and before.declaration != UNMARKED and change.owner is not None
 
 
 def _finds_itself(before: Route, after: Route) -> bool:

@@ -192,6 +192,17 @@ def test_an_ipv6_route_moves_between_a_tunnel_and_the_underlay(host: Host) -> No
         converged(host.ns, declared)
 
 
+@pytest.mark.parametrize("gateway", ["192.0.2.2", "192.0.2.77"])
+def test_a_route_that_someone_has_put_in_the_place_of_ours_does_not_stay(host: Host, gateway: str) -> None:
+    declared = Declared()
+    declared.claimed(Route("", "10.9.0.0/16", gateway="192.0.2.2", device="eth0"))
+    apply(host.ns, declared)
+    ip(host.ns, f"route replace 10.9.0.0/16 via {gateway} proto static")
+    apply(host.ns, declared)
+    converged(host.ns, declared)
+    assert len(routes(host, "10.9.0.0/16").splitlines()) == 1
+
+
 @pytest.mark.parametrize("how", ["prepend", "append"])
 def test_a_foreign_route_beside_ours_stays_whatever_becomes_of_ours(host: Host, how: str) -> None:
     declared = Declared()
