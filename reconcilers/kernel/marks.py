@@ -93,7 +93,8 @@ def is_mark(altname: str) -> bool:
 
 def _read_loan(altname: str, link: str) -> Loan | None:
     """Altnames cannot be copied: where the mark has another name, the interface itself has been renamed since."""
-    text, at, marked = altname.removeprefix(_PREFIX).rpartition("@")
+    text = altname.removeprefix(_PREFIX)
+    text, at, marked = (text.removesuffix(f"@{link}"), "@", link) if text.endswith(f"@{link}") else text.rpartition("@")
     stack, colon, change = text.partition(":")
     what, equals, before = change.rpartition("=")
     if not (altname.startswith(_PREFIX) and at and colon and equals):
