@@ -14,11 +14,13 @@ from netctl.engine.following import Tidings
 from netctl.engine.protocol import Scope
 from netctl.engine.resource import Desired, Key
 from netctl.errors import BackendError
+from netctl.kinds.address import Address
 from netctl.kinds.link import SYSTEM, VethPeer, link_key
 from netctl.kinds.route import Route
 from netctl.kinds.sysctl import Sysctl
 from netctl.system.inotify import Inotify
 from netctl.system.namespaces import DIRECTORY
+from reconcilers.kernel.addresses import prefix_of
 from reconcilers.kernel.links import Surroundings
 from reconcilers.kernel.notices import Notices, Overrun
 from reconcilers.kernel.observation import Observer
@@ -40,6 +42,8 @@ class Interests:
         """By namespace and device, or source address."""
         self.sysctls: defaultdict[str, dict[str, str]] = defaultdict(dict)
         """By the link that bears their mark: their names, with that link."""
+        self.addresses: defaultdict[tuple[str, str, str], list[Key]] = defaultdict(list)
+        """By namespace, link and prefix."""
         self.namespaces: set[str] = set()
         for key, want in self.desired.items():
             self._enter(key, want)
@@ -57,6 +61,8 @@ class Interests:
         if isinstance(attributes, Route):
             for name in {*_devices(attributes), attributes.source or ""}:
                 self.routes[attributes.netns, name].add(key)
+        elif isinstance(attributes, Address):
+            self.addresses[attributes.netns, attributes.link, prefix_of(attributes.address)].append(key)
         elif isinstance(attributes, Sysctl):
             self.sysctls[attributes.link][attributes.name] = attributes.link
         elif isinstance(attributes, VethPeer):
@@ -144,7 +150,7 @@ class KernelFollower:
             return Tidings()
         observer, desired = interests.observer, interests.desired
         observer.live = {}
-        touched = touches.observe(self._around, interests.claims, interests.sysctls)
+        touched = touches.observe(self._around, interests.claims, interests.sysctls, interests.addresses)
         for view, name in touches.links():
             key = link_key(name, view.netns)
             if name not in view.links:

@@ -1,7 +1,6 @@
 """The routes to the prefixes of addresses: the kernel makes them with an address, and anybody can delete them."""
 
 from collections.abc import Iterator
-from functools import cached_property
 
 from netctl.kinds.address import Address
 from netctl.kinds.route import MAIN_TABLE, Route
@@ -9,7 +8,7 @@ from reconcilers.kernel.addresses import AddressRow, prefix_of
 from reconcilers.kernel.routes import dump_routes, set_route
 from reconcilers.kernel.rtnetlink import Request
 from reconcilers.kernel.view import View
-from reconcilers.kernel.wire import NLM_F_EXCL
+from reconcilers.kernel.wire import NLM_F_EXCL, family_of
 
 _KERNEL = 2
 """The protocol number of routes that the kernel makes by itself."""
@@ -23,24 +22,26 @@ class PrefixRoutes:
     def __init__(self, view: View, ifindex: int = 0) -> None:
         self._view = view
         self._ifindex = ifindex
+        self._made_by_the_kernel: dict[int, frozenset[tuple[int, str]]] = {}
+        """By family: the indexes of links, and prefixes."""
 
     def has(self, row: AddressRow) -> bool:
         """Whether the route to an address's prefix is there, if there is to be one: not while the link is down."""
         link = self._view.links.get(self._view.names.get(row.ifindex, ""))
         if link is None or not link.up or row.is_whole:
             return True
+        family = family_of(row.address)
+        if family not in self._made_by_the_kernel:
+            self._made_by_the_kernel[family] = frozenset(self._read(self._ifindex, _KERNEL, family))
         prefix = (row.ifindex, prefix_of(row.address))
         # One that somebody else has made leads there as well.
-        return prefix in self._made_by_the_kernel or prefix in self._read(row.ifindex, 0)
+        return prefix in self._made_by_the_kernel[family] or prefix in self._read(row.ifindex, 0, family)
 
-    @cached_property
-    def _made_by_the_kernel(self) -> frozenset[tuple[int, str]]:
-        return frozenset(self._read(self._ifindex, _KERNEL))
-
-    def _read(self, ifindex: int, protocol: int) -> Iterator[tuple[int, str]]:
+    def _read(self, ifindex: int, protocol: int, family: int) -> Iterator[tuple[int, str]]:
         view = self._view
-        chosen = {"protocol": protocol, "table": MAIN_TABLE, "ifindex": ifindex}
-        for row in dump_routes(view.socket, view.names, view.netns, **chosen):
+        for row in dump_routes(
+            view.socket, view.names, view.netns, protocol=protocol, table=MAIN_TABLE, ifindex=ifindex, family=family
+        ):
             yield row.ifindex, row.route.destination
 
 

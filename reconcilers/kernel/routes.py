@@ -39,19 +39,26 @@ class RouteRow(NamedTuple):
     protocol: int
 
 
-def dump_routes(
-    socket: Rtnetlink, names: Mapping[int, str], netns: str, *, protocol: int = 0, table: int = 0, ifindex: int = 0
+def dump_routes(  # noqa: PLR0913 - what the kernel filters by
+    socket: Rtnetlink,
+    names: Mapping[int, str],
+    netns: str,
+    *,
+    protocol: int = 0,
+    table: int = 0,
+    ifindex: int = 0,
+    family: int = 0,
 ) -> Iterator[RouteRow]:
     """The routes of a namespace that are of a type netctl knows.
 
-    Only those of a protocol, a table or an interface where one is given (the kernel filters). *names* has the links'
-    names by index.
+    Only those of a protocol, a table, an interface or a family where one is given (the kernel filters). *names* has
+    the links' names by index.
     """
     extra = wire.number(RTA_TABLE, table) if table else b""
     extra += wire.number(RTA_OIF, ifindex) if ifindex else b""
     reader = RowReader(wire.RTM_NEWROUTE, wire.RTMSG, _WANTED, _NUMERIC)
-    for family in (wire.AF_INET, wire.AF_INET6):
-        body = wire.RTMSG.pack(family, 0, 0, 0, 0, protocol, 0, 0, 0) + extra
+    for asked in (family,) if family else (wire.AF_INET, wire.AF_INET6):
+        body = wire.RTMSG.pack(asked, 0, 0, 0, 0, protocol, 0, 0, 0) + extra
         for chunk in socket.dump(wire.RTM_GETROUTE, body):
             yield from _read_rows(reader, chunk, names, netns)
 

@@ -62,9 +62,9 @@ class Touches:
         self._links: dict[tuple[str, str], View] = {}
         self._addresses: dict[Key, _Placed] = {}
         self._routes: dict[Key, _Placed] = {}
-        self._joined: dict[tuple[View, int], int] = {}
-        """The stack's links over which routes came or went that are not netctl's, and by whose request: they may have
-        been those to the prefixes of addresses."""
+        self._straight: dict[tuple[View, int, str], int] = {}
+        """Routes over the stack's links that came or went and are not netctl's, by destination, and by whose request:
+        they may be those to the prefixes of addresses."""
         self._entries: dict[Key, tuple[NeighbourRow, bool]] = {}
         self._rules: dict[Key, tuple[RuleRow, bool]] = {}
         self._settings: dict[tuple[str, int], View] = {}
@@ -165,7 +165,7 @@ class Touches:
             key = route_key(route.destination, route.table, route.metric, route.netns)
             self._routes[key], self.ports[key] = _Placed(view, row, there), port
             if row.protocol != PROTOCOL and route.table == MAIN_TABLE and row.ifindex in view.owned:
-                self._joined[view, row.ifindex] = port
+                self._straight[view, row.ifindex, route.destination] = port
 
     def _add_entries(self, view: View, chunk: bytes, kind: int, port: int, *, there: bool) -> None:
         for row in self._readers.neighbours[kind](chunk):
@@ -190,8 +190,12 @@ class Touches:
         around: Mapping[str, Surroundings],
         claims: frozenset[tuple[str, int]],
         sysctls: Mapping[str, dict[str, str]],
+        addresses: Mapping[tuple[str, str, str], list[Key]],
     ) -> dict[Key, None]:
-        """Enter what is there into the observer; the keys of all that was touched."""
+        """Enter what is there into the observer; the keys of all that was touched.
+
+        *claims*, *sysctls* and *addresses* are those of the desired state, by what notifications name.
+        """
         touched: dict[Key, None] = {}
         self._read_settings(sysctls, touched)
         for view, name in list(self.links()):
@@ -204,7 +208,7 @@ class Touches:
                 touched.update({sysctl_key(sysctl): None for sysctl in sysctls.get(name, ())})
                 if row is not None:
                     self._observer.loans([row], dict(sysctls.get(name, {})), view)
-        self._observe_addresses(touched)
+        self._observe_addresses(addresses, touched)
         self._observe_routes(claims)
         self._observe_entries()
         self._observer.rules(rule for rule, there in self._rules.values() if there)
@@ -224,16 +228,18 @@ class Touches:
                 for link in sysctls.keys() & view.links.keys():
                     self._observer.loans([view.links[link]], dict(sysctls[link]), view)
 
-    def _observe_addresses(self, touched: dict[Key, None]) -> None:
+    def _observe_addresses(self, desired: Mapping[tuple[str, str, str], list[Key]], touched: dict[Key, None]) -> None:
         told: defaultdict[tuple[View, int], list[AddressRow]] = defaultdict(list)
         for view, row, there in self._addresses.values():
             if there and isinstance(row, AddressRow):
                 told[view, row.ifindex].append(row)
-        for (view, index), port in self._joined.items():
-            told[view, index] = list(dump_addresses(view.socket, index))
-            for row in told[view, index]:
-                key = address_key(view.names.get(index, ""), row.address, view.netns)
-                touched[key], self.ports[key] = None, port
+        for (view, index, prefix), port in self._straight.items():
+            place = view.netns, view.names.get(index, ""), prefix
+            keys = [key for key in desired.get(place, ()) if key not in self._addresses]
+            if keys:
+                told[view, index] = list(dump_addresses(view.socket, index))
+                touched.update(dict.fromkeys(keys))
+                self.ports.update(dict.fromkeys(keys, port))
         for (view, index), rows in told.items():
             # The kernel tells of an address before it makes its route. The answer waits until it has.
             view.socket.ask(get_link_at(index))
