@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 from netctl.compiler.consul.health import Place, compile_checks
 from netctl.compiler.consul.registration import Registration, registered, registrations
+from netctl.compiler.consul.tagged_addresses import tagged_addresses
 from netctl.compiler.site import Site
 from netctl.engine.resource import Desired
-from netctl.kinds.consul import External, Pairs, external_key, is_implied, spelled_address
+from netctl.kinds.consul import External, external_key
 from netctl.stack.policy_models import Service
 
 
@@ -34,17 +35,6 @@ def _external(site: Site, registration: Registration, service: Service, address:
         probe=False,
         checks=() if registration.suffix else compile_checks(service.checks, place, str),
         weights=(service.weights.passing, service.weights.warning) if service.weights else (1, 1),
-        tagged_addresses=_tagged(service, address, registration),
+        tagged_addresses=tagged_addresses(service, address, registration),
         enable_tag_override=service.enable_tag_override,
     )
-
-
-def _tagged(service: Service, address: str, registration: Registration) -> Pairs:
-    """The tagged addresses; as of an instance, those that are declared with a port are of the first one."""
-    own = spelled_address(address, registration.port)
-    found = {}
-    for name, where in service.tagged_addresses.items():
-        has_port = where.startswith("[") or where.count(":") == 1
-        if not (registration.suffix and has_port):
-            found[name] = where if has_port else spelled_address(where, registration.port)
-    return tuple(sorted((name, where) for name, where in found.items() if not is_implied(name, where, own)))

@@ -6,11 +6,12 @@ from typing import NamedTuple
 from netctl.compiler.consul.abilities import check_abilities
 from netctl.compiler.consul.health import Place, alias_check, compile_checks
 from netctl.compiler.consul.registration import Registration, instance_id, registered, registrations
+from netctl.compiler.consul.tagged_addresses import tagged_addresses
 from netctl.compiler.policies.services import members
 from netctl.compiler.site import Site
 from netctl.engine.resource import Desired
 from netctl.kinds import consul as kinds
-from netctl.kinds.consul import Pairs, service_key
+from netctl.kinds.consul import service_key
 from netctl.policy.model import Endpoint
 from netctl.stack.policy_models import AttachmentSelector, Service, ServiceEndpoint
 
@@ -73,6 +74,7 @@ def _attributes(
     registration: Registration, service: Service, instance: Instance, checks: tuple[kinds.Check, ...]
 ) -> kinds.Service:
     passing, warning = (service.weights.passing, service.weights.warning) if service.weights else (1, 1)
+    further = {_IPV6_TAG: instance.other} if instance.other else {}
     return kinds.Service(
         instance.id,
         registration.name,
@@ -81,25 +83,10 @@ def _attributes(
         tuple(service.tags),
         tuple(sorted(service.meta.items())),
         (passing if instance.passing is None else instance.passing, warning),
-        _tagged(service, instance, registration),
+        tagged_addresses(service, instance.address, registration, further),
         service.enable_tag_override,
         checks,
     )
-
-
-def _tagged(service: Service, instance: Instance, registration: Registration) -> Pairs:
-    """The tagged addresses; those that are declared with a port are of the first one."""
-    port = registration.port
-    own = kinds.spelled_address(instance.address, port)
-    found = {_IPV6_TAG: kinds.spelled_address(instance.other, port)} if instance.other else {}
-    for name, where in service.tagged_addresses.items():
-        if not (registration.suffix and _has_port(where)):
-            found[name] = where if _has_port(where) else kinds.spelled_address(where, port)
-    return tuple(sorted((name, where) for name, where in found.items() if not kinds.is_implied(name, where, own)))
-
-
-def _has_port(where: str) -> bool:
-    return "]:" in where if where.startswith("[") else where.count(":") == 1
 
 
 def _instances(site: Site, name: str, service: Service, endpoints: Mapping[str, Endpoint]) -> Iterator[Instance]:
